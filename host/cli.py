@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: BSD-2-Clause
+def main() -> None:
+    print("hello")
