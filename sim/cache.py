@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Folders named by the hash of what they were built from: whole or absent, never half.
+
+An entry is built in a temporary folder beside its final place and renamed when it is complete, so neither a
+cancelled build nor a crash leaves something that looks like an entry. A lock file per entry makes two processes
+that want the same thing build it once: the second waits, then finds it.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import platformdirs
+
+
+def cache_root() -> Path:
+    """Folder of everything that can be built again: $TRIPLANE_CACHE, or the user's cache folder."""
+    override = os.environ.get("TRIPLANE_CACHE")
+    return Path(override) if override else Path(platformdirs.user_cache_dir("triplane"))
+
+
+def content_key(parts: Iterable[str | bytes]) -> str:
+    """SHA-256 (hex) of `parts`, each preceded by its length so that no two lists share a key by accident."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "little"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock; the kernel releases it if the process dies."""
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def cached(kind: str, key: str, build: Callable[[Path], None]) -> tuple[Path, bool]:
+    """Entry `key` of cache `kind`, built by `build(folder)` if absent.
+
+    Returns (folder, built): `built` is False where the entry was there already. The folder given to `build` never
+    has spaces in its path, since make cannot take them. Whatever `build` raises passes through, nothing is left behind.
+    """
+    root = cache_root() / kind
+    entry = root / key
+    if entry.is_dir():
+        return entry, False
+    root.mkdir(parents=True, exist_ok=True)
+    with _locked(root / f"{key}.lock"):
+        if entry.is_dir():
+            return entry, False
+        parent = root if " " not in str(root) else None
+        with tempfile.TemporaryDirectory(prefix=f"{key[:16]}.", suffix=".partial", dir=parent) as work:
+            build(Path(work))
+            _publish(Path(work), entry)
+    return entry, True
+
+
+def _publish(work: Path, entry: Path) -> None:
+    """Move the content of `work` to `entry` so that `entry` appears at once."""
+    with tempfile.TemporaryDirectory(prefix=f"{entry.name[:16]}.", suffix=".publish", dir=entry.parent) as staging:
+        whole = Path(staging) / "entry"
+        whole.mkdir()
+        for item in work.iterdir():
+            shutil.move(str(item), whole / item.name)
+        whole.rename(entry)
