@@ -46,12 +46,13 @@ def endpoint_ios(endpoint: stream.Endpoint, prefix: str) -> set[Signal]:
     return set(signals.values())
 
 
-def _verilog(module: Module, ios: set[Signal], name: str) -> str:
-    """Verilog of `module` with pins `ios`, sys_clk and sys_rst, without the comments that hold the date."""
+def _verilog(module: Module, ios: set[Signal], name: str) -> tuple[str, dict[str, str]]:
+    """Verilog of `module` with pins `ios`, sys_clk and sys_rst, without the comments that hold the date; memory files."""
     clock = ClockDomain("sys")
     module.clock_domains += clock
-    text = str(verilog.convert(module, ios=ios | {clock.clk, clock.rst}, name=name))
-    return "\n".join(line for line in text.splitlines() if not line.startswith("//"))
+    output = verilog.convert(module, ios=ios | {clock.clk, clock.rst}, name=name)
+    lines = [line for line in output.main_source.splitlines() if not line.startswith("//")]
+    return "\n".join(lines), dict(output.data_files)
 
 
 def _compile(text: str, name: str) -> Path:
@@ -96,7 +97,8 @@ def run_cocotb(
     parameters: JSON values that the tests read with `parameters()`.
     testcase: name of one coroutine to run, all if None.  seed: cocotb's random seed.
     """
-    folder = _compile(_verilog(module, set(ios), name), name)
+    text, memories = _verilog(module, set(ios), name)
+    folder = _compile(text, name)
     path = [entry for entry in sys.path if entry]
     if str(test_module).endswith(".py"):
         file = Path(test_module).resolve()
@@ -104,6 +106,8 @@ def run_cocotb(
         test_module = file.stem
     with tempfile.TemporaryDirectory(prefix="cocotb.") as work:
         results = Path(work) / "results.xml"
+        for file_name, content in memories.items():
+            (Path(work) / file_name).write_text(content)
         env = os.environ | {
             "COCOTB_TOPLEVEL": name,
             "COCOTB_TEST_MODULES": str(test_module),
