@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One edge of the union-find array: how much of it is still to be grown over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from litex.gen import LiteXModule
+from migen import If, Mux, Signal
+
+
+class WeightClass(LiteXModule):
+    """One weight register with the starting lengths that its edges load.
+
+    The subtraction of the first growth is done here, once per register and long before it is needed, so that an edge
+    only chooses among three values when it loads.
+
+    Attributes:
+        weight: the register, written by the owner.
+        length: starting slack in half-units for 0, 1 and 2 ends with a detection event.
+    """
+
+    def __init__(self, weight_bits: int, first_growth: Signal) -> None:
+        self.weight = Signal(weight_bits, reset=2**weight_bits - 1)
+        self.length = [Signal(weight_bits + 1) for _ in range(3)]
+
+        # # #
+
+        # All growth takes place in half-units, so that two clusters can meet in the middle of an odd weight.
+        for ends, length in enumerate(self.length):
+            taken = ends * first_growth
+            self.comb += length.eq(Mux(2 * self.weight > taken, 2 * self.weight - taken, 0))
+
+
+class EdgeCell(LiteXModule):
+    """Slack of one edge.
+
+    `full` says that clusters have grown over the whole edge. An edge inside one cluster does not grow: it could only
+    close a cycle, and it would cost growth steps.
+
+    Attributes:
+        load, rate_at_load: take the starting length for that number of ends with a detection event.
+        u_active, v_active, inside: state of the two ends (v_active is 0 at a boundary).
+        grow, delta: grow by delta half-units per active end.
+        full: nothing is left to be grown over.
+        growing: the edge grows in this state.
+        blocks: bit k is set when step k would fill the edge past its end.
+    """
+
+    def __init__(self, weights: WeightClass, steps: Sequence[int], slack_bits: int) -> None:
+        self.load = Signal()
+        self.rate_at_load = Signal(2)
+        self.u_active = Signal()
+        self.v_active = Signal()
+        self.inside = Signal()
+        self.grow = Signal()
+        self.delta = Signal(slack_bits)
+        self.full = Signal()
+        self.growing = Signal()
+        self.blocks = Signal(len(steps))
+
+        # # #
+
+        slack = Signal(slack_bits)
+        one, both = Signal(), Signal()
+        drop = Signal(slack_bits + 1)
+        self.comb += [
+            one.eq((self.u_active ^ self.v_active) & ~self.inside),
+            both.eq(self.u_active & self.v_active & ~self.inside),
+            self.growing.eq(one | both),
+            self.full.eq(slack == 0),
+            drop.eq(Mux(both, self.delta << 1, Mux(one, self.delta, 0))),
+        ]
+        for k, step in enumerate(steps):
+            # Two ends fill s half-units in ceil(s / 2) of growth: step is too far when s <= 2 step - 2.
+            self.comb += self.blocks[k].eq((one & (slack < step)) | (both & (slack < 2 * step - 1)))
+        self.sync += [
+            If(self.load,
+                If(self.rate_at_load == 0, slack.eq(weights.length[0]))
+                .Elif(self.rate_at_load == 1, slack.eq(weights.length[1]))
+                .Else(slack.eq(weights.length[2]))
+            ).Elif(self.grow,
+                slack.eq(Mux(slack > drop, slack - drop, 0))
+            ),
+        ]  # fmt: skip

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""From a forest of clusters to the correction: all leaves are taken off at once, until nothing is left.
+
+A leaf that holds a detection event passes it on through its one edge, and that edge is in the correction. Peeling is
+not on the way to the logical flip, which the vertices' potentials give without it; it runs afterwards, where a
+correction is asked for.
+"""
+
+from __future__ import annotations
+
+from litex.gen import LiteXModule
+from migen import If, Signal
+
+from triplane.gateware.decoder.graph import BOUNDARY
+from triplane.gateware.decoder.unionfind.plan import ArrayPlan
+from triplane.gateware.decoder.unionfind.tree import OrTree, XorTree
+
+
+class Peeler(LiteXModule):
+    """Forest, remaining detection events and correction of one array.
+
+    Attributes:
+        load, events: forget the forest and take the detection events, bit k = vertex k.
+        grow: bit k adds edge k to the forest.
+        step: take off the leaves.
+        defects: detection events not yet explained.
+        empty: no leaf was left in the forest before this cycle.
+        correction: bit k is set when edge k is in the correction.
+    """
+
+    def __init__(self, plan: ArrayPlan) -> None:
+        edges = max(len(plan.edges), 1)  # a detector that no error flips is an array without edges
+        self.load = Signal()
+        self.events = Signal(len(plan.vertices))
+        self.grow = Signal(edges)
+        self.step = Signal()
+        self.defects = Signal(len(plan.vertices))
+        self.empty = Signal()
+        self.correction = Signal(edges)
+
+        # # #
+
+        forest = Signal(edges)
+        leaf_of = []
+        for incident in plan.incident:
+            present = Signal(max(len(incident), 1))
+            leaf = Signal()
+            self.comb += [present[k].eq(forest[e]) for k, e in enumerate(incident)]
+            self.comb += leaf.eq((present != 0) & ((present & (present - 1)) == 0))
+            leaf_of.append(leaf)
+
+        removed, used = Signal(edges), Signal(edges)
+        for position, edge in enumerate(plan.edges):
+            u_leaf, u_defect = leaf_of[edge.u], self.defects[edge.u]
+            if edge.v == BOUNDARY:
+                off, carries = u_leaf, u_leaf & u_defect
+            else:
+                # Where both ends are leaves the edge goes once, with the event of its first end.
+                v_leaf, v_defect = leaf_of[edge.v], self.defects[edge.v]
+                off, carries = u_leaf | v_leaf, (u_leaf & u_defect) | (~u_leaf & v_leaf & v_defect)
+            self.comb += [removed[position].eq(forest[position] & off), used[position].eq(forest[position] & carries)]
+
+        self.any_leaf = OrTree(leaf_of)
+        self.comb += self.empty.eq(~self.any_leaf.output)
+        for number, incident in enumerate(plan.incident):
+            passed = XorTree([used[e] for e in incident])
+            self.submodules += passed
+            self.sync += If(self.step, self.defects[number].eq(self.defects[number] ^ passed.output))
+        self.sync += [
+            If(self.step, forest.eq(forest & ~removed), self.correction.eq(self.correction | used)),
+            If(self.grow != 0, forest.eq(forest | self.grow)),
+            If(self.load, forest.eq(0), self.correction.eq(0), self.defects.eq(self.events)),
+        ]

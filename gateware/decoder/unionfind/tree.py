@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Reductions over many cells, emitted as trees of named signals.
+
+A wide reduction written as one expression becomes a chain in synthesis and a single huge expression in simulation
+(the C++ compiler then does not finish); a tree with a signal per node does neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from litex.gen import LiteXModule
+from migen import Mux, Signal
+
+
+class _Tree(LiteXModule):
+    """Balanced reduction with `arity` inputs per node."""
+
+    def __init__(self, inputs: Sequence, width: int, arity: int, combine: Callable) -> None:
+        level = list(inputs)
+        while len(level) > 1:
+            following = []
+            for start in range(0, len(level), arity):
+                group = level[start : start + arity]
+                if len(group) == 1:
+                    following.append(group[0])
+                    continue
+                node = Signal(width)
+                self.comb += node.eq(combine(group))
+                following.append(node)
+            level = following
+        self.output = Signal(width)
+        if level:
+            self.comb += self.output.eq(level[0])
+
+
+def _fold(operator: Callable) -> Callable:
+    def combine(group: Sequence):
+        result = group[0]
+        for item in group[1:]:
+            result = operator(result, item)
+        return result
+
+    return combine
+
+
+class OrTree(_Tree):
+    """`output` is the OR of all inputs, 0 where there are none. Six inputs fill one LUT6."""
+
+    def __init__(self, inputs: Sequence, width: int = 1) -> None:
+        super().__init__(inputs, width, 6, _fold(lambda a, b: a | b))
+
+
+class XorTree(_Tree):
+    """`output` is the XOR of all inputs, 0 where there are none."""
+
+    def __init__(self, inputs: Sequence, width: int = 1) -> None:
+        super().__init__(inputs, width, 6, _fold(lambda a, b: a ^ b))
+
+
+class FirstTree(LiteXModule):
+    """Picks the payload of the first valid input.
+
+    Args:
+        inputs: (valid, payload) signals, most urgent first.
+        width: width of a payload.
+
+    Attributes:
+        valid: some input is valid.
+        payload: that of the first valid input, of the last input where none is.
+    """
+
+    def __init__(self, inputs: Sequence, width: int) -> None:
+        self.valid = Signal()
+        self.payload = Signal(width)
+
+        # # #
+
+        level = list(inputs)
+        while len(level) > 1:
+            following = []
+            for start in range(0, len(level), 2):
+                group = level[start : start + 2]
+                if len(group) == 1:
+                    following.append(group[0])
+                    continue
+                (first_valid, first), (second_valid, second) = group
+                valid, payload = Signal(), Signal(width)
+                self.comb += [valid.eq(first_valid | second_valid), payload.eq(Mux(first_valid, first, second))]
+                following.append((valid, payload))
+            level = following
+        self.comb += [self.valid.eq(level[0][0]), self.payload.eq(level[0][1])]

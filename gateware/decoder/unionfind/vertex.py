@@ -1,0 +1,178 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""One detector of the union-find array: which cluster it is in, and what it asks for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from litex.gen import LiteXModule
+from migen import If, Mux, Signal
+
+
+@dataclass(frozen=True)
+class Link:
+    """An edge as one of its ends sees it.
+
+    Attributes:
+        full: the edge has been grown over.
+        observables: constant, bit k is set when the edge crosses observable k.
+        far: the vertex at the other end, None for the boundary.
+        differs: the two ends are in different clusters (boundary: constant 1).
+        mutual: the other end has picked this edge too (boundary: constant 1).
+    """
+
+    full: Signal
+    observables: int
+    far: Vertex | None
+    differs: Signal | int
+    mutual: Signal | int
+
+
+class Act(LiteXModule):
+    """What all vertices are told to do, broadcast by the controller; at most one of the first five is set.
+
+    Attributes:
+        load: start over with the detection events.
+        look: register the wishes computed from the present state.
+        pair: clusters of one vertex join each other, or the boundary, where both sides wish it.
+        adopt: free vertices join the cluster that has reached them.
+        merge: cluster `loser` becomes part of `winner`, at parity `offset`; what results is active where `still`.
+    """
+
+    def __init__(self, id_bits: int, num_observables: int) -> None:
+        self.load = Signal()
+        self.look = Signal()
+        self.pair = Signal()
+        self.adopt = Signal()
+        self.merge = Signal()
+        self.winner = Signal(id_bits)
+        self.loser = Signal(id_bits)
+        self.offset = Signal(num_observables)
+        self.still = Signal()
+
+
+class Vertex(LiteXModule):
+    """State of one detector.
+
+    A cluster's number is a vertex number; all ones is the boundary, so that reaching it is an ordinary merge. Each
+    vertex keeps the parity of the observables on its way to the cluster's root (`potential`): the logical flip is
+    then an XOR over the detection events, with no walk through the tree.
+
+    A vertex looks at its links in a fixed order and picks the first that is full and leads somewhere new. A free
+    vertex wishes to be adopted, a vertex of an active cluster wishes to merge.
+
+    Attributes:
+        number, event: this vertex's number; its detection event at `load`.
+        choice: one bit per link: the link that would be picked now.
+        taken, active, single, grounded, ident, potential: the state.
+        pick: `choice` as it was at the last look.
+        wants_pair, wants_adopt, wants_merge: registered wishes.
+        to, offset, still: registered, the cluster at the other end of the picked link, the parity that joining it
+            would add to this cluster, and whether the union would be active.
+    """
+
+    def __init__(self, number: int, degree: int, id_bits: int, num_observables: int, act: Act) -> None:
+        self.number = number
+        self.event = Signal()
+        self.taken = Signal()
+        self.active = Signal()
+        self.single = Signal()
+        self.grounded = Signal()
+        self.ident = Signal(id_bits, reset=number)
+        self.potential = Signal(num_observables)
+        self.choice = Signal(max(degree, 1))
+        self.pick = Signal(max(degree, 1))
+        self.wants_pair = Signal()
+        self.wants_adopt = Signal()
+        self.wants_merge = Signal()
+        self.to = Signal(id_bits)
+        self.offset = Signal(num_observables)
+        self.still = Signal()
+        self._act = act
+
+    def connect(self, links: list[Link]) -> None:
+        """Builds the logic, once all vertices exist; `links` in order of preference."""
+        act = self._act
+        boundary = 2 ** len(self.ident) - 1
+
+        leads = Signal.like(self.choice)
+        for k, link in enumerate(links):
+            if link.far is None:
+                new = self.active
+            else:
+                new = Mux(self.taken, self.active & link.far.taken & link.differs, link.far.active)
+            self.comb += leads[k].eq(link.full & new)
+        self.comb += self.choice.eq(leads & ~(leads - 1))  # the lowest set bit
+
+        paired = Signal.like(self.choice)
+        touched = Signal.like(self.choice)
+        to, offset, still = Signal.like(self.to), Signal.like(self.offset), Signal()
+        for k, link in enumerate(links):
+            if link.far is None:
+                self.comb += [
+                    paired[k].eq(self.choice[k]),
+                    If(self.choice[k], to.eq(boundary), offset.eq(self.potential ^ link.observables)),
+                ]
+            else:
+                self.comb += [
+                    paired[k].eq(self.choice[k] & link.mutual & link.far.single),
+                    touched[k].eq(link.full & ~link.far.taken),
+                    If(self.choice[k],
+                        to.eq(link.far.ident),
+                        offset.eq(self.potential ^ link.far.potential ^ link.observables),
+                        still.eq(~link.far.active & ~link.far.grounded),
+                    ),
+                ]  # fmt: skip
+        reached = Signal()
+        self.sync += If(act.look,
+            self.pick.eq(self.choice),
+            self.wants_adopt.eq(~self.taken & (leads != 0)),
+            self.wants_merge.eq(self.taken & (leads != 0)),
+            self.wants_pair.eq(self.single & (paired != 0)),
+            reached.eq(touched != 0),
+            self.to.eq(to),
+            self.offset.eq(offset),
+            self.still.eq(still),
+        )  # fmt: skip
+
+        # Of a pair the lower number is the root. `to` of a picked neighbour is that neighbour's own number, since
+        # it is a cluster of one; for the boundary it is all ones, and there the potential is taken over as well.
+        is_root = Signal()
+        self.comb += is_root.eq(self.to > self.number)
+        lost, joined = Signal(), Signal()
+        self.comb += [
+            lost.eq(act.merge & (self.ident == act.loser)),
+            joined.eq(act.merge & ((self.ident == act.loser) | (self.ident == act.winner))),
+        ]
+        self.sync += [
+            If(act.load,
+                self.taken.eq(self.event),
+                self.active.eq(self.event),
+                self.single.eq(self.event),
+                self.grounded.eq(0),
+                self.ident.eq(self.number),
+                self.potential.eq(0),
+            ),
+            If(act.pair & self.wants_pair,
+                self.active.eq(0),
+                self.single.eq(0),
+                If(~is_root | (self.to == boundary),
+                    self.ident.eq(self.to),
+                    self.grounded.eq(self.to == boundary),
+                    self.potential.eq(self.offset),
+                ),
+            ),
+            If(act.adopt & self.wants_adopt,
+                self.taken.eq(1),
+                self.active.eq(1),
+                self.ident.eq(self.to),
+                self.potential.eq(self.offset),
+            ),
+            If(act.adopt & reached, self.single.eq(0)),
+            If(lost,
+                self.ident.eq(act.winner),
+                self.grounded.eq(act.winner == boundary),
+                self.potential.eq(self.potential ^ act.offset),
+            ),
+            If(joined, self.active.eq(act.still), self.single.eq(0)),
+        ]  # fmt: skip
