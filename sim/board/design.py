@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a simulated board is built from, and the names that follow from it without elaborating anything."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from triplane.sim.cache import content_key
+
+if TYPE_CHECKING:
+    from triplane.gateware.decoder.graph import DecodingGraph
+
+ELABORATION_PACKAGES = ("litex", "migen")
+_PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+_SOURCE_FOLDERS = ("gateware", "boards/sim")
+
+
+@functools.cache
+def sources_digest() -> str:
+    """SHA-256 (hex) of every source file that shapes the simulated board's Verilog, and of the tools that print it.
+
+    Computed once per process: a process keeps the modules that it has imported anyway.
+    """
+    parts: list[str | bytes] = []
+    for folder in _SOURCE_FOLDERS:
+        for path in sorted((_PACKAGE_ROOT / folder).rglob("*.py")):
+            parts += [path.relative_to(_PACKAGE_ROOT).as_posix(), path.read_bytes()]
+    parts += [f"{package} {version(package)}" for package in ELABORATION_PACKAGES]
+    return content_key(parts)
+
+
+@dataclass(frozen=True)
+class Design:
+    """A board: a decoder, how to make it, and the sizes of the FIFOs.
+
+    decoder: called without arguments when the board must be elaborated; returns the decoder module.
+    identity: what the decoder follows from besides the gateware sources.
+    event_depth, result_depth: FIFO depths in words.
+    """
+
+    decoder: Callable[[], Any]
+    identity: tuple[str, ...]
+    event_depth: int = 1024
+    result_depth: int = 1024
+
+    @classmethod
+    def for_graph(cls, graph: DecodingGraph, factory: Callable[[DecodingGraph], Any] | None = None) -> Design:
+        """The board that decodes `graph` with its union-find arrays, or with the decoder that `factory` makes."""
+        if factory is None:
+            return cls(lambda: _union_find(graph), ("union-find", graph.structure_hash))
+        source = inspect.getsourcefile(factory)
+        text = Path(source).read_text() if source else ""
+        return cls(lambda: factory(graph), (factory.__qualname__, text, graph.structure_hash))
+
+    @property
+    def build_hash(self) -> str:
+        """SHA-256 (hex) that the gateware carries in its identification."""
+        return content_key([*self.identity, str(self.event_depth), str(self.result_depth), sources_digest()])
+
+    def elaborate(self) -> tuple[str, dict[str, Any]]:
+        """Verilog of the top module `board`, and its register map (see `gateware.registers.register_map`)."""
+        # LiteX is imported here: a start from the cache must not pay for it.
+        from triplane.boards.sim.target import simulated_soc
+        from triplane.gateware.registers import register_map
+
+        with _quiet():
+            soc = simulated_soc(
+                self.decoder(), build_hash=self.build_hash, event_depth=self.event_depth, result_depth=self.result_depth
+            )
+            output = soc.platform.get_verilog(soc, name="board")
+        if output.data_files:
+            raise ValueError(f"memories with contents cannot be simulated yet: {', '.join(output.data_files)}")
+        # The header holds the date; a key made of the text must not.
+        lines = [line for line in output.main_source.splitlines() if not line.startswith("//")]
+        return "\n".join(lines) + "\n", register_map(soc)
+
+
+def _union_find(graph: DecodingGraph) -> Any:
+    from triplane.gateware.decoder.core import Decoder
+
+    return Decoder(graph)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep LiteX's account of its own work off the terminal."""
+    previous = logging.root.manager.disable
+    logging.disable(logging.INFO)
+    try:
+        yield
+    finally:
+        logging.disable(previous)

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: BSD-2-Clause
+//
+// Native harness of the simulated board: clock, register bus and streaming, behind a C interface for ctypes.
+//
+// A board is one verilated model with its own context, so that a process can hold any number of them. Every function
+// takes a bounded number of cycles; nothing here waits for anything without a limit.
+
+#include <cstdint>
+#include <memory>
+
+#include "Vboard.h"
+#include "verilated.h"
+#if VM_TRACE
+#include "verilated_vcd_c.h"
+#endif
+
+namespace {
+
+// A bus word takes 2 cycles; a slave that has not answered after this many is broken.
+constexpr int BUS_LIMIT = 64;
+constexpr int RESET_CYCLES = 8;
+constexpr int WORD_BYTES = 4;
+// Words that must be waiting before a drain is worth its poll, as long as there is something else to do.
+constexpr uint64_t WORTHWHILE = 64;
+
+enum Status : int { OK = 0, DONE = 1, STUCK = 2, SAFE = 3, BUS_ERROR = 4, NO_TRACE = 5 };
+
+struct Board {
+    std::unique_ptr<VerilatedContext> context = std::make_unique<VerilatedContext>();
+    std::unique_ptr<Vboard> top;
+    uint64_t cycles = 0;
+#if VM_TRACE
+    std::unique_ptr<VerilatedVcdC> vcd;
+    uint64_t vcd_until = 0;
+#endif
+
+    Board() {
+#if VM_TRACE
+        context->traceEverOn(true);
+#endif
+        top = std::make_unique<Vboard>(context.get(), "board");
+        top->wishbone_sel = 0xf;
+    }
+    ~Board() { top->final(); }
+
+    // One cycle. Outputs sampled between `settle` and `edge` are those that the coming edge sees.
+    void settle() {
+        top->sys_clk = 0;
+        top->eval();
+        dump(2 * cycles);
+    }
+    void edge() {
+        top->sys_clk = 1;
+        top->eval();
+        dump(2 * cycles + 1);
+        ++cycles;
+    }
+    void dump([[maybe_unused]] uint64_t half) {
+#if VM_TRACE
+        if (!vcd) return;
+        if (cycles < vcd_until) {
+            vcd->dump(half);
+        } else {
+            vcd->close();
+            vcd.reset();
+        }
+#endif
+    }
+    void run(uint64_t count) {
+        for (uint64_t i = 0; i < count; ++i) {
+            settle();
+            edge();
+        }
+    }
+
+    bool access(uint32_t byte_address, bool write, uint32_t& word) {
+        top->wishbone_adr = byte_address / WORD_BYTES;
+        top->wishbone_we = write;
+        top->wishbone_dat_w = word;
+        top->wishbone_cyc = 1;
+        top->wishbone_stb = 1;
+        bool done = false;
+        for (int i = 0; i < BUS_LIMIT && !done; ++i) {
+            settle();
+            done = top->wishbone_ack;
+            if (done && !write) word = top->wishbone_dat_r;
+            edge();
+        }
+        top->wishbone_cyc = 0;
+        top->wishbone_stb = 0;
+        top->wishbone_we = 0;
+        return done;
+    }
+};
+
+}  // namespace
+
+// Mirrored by `_Stream` in library.py.
+struct Stream {
+    // Register addresses in bytes
+    uint32_t status_address;
+    uint32_t events_address;
+    uint32_t results_address;
+    // Cycles between polls that find nothing to do; cycles without a word either way after which the stream is stuck
+    uint32_t idle_step;
+    uint64_t idle_limit;
+    // Where to go and how far it has got, in words
+    const uint32_t* events;
+    uint64_t events_total;
+    uint64_t events_done;
+    uint32_t* results;
+    uint64_t results_total;
+    uint64_t results_done;
+    // Cycle of the last word either way
+    uint64_t progress;
+};
+
+#pragma GCC visibility push(default)
+extern "C" {
+
+Board* board_create() { return new Board; }
+void board_destroy(Board* board) { delete board; }
+uint64_t board_cycles(const Board* board) { return board->cycles; }
+
+void board_reset(Board* board) {
+    board->top->sys_rst = 1;
+    board->run(RESET_CYCLES);
+    board->top->sys_rst = 0;
+    board->run(1);
+}
+
+void board_run(Board* board, uint64_t cycles) { board->run(cycles); }
+
+int board_write(Board* board, uint32_t address, const uint32_t* words, uint64_t count, int increment) {
+    for (uint64_t i = 0; i < count; ++i) {
+        uint32_t word = words[i];
+        if (!board->access(address, true, word)) return BUS_ERROR;
+        if (increment) address += WORD_BYTES;
+    }
+    return OK;
+}
+
+int board_read(Board* board, uint32_t address, uint32_t* words, uint64_t count, int increment) {
+    for (uint64_t i = 0; i < count; ++i) {
+        words[i] = 0;
+        if (!board->access(address, false, words[i])) return BUS_ERROR;
+        if (increment) address += WORD_BYTES;
+    }
+    return OK;
+}
+
+// Moves words both ways for about `max_cycles`, or until all results are there, or nothing moves any more.
+int board_stream(Board* board, Stream* s, uint64_t max_cycles) {
+    const uint64_t end = board->cycles + max_cycles;
+    while (s->results_done < s->results_total) {
+        if (board->cycles >= end) return OK;
+        uint32_t status = 0;
+        if (!board->access(s->status_address, false, status)) return BUS_ERROR;
+        const bool safe = status >> 31;
+        uint64_t space = status & 0x7fff;
+        uint64_t level = status >> 15 & 0x7fff;
+        const uint64_t wanted = s->results_total - s->results_done;
+        const uint64_t unsent = s->events_total - s->events_done;
+        if (safe && level == 0) return SAFE;
+        if (safe) space = 0;
+        if (space > unsent) space = unsent;
+        if (level > wanted) level = wanted;
+
+        bool moved = false;
+        if (space > 0) {
+            if (const int error = board_write(board, s->events_address, s->events + s->events_done, space, 0)) return error;
+            s->events_done += space;
+            moved = true;
+        }
+        const bool idle = board->cycles - s->progress >= s->idle_step;
+        if (level >= WORTHWHILE || level == wanted || (level > 0 && (idle || safe))) {
+            if (const int error = board_read(board, s->results_address, s->results + s->results_done, level, 0)) return error;
+            s->results_done += level;
+            moved = true;
+        }
+        if (moved) {
+            s->progress = board->cycles;
+        } else if (board->cycles - s->progress > s->idle_limit) {
+            return STUCK;
+        } else {
+            board->run(s->idle_step);
+        }
+    }
+    return DONE;
+}
+
+// Writes a VCD of the next `cycles` cycles; time is in half cycles. Ends a window that is still open.
+int board_trace([[maybe_unused]] Board* board, [[maybe_unused]] const char* path, [[maybe_unused]] uint64_t cycles) {
+#if VM_TRACE
+    if (board->vcd) board->vcd->close();
+    board->vcd = std::make_unique<VerilatedVcdC>();
+    board->top->trace(board->vcd.get(), 99);
+    board->vcd->open(path);
+    if (!board->vcd->isOpen()) {
+        board->vcd.reset();
+        return NO_TRACE;
+    }
+    board->vcd_until = board->cycles + cycles;
+    return OK;
+#else
+    return NO_TRACE;
+#endif
+}
+
+// Closes a window before its end, so that the file is whole.
+void board_trace_end([[maybe_unused]] Board* board) {
+#if VM_TRACE
+    if (board->vcd) board->vcd->close();
+    board->vcd.reset();
+#endif
+}
+
+}  // extern "C"
+#pragma GCC visibility pop

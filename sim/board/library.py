@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A simulated board in this process: ctypes over the native harness."""
+
+import ctypes
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+Words = npt.NDArray[np.uint32]
+
+# Status codes of harness.cpp
+_OK, _DONE, _STUCK, _SAFE, _BUS_ERROR, _NO_TRACE = range(6)
+
+IDLE_STEP_CYCLES = 16
+
+
+class BoardError(RuntimeError):
+    """The simulated board did not do what it was told."""
+
+
+class _Stream(ctypes.Structure):
+    """Mirrors `struct Stream` of harness.cpp."""
+
+    _fields_ = [
+        ("status_address", ctypes.c_uint32),
+        ("events_address", ctypes.c_uint32),
+        ("results_address", ctypes.c_uint32),
+        ("idle_step", ctypes.c_uint32),
+        ("idle_limit", ctypes.c_uint64),
+        ("events", ctypes.c_void_p),
+        ("events_total", ctypes.c_uint64),
+        ("events_done", ctypes.c_uint64),
+        ("results", ctypes.c_void_p),
+        ("results_total", ctypes.c_uint64),
+        ("results_done", ctypes.c_uint64),
+        ("progress", ctypes.c_uint64),
+    ]
+
+
+class Streaming:
+    """A transfer of events in and results out, done in slices.
+
+    events: uint32 (words,) to write.  results: uint32 (words,), filled from the start; `done` words are valid.
+    """
+
+    def __init__(self, state: _Stream, events: Words, results: Words) -> None:
+        self.state, self.events, self.results = state, events, results
+
+    @property
+    def done(self) -> int:
+        """Result words that have arrived."""
+        return int(self.state.results_done)
+
+    @property
+    def sent(self) -> int:
+        """Event words that have been written."""
+        return int(self.state.events_done)
+
+
+def _load(path: Path) -> ctypes.CDLL:
+    library = ctypes.CDLL(str(path))
+    board, words = ctypes.c_void_p, ctypes.c_void_p
+    for name, result, *arguments in (
+        ("board_create", board),
+        ("board_destroy", None, board),
+        ("board_cycles", ctypes.c_uint64, board),
+        ("board_reset", None, board),
+        ("board_run", None, board, ctypes.c_uint64),
+        ("board_write", ctypes.c_int, board, ctypes.c_uint32, words, ctypes.c_uint64, ctypes.c_int),
+        ("board_read", ctypes.c_int, board, ctypes.c_uint32, words, ctypes.c_uint64, ctypes.c_int),
+        ("board_stream", ctypes.c_int, board, ctypes.POINTER(_Stream), ctypes.c_uint64),
+        ("board_trace", ctypes.c_int, board, ctypes.c_char_p, ctypes.c_uint64),
+        ("board_trace_end", None, board),
+    ):
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+class SimulatedBoard:
+    """One board, out of reset. Any number of them may exist at once; one may not be used by two threads at once.
+
+    Addresses are in bytes, words are uint32. `close` may be called more than once; everything else raises BoardError
+    afterwards.
+    """
+
+    def __init__(self, library: Path) -> None:
+        self._library = _load(library)
+        self._board: int | None = self._library.board_create()
+        self.reset()
+
+    def __enter__(self) -> "SimulatedBoard":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the board; a VCD that is being written is completed."""
+        board, self._board = self._board, None
+        if board is not None:
+            self._library.board_trace_end(board)
+            self._library.board_destroy(board)
+
+    @property
+    def _handle(self) -> int:
+        if self._board is None:
+            raise BoardError("the simulated board is closed")
+        return self._board
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles simulated since creation."""
+        return int(self._library.board_cycles(self._handle))
+
+    def reset(self) -> None:
+        """Pulse the board's reset."""
+        self._library.board_reset(self._handle)
+
+    def run(self, cycles: int) -> None:
+        """Let time pass without bus traffic."""
+        if cycles < 0:
+            raise ValueError(f"cycles must be 0 or more, not {cycles}")
+        self._library.board_run(self._handle, cycles)
+
+    def write(self, address: int, words: npt.ArrayLike, *, increment: bool = True) -> None:
+        """Write words at consecutive addresses, or all at one with `increment=False`: 2 cycles per word."""
+        data = np.ascontiguousarray(words, dtype=np.uint32)
+        self._check(self._library.board_write(self._handle, address, data.ctypes.data, data.size, increment), address)
+
+    def read(self, address: int, count: int = 1, *, increment: bool = True) -> Words:
+        """Read `count` words from consecutive addresses, or all from one with `increment=False`: 2 cycles per word."""
+        data = np.zeros(count, dtype=np.uint32)
+        self._check(self._library.board_read(self._handle, address, data.ctypes.data, count, increment), address)
+        return data
+
+    @staticmethod
+    def _check(status: int, address: int) -> None:
+        if status == _BUS_ERROR:
+            raise BoardError(f"no answer from the bus at address {address:#x}")
+
+    def stream(
+        self, events: Words, result_words: int, *, status_address: int, events_address: int, results_address: int, idle_limit: int
+    ) -> Streaming:
+        """Prepare a transfer; `advance` does it.
+
+        events: uint32 (words,), written to `events_address` as `status_address` reports space.
+        result_words: words to read from `results_address`.
+        idle_limit: cycles without a word either way after which the board counts as stuck.
+        """
+        events = np.ascontiguousarray(events, dtype=np.uint32).reshape(-1)
+        results = np.zeros(result_words, dtype=np.uint32)
+        state = _Stream(
+            status_address=status_address,
+            events_address=events_address,
+            results_address=results_address,
+            idle_step=IDLE_STEP_CYCLES,
+            idle_limit=idle_limit,
+            events=events.ctypes.data,
+            events_total=events.size,
+            results=results.ctypes.data,
+            results_total=result_words,
+            progress=self.cycles,
+        )
+        return Streaming(state, events, results)
+
+    def advance(self, streaming: Streaming, max_cycles: int) -> bool:
+        """Go on with a transfer for about `max_cycles`. Returns False once all results are there, or the board is safe.
+
+        Raises BoardError if nothing has moved for the transfer's idle limit.
+        """
+        status = self._library.board_stream(self._handle, ctypes.byref(streaming.state), max_cycles)
+        if status == _STUCK:
+            raise BoardError(
+                f"no word has moved for {streaming.state.idle_limit} cycles: {streaming.sent} of {streaming.events.size} "
+                f"event words written, {streaming.done} of {streaming.results.size} result words read"
+            )
+        self._check(status, streaming.state.status_address)
+        return bool(status == _OK)
+
+    def trace(self, path: Path | str, cycles: int) -> None:
+        """Write a VCD of the next `cycles` cycles (time unit: half a clock cycle). Needs a build with `trace=True`."""
+        if cycles < 1:
+            raise ValueError(f"a trace must be at least 1 cycle long, not {cycles}")
+        if self._library.board_trace(self._handle, str(path).encode(), cycles) == _NO_TRACE:
+            raise BoardError(f"cannot write {path}: the board was built without tracing, or the file cannot be created")
