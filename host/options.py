@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Options that several commands share: one meaning and one help text each."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Shots = Annotated[
+    int | None,
+    typer.Option("--shots", min=1, help="Decode only the first so many shots.", show_default="all"),
+]
+WeightBits = Annotated[
+    int,
+    typer.Option(
+        "--weight-bits",
+        min=2,
+        max=12,
+        help="Width of a weight register. More bits: finer weights, more logic, another gateware build.",
+    ),
+]
+RoundNs = Annotated[
+    float | None,
+    typer.Option(
+        "--round-ns",
+        min=1.0,
+        show_default="back to back",
+        help=(
+            "Time from one round of detection events to the next, rounded to clock cycles. By default rounds "
+            "follow as fast as the decoder takes them: latency is counted from a shot's last round, so waiting in "
+            "between changes no figure of the ledger, and a simulation spends its time on decoding. "
+            "Superconducting qubits take about 1000."
+        ),
+    ),
+]
+DeadlineNs = Annotated[
+    float | None,
+    typer.Option(
+        "--deadline-ns",
+        min=1.0,
+        show_default="none",
+        help=("Deadline of the stage decode: the ledger counts shots that miss it."),
+    ),
+]
+Json = Annotated[
+    Path | None,
+    typer.Option("--json", metavar="FILE", help="Write the result as JSON.", show_default=False),
+]
+Plot = Annotated[
+    Path | None,
+    typer.Option(
+        "--plot",
+        metavar="FILE.png",
+        show_default=False,
+        help="Draw the latency histogram and the logical error rates.",
+    ),
+]
+Vcd = Annotated[
+    Path | None,
+    typer.Option(
+        "--vcd",
+        metavar="FILE",
+        show_default=False,
+        help=("Record the waveform of the first shots, to be seen with GTKWave or Surfer."),
+    ),
+]
+VcdShots = Annotated[int, typer.Option("--vcd-shots", min=1, max=1000, help="Shots in the waveform.")]

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Figures of a run, as PNG: how long decoding took, and how often it was wrong beside other decoders."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from triplane.host.replay.ledger import Stage
+from triplane.host.replay.references import CONFIDENCE, Rate
+from triplane.host.replay.report import format_rate, write_whole
+
+if TYPE_CHECKING:
+    from triplane.host.replay.result import ReplayResult
+
+_Scale = Callable[[Any], Any]
+
+BOARD = "#1f5fa8"
+OTHERS = "#7a7f87"
+PERCENTILE = "#d9822b"
+LIMIT = "#b3261e"
+
+
+def plot_replay(result: ReplayResult, path: Path) -> None:
+    """Write the figure of a replay; the file appears whole or not at all."""
+    figure = Figure(figsize=(12, 4.8), layout="constrained")
+    latency, rates = figure.subplots(1, 2, width_ratios=(3, 2))
+    figure.suptitle(
+        f"{result.dataset.name}: {result.dataset.shots:,} shots"
+        + (" on the simulated board" if result.simulated else ""),
+        fontsize=13,
+        x=0.01,
+        ha="left",
+    )
+    draw_latency(latency, result.ledger["decode"])
+    named = [(f"Triplane union-find\n{result.graph.weight_bits}-bit weights", result.rate)]
+    named += [
+        (ref.label.replace(", ", "\n").replace(": ", ":\n"), ref.rate)
+        for ref in result.references
+        if ref.rate
+    ]
+    draw_rates(rates, named)
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=150)
+    write_whole(path, image.getvalue())
+
+
+def draw_latency(axes: Axes, stage: Stage) -> None:
+    """Histogram of a stage's cycles, shots on a logarithmic scale, with its 99.9th percentile, maximum and
+    bound.
+
+    A bound far beyond the slowest shot is written at the right edge instead of squeezing the histogram to a
+    line.
+    """
+    summary = stage.summary()
+    widest = max(1, -(-(int(summary["max"]) + 1 - int(summary["min"])) // 120))
+    edges = np.arange(int(summary["min"]), int(summary["max"]) + widest + 1, widest) - 0.5
+    axes.hist(stage.cycles, bins=edges.tolist(), color=BOARD, log=True, label=f"{len(stage.cycles):,} shots")
+    right = summary["max"] * 1.12 + 2
+    axes.axvline(
+        summary["mean"],
+        color=BOARD,
+        linestyle=":",
+        label=f"mean {summary['mean']:.1f} cycles ({stage.ns(summary['mean']):,.0f} ns)",
+    )
+    axes.axvline(
+        summary["p999"],
+        color=PERCENTILE,
+        linestyle="--",
+        label=f"p99.9 {summary['p999']:,} cycles ({stage.ns(summary['p999']):,.0f} ns)",
+    )
+    axes.axvline(
+        summary["max"],
+        color=OTHERS,
+        linestyle="-.",
+        linewidth=1,
+        label=f"max {summary['max']:,} cycles ({stage.ns(summary['max']):,.0f} ns)",
+    )
+    for limit, name in ((stage.deadline_cycles, "deadline"), (stage.bound, "bound")):
+        if limit is None:
+            continue
+        label = f"{name} {limit:,} cycles ({stage.ns(limit):,.0f} ns)"
+        if limit <= 3 * summary["max"]:
+            right = max(right, limit * 1.05)
+            axes.axvline(limit, color=LIMIT, linewidth=2, label=label)
+        else:
+            axes.plot([], [], color=LIMIT, linewidth=2, label=f"{label} \N{RIGHTWARDS ARROW}")
+            axes.annotate(
+                "",
+                xy=(1.0, 0.5),
+                xytext=(0.94, 0.5),
+                xycoords="axes fraction",
+                arrowprops={"arrowstyle": "->", "color": LIMIT, "linewidth": 2},
+            )
+            axes.annotate(
+                f"{name} {limit:,}",
+                xy=(0.93, 0.5),
+                xycoords="axes fraction",
+                ha="right",
+                va="center",
+                color=LIMIT,
+            )
+    axes.set_xlim(0, right)
+    axes.set_ylim(bottom=0.7)
+    axes.set_xlabel(f"{stage.name} latency, cycles at {stage.clock_hz / 1e6:g} MHz")
+    axes.set_ylabel("shots")
+    axes.set_title(f"Latency of {stage.name}", loc="left", fontsize=11)
+    axes.legend(frameon=False, fontsize=9)
+    above = axes.secondary_xaxis("top", functions=_between_cycles_and_ns(stage.clock_hz))
+    above.set_xlabel("ns", fontsize=9)
+    axes.spines["right"].set_visible(False)
+
+
+def _between_cycles_and_ns(clock_hz: int) -> tuple[_Scale, _Scale]:
+    return lambda cycles: cycles / clock_hz * 1e9, lambda ns: ns * clock_hz / 1e9
+
+
+def draw_rates(axes: Axes, rates: list[tuple[str, Rate]]) -> None:
+    """Logical error rates with their intervals, one line each, the first one (the board's) set off."""
+    for row, (_, rate) in enumerate(rates):
+        low, high = rate.interval
+        colour = BOARD if row == 0 else OTHERS
+        axes.errorbar(
+            rate.rate,
+            row,
+            xerr=[[max(0.0, rate.rate - low)], [max(0.0, high - rate.rate)]],
+            fmt="o",
+            color=colour,
+            capsize=4,
+            markersize=8 if row == 0 else 6,
+            linewidth=2,
+        )
+        axes.annotate(
+            format_rate(rate)[0],
+            (rate.rate, row),
+            xytext=(0, 9),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+            color=colour,
+        )
+    axes.axvline(rates[0][1].rate, color=BOARD, linewidth=0.8, alpha=0.4)
+    axes.set_yticks(range(len(rates)), [name for name, _ in rates], fontsize=9)
+    axes.set_ylim(len(rates) - 0.4, -0.7)
+    axes.margins(x=0.15)
+    axes.set_xlabel(f"logical error rate per shot, {CONFIDENCE:.0%} interval")
+    axes.set_title("Logical error rate", loc="left", fontsize=11)
+    axes.grid(axis="x", alpha=0.3)
+    axes.spines[["right", "top"]].set_visible(False)

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A replay's result for people (tables) and for programs (JSON, written whole or not at all)."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from triplane.host.replay.references import CONFIDENCE, Rate
+
+if TYPE_CHECKING:
+    from triplane.host.replay.result import ReplayResult
+
+
+class OutputError(OSError):
+    """A file cannot be written; the message names it and what to do."""
+
+
+def check_writable(path: Path) -> None:
+    """Refuse an output file that could not be written, before a long run instead of after it."""
+    folder = path.resolve().parent
+    if path.is_dir():
+        raise OutputError(f"{path}: is a directory; name a file in it")
+    if not folder.is_dir():
+        raise OutputError(f"{path}: the directory {folder} does not exist; create it first")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"{path}: the directory {folder} is not writable")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it appears complete or not at all, and survives a crash once it has appeared."""
+    check_writable(path)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.resolve().parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), 0o666 & ~_umask())
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON atomically; NaN and infinities are refused, since JSON has none."""
+    write_whole(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+
+
+def print_report(result: ReplayResult, console: Console) -> None:
+    """The tables of a replay: logical error rates side by side, the latency ledger, throughput and run."""
+    dataset = result.dataset
+    console.print()
+    model = "" if dataset.files is None else f", model {dataset.files.model.name}"
+    console.print(
+        f"[bold]{dataset.name}[/bold]: {dataset.shots:,} shots"
+        + (f" of {dataset.shots_in_files:,}" if dataset.shots != dataset.shots_in_files else "")
+        + f", {result.graph.num_detectors} detectors, {len(result.graph.layers)} rounds of them{model}",
+        highlight=False,
+    )
+    console.print(_rates(result))
+    console.print(_latency(result))
+    rate = dataset.shots / result.stream_s
+    board = "simulated board" if result.simulated else "board"
+    console.print(
+        f"{board}: {result.cycles:,} cycles in {result.stream_s:.1f} s: {rate:,.0f} shots/s, "
+        f"{result.cycles / result.stream_s / 1e3:,.0f} kilocycles/s; gateware {result.build_hash[:12]}",
+        highlight=False,
+    )
+    if result.run:
+        console.print(
+            f"run {result.run[:12]}: every input, version and result is kept; "
+            f"see it with [bold]triplane report {result.run[:12]}[/bold]",
+            highlight=False,
+        )
+
+
+def format_rate(rate: Rate) -> tuple[str, str]:
+    """A rate and its interval with as many digits as the interval makes meaningful."""
+    low, high = rate.interval
+    width = high - low
+    digits = 4
+    while width < 10 ** (1 - digits) and digits < 8:
+        digits += 1
+    return f"{rate.rate:.{digits}f}", f"{low:.{digits}f} to {high:.{digits}f}"
+
+
+def _rates(result: ReplayResult) -> Table:
+    table = Table(
+        title="logical error rate per shot", title_justify="left", title_style="bold", box=box.SIMPLE_HEAD
+    )
+    table.add_column("decoder")
+    table.add_column("failures", justify="right")
+    table.add_column("rate", justify="right")
+    table.add_column(f"{CONFIDENCE:.0%} interval", justify="right")
+    table.add_row(
+        f"[bold]Triplane union-find, {result.graph.weight_bits}-bit weights[/bold]",
+        f"{result.rate.failures:,}",
+        f"[bold]{format_rate(result.rate)[0]}[/bold]",
+        format_rate(result.rate)[1],
+    )
+    for reference in result.references:
+        if reference.rate is None:
+            table.add_row(
+                reference.label, "-", "-", f"cannot decode these shots: {reference.error}", style="yellow"
+            )
+        else:
+            table.add_row(reference.label, f"{reference.rate.failures:,}", *format_rate(reference.rate))
+    return table
+
+
+def _latency(result: ReplayResult) -> Table:
+    table = Table(
+        title=f"latency ledger at {result.clock_hz / 1e6:g} MHz",
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+    )
+    for column in ("stage", "unit"):
+        table.add_column(column)
+    for column in ("min", "median", "mean", "p99.9", "max", "bound", "deadline", "misses"):
+        table.add_column(column, justify="right")
+    for stage in result.ledger.stages:
+        summary = stage.summary()
+        figures = [*summary.values(), stage.bound, stage.deadline_cycles]
+        table.add_row(
+            stage.name,
+            "cycles",
+            *("-" if f is None else f"{f:,.1f}" if isinstance(f, float) else f"{f:,}" for f in figures),
+            "-" if stage.misses is None else f"{stage.misses:,}",
+        )
+        table.add_row("", "ns", *("-" if f is None else f"{stage.ns(f):,.0f}" for f in figures), "")
+    return table

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a replay was asked for and what it found: as JSON, and as the manifest of the run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from triplane.gateware.decoder.graph import DecodingGraph
+from triplane.host.replay.datasets import Dataset
+from triplane.host.replay.ledger import LatencyLedger
+from triplane.host.replay.references import Rate, Reference
+
+LONGEST_NS = 1e9
+"""One second: longer rounds and deadlines are typing errors, and would overflow the pacer's counter."""
+
+
+class OptionsError(ValueError):
+    """An option is out of its range; the message names it and the value."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ReplayOptions:
+    """How shots are streamed.
+
+    Attributes:
+        weight_bits: width of a weight register.
+        round_ns: time from one round to the next; None streams rounds as fast as the decoder takes them.
+        deadline_ns: of the stage `decode`, for the ledger; None sets none.
+        vcd: file for a waveform of the first shots.
+        vcd_shots: how many of them.
+    """
+
+    weight_bits: int = 5
+    round_ns: float | None = None
+    deadline_ns: float | None = None
+    vcd: Path | None = None
+    vcd_shots: int = 4
+
+    def __post_init__(self) -> None:
+        for name, value in (("round_ns", self.round_ns), ("deadline_ns", self.deadline_ns)):
+            if value is not None and not 1 <= value <= LONGEST_NS:
+                raise OptionsError(f"{name} must be 1 to {LONGEST_NS:g} ns, not {value:g}")
+        if self.vcd_shots < 1:
+            raise OptionsError(f"vcd_shots must be at least 1, not {self.vcd_shots}")
+
+
+@dataclasses.dataclass(frozen=True)
+class ReplayResult:
+    """What a replay found.
+
+    Attributes:
+        dataset: the shots.
+        graph: the decoding graph that was built into the gateware.
+        records: structured array (shots,) of `layouts.RESULT`, as the board sent them.
+        rate: logical error rate of the board's predictions.
+        references: the same shots under other decoders.
+        ledger: latency of every stage.
+        clock_hz: of the board.
+        simulated: whether the board is a simulation.
+        cycles: clock cycles that passed on the board while it streamed.
+        stream_s, connect_s: wall time of streaming, and of building or finding the gateware.
+        build_hash: identity of the gateware.
+        options: how it was streamed.
+        run: id of the run's manifest.
+    """
+
+    dataset: Dataset
+    graph: DecodingGraph
+    records: npt.NDArray[np.void]
+    rate: Rate
+    references: tuple[Reference, ...]
+    ledger: LatencyLedger
+    clock_hz: int
+    simulated: bool
+    cycles: int
+    stream_s: float
+    connect_s: float
+    build_hash: str
+    options: ReplayOptions
+    run: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """The result as `--json` writes it, with the keys that scripts may rely on."""
+        return {
+            "dataset": self.dataset.name,
+            "model": self.dataset.files.model.name if self.dataset.files else self.dataset.name,
+            "shots": self.dataset.shots,
+            "failures": self.rate.failures,
+            "logical_error_rate": self.rate.rate,
+            "confidence_interval": list(self.rate.interval),
+            "references": {ref.name: None if ref.rate is None else ref.rate.rate for ref in self.references},
+            "references_detail": {ref.name: ref.as_json() for ref in self.references},
+            "latency": self.ledger.as_json(),
+            "clock_hz": self.clock_hz,
+            "run": self.run,
+            "simulated": self.simulated,
+            "throughput": {
+                "shots_per_s": self.dataset.shots / self.stream_s,
+                "kilocycles_per_s": self.cycles / self.stream_s / 1e3,
+                "cycles": self.cycles,
+                "stream_s": self.stream_s,
+                "connect_s": self.connect_s,
+            },
+            "weight_bits": self.graph.weight_bits,
+            "round_ns": self.options.round_ns,
+            "build_hash": self.build_hash,
+            "structure_hash": self.graph.structure_hash,
+            "table_hash": self.graph.table_hash,
+            "properties": self.dataset.properties,
+        }
+
+
+def record(
+    result: ReplayResult,
+    command: Sequence[str],
+    *,
+    seeds: dict[str, int] | None = None,
+    extra_inputs: dict[str, bytes] | None = None,
+) -> ReplayResult:
+    """File the run's manifest (inputs, model, tables, gateware, versions, seeds, command, result); returns it
+    with its id."""
+    from triplane.host.provenance import RunRecorder
+
+    recorder = RunRecorder(command=list(command))
+    for name, path in (result.dataset.files.all() if result.dataset.files else {}).items():
+        recorder.add_input(name, path)
+    for name, data in (extra_inputs or {}).items():
+        recorder.add_input(name, data)
+    content = result.as_json()
+    del content["run"]
+    parameters: dict[str, Any] = {
+        "weight_bits": result.options.weight_bits,
+        "round_ns": result.options.round_ns,
+        "deadline_ns": result.options.deadline_ns,
+        "shots": result.dataset.shots,
+    }
+    recorder.set(
+        model=content["model"],
+        tables={"structure_hash": result.graph.structure_hash, "table_hash": result.graph.table_hash},
+        gateware={"build_hash": result.build_hash},
+        seeds=seeds or {},
+        parameters=parameters,
+    )
+    return dataclasses.replace(result, run=recorder.commit(content))

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The replay itself: compile, connect, load, stream every shot, check every record, keep the evidence.
+
+Each record that comes back is checked before it counts: its sequence number, the unmatched flag, and its
+decode cycles against the bound that was computed when the gateware was built. A replay that finishes has seen
+all three hold for every shot.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from triplane import hal
+from triplane.gateware.decoder.graph import GraphError, compile_graph
+from triplane.gateware.decoder.layouts import UNMATCHED
+from triplane.gateware.decoder.unionfind.plan import plan_arrays
+from triplane.host.replay.datasets import Dataset, DatasetError
+from triplane.host.replay.ledger import LatencyLedger, Stage, ns_to_cycles
+from triplane.host.replay.progress import ProgressView
+from triplane.host.replay.references import compare, logical_error_rate
+from triplane.host.replay.result import ReplayOptions, ReplayResult
+
+BACK_TO_BACK = 0
+"""Round period in cycles that stands for: the next round as soon as the decoder takes it."""
+
+
+class ReplayError(RuntimeError):
+    """The board did not do what it promised; the message names the shot, the value and what to look at."""
+
+
+def replay(
+    dataset: Dataset,
+    options: ReplayOptions | None = None,
+    *,
+    view: ProgressView | None = None,
+    connect: Callable[..., hal.Board] | None = None,
+) -> ReplayResult:
+    """Decode every shot of a data set on a board and compare with other decoders.
+
+    The result's `run` is empty: `record` files it. connect stands in for `triplane.hal.connect`.
+
+    Raises:
+        DatasetError: the model cannot become a decoding graph.
+        ReplayError: a record breaks the sequence, exceeds the bound or reports unmatched detection events.
+    """
+    options = options or ReplayOptions()
+    view = view or ProgressView(quiet=True)
+    if connect is None:
+        connect = hal.connect
+    try:
+        graph = compile_graph(dataset.model, weight_bits=options.weight_bits)
+    except GraphError as error:
+        raise DatasetError(f"{dataset.files.model if dataset.files else dataset.name}: {error}") from error
+    bound = max(plan.bound for plan in plan_arrays(graph))
+    view.step(
+        f"graph: {graph.num_detectors} detectors in {len(graph.layers)} rounds, {len(graph.edges)} edges, "
+        f"{len(graph.components)} arrays, {graph.num_classes} weights of {graph.weight_bits} bits"
+    )
+
+    started = time.monotonic()
+    with connect("sim", graph=graph, correction=False, progress=view.step) as board:
+        connect_s = time.monotonic() - started
+        board.load(hal.DecoderProgram.from_graph(graph))
+        identity = board.identify()
+        clock_hz = int(identity.clock_hz)
+        rounds = graph.pack_events(dataset.events)
+        period = (
+            BACK_TO_BACK if options.round_ns is None else max(1, ns_to_cycles(options.round_ns, clock_hz))
+        )
+        if options.vcd is not None:
+            _trace(board, options.vcd, rounds[: options.vcd_shots], period, bound)
+            view.step(f"waveform of {min(options.vcd_shots, dataset.shots)} shots: {options.vcd}")
+        records, cycles, stream_s = _stream(board, rounds, period, bound, dataset, view)
+
+    predicted = unpack_observables(records["observables"], graph.num_observables)
+    counter = view.count("PyMatching", 2 * dataset.shots)
+    seen = [0, 0]
+
+    def matched(done: int, total: int) -> None:
+        seen[0] = seen[0] + total if done < seen[1] else seen[0]
+        seen[1] = done
+        counter.to(seen[0] + done)
+
+    references = compare(dataset, progress=matched)
+    deadline = None if options.deadline_ns is None else ns_to_cycles(options.deadline_ns, clock_hz)
+    ledger = LatencyLedger((Stage("decode", records["decode_cycles"], bound, deadline, clock_hz),))
+    return ReplayResult(
+        dataset=dataset,
+        graph=graph,
+        records=records,
+        rate=logical_error_rate(predicted, dataset.observables),
+        references=tuple(references),
+        ledger=ledger,
+        clock_hz=clock_hz,
+        simulated=True,
+        cycles=cycles,
+        stream_s=stream_s,
+        connect_s=connect_s,
+        build_hash=str(identity.build_hash),
+        options=options,
+    )
+
+
+def unpack_observables(words: npt.NDArray[np.uint32], count: int) -> npt.NDArray[np.bool_]:
+    """Observable words of records, uint32 (shots,), as bool (shots, count): bit k is observable k."""
+    return (words[:, None] >> np.arange(count, dtype=np.uint32) & 1).astype(np.bool_)
+
+
+def _stream(
+    board: hal.Board,
+    rounds: npt.NDArray[np.uint32],
+    period: int,
+    bound: int,
+    dataset: Dataset,
+    view: ProgressView,
+) -> tuple[npt.NDArray[np.void], int, float]:
+    counter = view.count("streaming", len(rounds))
+    chunks: list[npt.NDArray[np.void]] = []
+    done = 0
+    started = time.monotonic()
+    run = board.run(rounds, round_period_cycles=period)
+    for chunk in run:
+        check_records(chunk, done, bound, dataset)
+        chunks.append(chunk)
+        done += len(chunk)
+        counter.to(done)
+    stream_s = time.monotonic() - started
+    fault = board.fault()
+    if fault is not None:
+        raise ReplayError(f"the board reports a fault after shot {done - 1}: {fault}")
+    if done != len(rounds):
+        raise ReplayError(f"the board answered {done} of {len(rounds)} shots; the record stream ended early")
+    return np.concatenate(chunks), int(run.cycles), stream_s
+
+
+def check_records(records: npt.NDArray[np.void], first: int, bound: int, dataset: Dataset) -> None:
+    """Check records of the shots from `first` on; raises ReplayError naming the first shot at fault."""
+    if first + len(records) > dataset.shots:
+        raise ReplayError(
+            f"the board sent {first + len(records)} records for {dataset.shots} shots; "
+            "records are left of an earlier run, or doubled"
+        )
+    expected = np.arange(first, first + len(records), dtype=np.uint32)
+    for wrong, complaint in (
+        (records["sequence"] != expected, "carries sequence number {sequence}: a record was lost or doubled"),
+        (
+            records["decode_cycles"] > bound,
+            "took {decode_cycles} cycles to decode, above the bound of {bound} computed at "
+            "build time: gateware and bound disagree, do not trust either",
+        ),
+        (
+            records["flags"] & UNMATCHED != 0,
+            "has detection events that neither a partner nor a boundary explains: the model "
+            "lacks edges that the data needs, or the array is at fault",
+        ),
+    ):
+        (at,) = np.nonzero(wrong)
+        if at.size:
+            record = records[at[0]]
+            shot = first + int(at[0])
+            detail = complaint.format(
+                sequence=record["sequence"], decode_cycles=record["decode_cycles"], bound=bound
+            )
+            raise ReplayError(
+                f"{dataset.name}: record of shot {shot} (index {dataset.indices[shot]} in the file) {detail}"
+            )
+
+
+def _trace(board: hal.Board, path: Path, rounds: npt.NDArray[np.uint32], period: int, bound: int) -> None:
+    """Stream a few shots with the waveform on; the file appears whole or not at all."""
+    shots, layers, words = rounds.shape
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        board.trace(partial, cycles=shots * (layers * max(period, words) + bound))
+        for _ in board.run(rounds, round_period_cycles=period):
+            pass
+        board.trace(None, cycles=0)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
