@@ -17,10 +17,10 @@ from typing import Any
 
 import cocotb_tools.config
 import find_libpython
-from litex.gen.fhdl import verilog
 from litex.soc.interconnect import stream
 from migen import ClockDomain, Module, Signal
 
+from triplane.gateware.verilog import convert
 from triplane.sim.cache import cached, content_key
 from triplane.sim.toolchain import find_toolchain
 
@@ -50,7 +50,7 @@ def _verilog(module: Module, ios: set[Signal], name: str) -> tuple[str, dict[str
     """Verilog of `module` with pins `ios`, sys_clk and sys_rst, without the comments that hold the date; memory files."""
     clock = ClockDomain("sys")
     module.clock_domains += clock
-    output = verilog.convert(module, ios=ios | {clock.clk, clock.rst}, name=name)
+    output = convert(module, ios=ios | {clock.clk, clock.rst}, name=name)
     lines = [line for line in output.main_source.splitlines() if not line.startswith("//")]
     return "\n".join(lines), dict(output.data_files)
 
