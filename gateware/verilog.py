@@ -2,8 +2,8 @@
 """Verilog of large Migen designs in linear time.
 
 Migen sorts combinational statements into groups that share targets by comparing each statement with every group so
-far: quadratic, minutes for a decoder of 500 edges. `linear_grouping` replaces that step by a union-find over the
-targets, with the same groups in the same order.
+far, and LiteX then builds the text by appending to one string: both quadratic, minutes for a decoder of 500 edges.
+`linear_time` replaces these steps by a union-find over the targets and by a list of parts. The text stays the same.
 """
 
 from collections.abc import Iterable, Iterator
@@ -44,18 +44,37 @@ def group_by_targets(statements: Iterable[Any]) -> list[tuple[set[Signal], list[
     return [groups[root] for root in sorted(groups)]
 
 
+def _combinatorial_logic(fragment: Any, names: Any) -> str:
+    """LiteX's `_generate_combinatorial_logic_synth`, part by part."""
+    v = litex_verilog
+    parts: list[str] = []
+    for targets, statements in group_by_targets(fragment.comb):
+        if v._use_wire(statements):
+            parts += ["assign ", v._generate_node(names, v.AssignType.BLOCKING, 0, statements[0])]
+            continue
+        parts.append("always @(*) begin\n")
+        for target in sorted(targets, key=names.get_name):
+            reset = v._generate_expression(names, target.reset)[0]
+            parts.append(f"{v._tab}{names.get_name(target)} <= {reset};\n")
+        parts += [v._generate_node(names, v.AssignType.NON_BLOCKING, 1, statements), "end\n"]
+    return "".join(parts) + "\n"
+
+
 @contextmanager
-def linear_grouping() -> Iterator[None]:
-    """LiteX's Verilog back end uses `group_by_targets` of this module while the context lasts."""
-    original = litex_verilog.group_by_targets
-    litex_verilog.group_by_targets = group_by_targets
+def linear_time() -> Iterator[None]:
+    """LiteX's Verilog back end uses the functions of this module while the context lasts."""
+    replacements = {"group_by_targets": group_by_targets, "_generate_combinatorial_logic_synth": _combinatorial_logic}
+    originals = {name: getattr(litex_verilog, name) for name in replacements}
+    for name, function in replacements.items():
+        setattr(litex_verilog, name, function)
     try:
         yield
     finally:
-        litex_verilog.group_by_targets = original
+        for name, function in originals.items():
+            setattr(litex_verilog, name, function)
 
 
 def convert(*arguments: Any, **options: Any) -> Any:
-    """`litex.gen.fhdl.verilog.convert` with linear grouping."""
-    with linear_grouping():
+    """`litex.gen.fhdl.verilog.convert` in linear time."""
+    with linear_time():
         return litex_verilog.convert(*arguments, **options)

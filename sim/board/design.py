@@ -70,9 +70,9 @@ class Design:
         # LiteX is imported here: a start from the cache must not pay for it.
         from triplane.boards.sim.target import simulated_soc
         from triplane.gateware.registers import register_map
-        from triplane.gateware.verilog import linear_grouping
+        from triplane.gateware.verilog import linear_time
 
-        with _quiet(), linear_grouping():
+        with _quiet(), linear_time():
             soc = simulated_soc(
                 self.decoder(), build_hash=self.build_hash, event_depth=self.event_depth, result_depth=self.result_depth
             )

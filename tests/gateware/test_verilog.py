@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The linear-time Verilog back end prints what LiteX prints."""
+
+import random
+
+import pytest
+from litex.gen.fhdl import verilog as litex_verilog
+from migen import If, Module, Signal
+from migen.fhdl.tools import group_by_targets as migen_groups
+
+from triplane.gateware.verilog import convert, group_by_targets
+
+
+def random_statements(seed):
+    rng = random.Random(seed)
+    signals = [Signal(4, name=f"s{index}") for index in range(rng.randint(2, 30))]
+
+    def assign():
+        return rng.choice(signals).eq(rng.choice(signals))
+
+    def statement():
+        return If(rng.choice(signals), *(assign() for _ in range(rng.randint(1, 3)))) if rng.random() < 0.4 else assign()
+
+    return [statement() for _ in range(rng.randint(0, 40))]
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_groups_are_migens(seed):
+    statements = random_statements(seed)
+    ours, theirs = group_by_targets(statements), migen_groups(statements)
+    assert [targets for targets, _ in ours] == [targets for targets, _ in theirs]
+    assert [list(map(id, group)) for _, group in ours] == [list(map(id, group)) for _, group in theirs]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_text_is_litexs(seed):
+    def text(function):
+        module = Module()
+        module.comb += random_statements(seed)
+        return [line for line in function(module).main_source.splitlines() if not line.startswith("//")]
+
+    before = litex_verilog.group_by_targets
+    assert text(convert) == text(litex_verilog.convert)
+    assert litex_verilog.group_by_targets is before
