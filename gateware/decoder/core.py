@@ -124,14 +124,15 @@ class Decoder(LiteXModule):
             If(taken, word.eq(word + 1)),
             If(start | self._control.fields.restart, word.eq(0)),
         ]
-        caught = Signal(graph.num_detectors)
+        caught = [Signal() for _ in range(graph.num_detectors)]
+        events: dict[int, Signal] = {}
         for r, layer in enumerate(graph.layers):
             for k, detector in enumerate(layer):
                 position = r * self.words_per_round + k // 32
                 self.sync += If(taken & (word == position), caught[detector].eq(self.sink.data[k % 32]))
-                event = self.sink.data[k % 32] if position == total - 1 else caught[detector]
-                array, number = _place(plans, arrays, detector)
-                self.comb += array.events[number].eq(event)
+                events[detector] = self.sink.data[k % 32] if position == total - 1 else caught[detector]
+        for plan, array in zip(plans, arrays, strict=True):
+            self.comb += array.events.eq(Cat(*(events[detector] for detector in plan.vertices)))
 
         # Result: the record is complete in the cycle in which the last array is done.
         #
@@ -173,8 +174,8 @@ class Decoder(LiteXModule):
 
         # Correction, in the order of the graph's edges
         edge_bits = Signal(32 * self.correction_words)
-        for plan, array in zip(plans, arrays, strict=True):
-            self.comb += [edge_bits[edge.index].eq(array.correction[k]) for k, edge in enumerate(plan.edges)]
+        used = {e.index: a.correction[k] for p, a in zip(plans, arrays, strict=True) for k, e in enumerate(p.edges)}
+        self.comb += edge_bits.eq(Cat(*(used[index] for index in range(len(graph.edges)))))
         words = [record[32 * k : 32 * (k + 1)] for k in range(RESULT.words)]
         words += [edge_bits[32 * k : 32 * (k + 1)] for k in range(self.correction_words)]
         sending = Signal(max=max(len(words), 2))
@@ -219,10 +220,3 @@ def _any(bits):
     for bit in bits:
         result = result | bit
     return result
-
-
-def _place(plans, arrays, detector: int):
-    for plan, array in zip(plans, arrays, strict=True):
-        if detector in plan.vertices:
-            return array, plan.vertices.index(detector)
-    raise AssertionError(f"detector {detector} is in no component")

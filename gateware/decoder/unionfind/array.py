@@ -116,6 +116,7 @@ class UnionFindArray(LiteXModule):
         # Forest
         self.peeler = peeler = Peeler(plan)
         self.comb += [peeler.load.eq(act.load), peeler.events.eq(self.events), self.correction.eq(peeler.correction)]
+        joined = []
         for position, edge in enumerate(plan.edges):
             ends = [edge.u] if edge.v == BOUNDARY else [edge.u, edge.v]
             joins: Signal | int = 0
@@ -125,7 +126,8 @@ class UnionFindArray(LiteXModule):
                 paired &= vertex.wants_pair & picked
                 wish = (act.adopt & vertex.wants_adopt) | (act.merge & (chosen == end))
                 joins |= picked & wish
-            self.comb += peeler.grow[position].eq(joins | (act.pair & paired))
+            joined.append(joins | (act.pair & paired))
+        self.comb += peeler.grow.eq(Cat(*joined))
 
         # What the look has shown, over the whole array
         self.pairing = OrTree([v.wants_pair for v in vertices])

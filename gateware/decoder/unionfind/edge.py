@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from litex.gen import LiteXModule
-from migen import If, Mux, Signal
+from migen import Cat, If, Mux, Signal
 
 
 class WeightClass(LiteXModule):
@@ -71,9 +71,8 @@ class EdgeCell(LiteXModule):
             self.full.eq(slack == 0),
             drop.eq(Mux(both, self.delta << 1, Mux(one, self.delta, 0))),
         ]
-        for k, step in enumerate(steps):
-            # Two ends fill s half-units in ceil(s / 2) of growth: step is too far when s <= 2 step - 2.
-            self.comb += self.blocks[k].eq((one & (slack < step)) | (both & (slack < 2 * step - 1)))
+        # Two ends fill s half-units in ceil(s / 2) of growth: a step is too far when s <= 2 step - 2.
+        self.comb += self.blocks.eq(Cat((one & (slack < s)) | (both & (slack < 2 * s - 1)) for s in steps))
         self.sync += [
             If(self.load,
                 If(self.rate_at_load == 0, slack.eq(weights.length[0]))

@@ -9,7 +9,7 @@ correction is asked for.
 from __future__ import annotations
 
 from litex.gen import LiteXModule
-from migen import If, Signal
+from migen import Cat, If, Signal
 
 from triplane.gateware.decoder.graph import BOUNDARY
 from triplane.gateware.decoder.unionfind.plan import ArrayPlan
@@ -43,13 +43,15 @@ class Peeler(LiteXModule):
         forest = Signal(edges)
         leaf_of = []
         for incident in plan.incident:
-            present = Signal(max(len(incident), 1))
-            leaf = Signal()
-            self.comb += [present[k].eq(forest[e]) for k, e in enumerate(incident)]
-            self.comb += leaf.eq((present != 0) & ((present & (present - 1)) == 0))
+            present, leaf = Signal(max(len(incident), 1)), Signal()
+            self.comb += [
+                present.eq(Cat(*(forest[e] for e in incident))),
+                leaf.eq((present != 0) & ((present & (present - 1)) == 0)),
+            ]
             leaf_of.append(leaf)
 
         removed, used = Signal(edges), Signal(edges)
+        taken_off, carried = [], []
         for position, edge in enumerate(plan.edges):
             u_leaf, u_defect = leaf_of[edge.u], self.defects[edge.u]
             if edge.v == BOUNDARY:
@@ -58,16 +60,20 @@ class Peeler(LiteXModule):
                 # Where both ends are leaves the edge goes once, with the event of its first end.
                 v_leaf, v_defect = leaf_of[edge.v], self.defects[edge.v]
                 off, carries = u_leaf | v_leaf, (u_leaf & u_defect) | (~u_leaf & v_leaf & v_defect)
-            self.comb += [removed[position].eq(forest[position] & off), used[position].eq(forest[position] & carries)]
+            taken_off.append(forest[position] & off)
+            carried.append(forest[position] & carries)
+        self.comb += [removed.eq(Cat(*taken_off)), used.eq(Cat(*carried))]
 
         self.any_leaf = OrTree(leaf_of)
         self.comb += self.empty.eq(~self.any_leaf.output)
-        for number, incident in enumerate(plan.incident):
-            passed = XorTree([used[e] for e in incident])
-            self.submodules += passed
-            self.sync += If(self.step, self.defects[number].eq(self.defects[number] ^ passed.output))
+        passed = [XorTree([used[e] for e in incident]) for incident in plan.incident]
+        self.submodules += passed
         self.sync += [
-            If(self.step, forest.eq(forest & ~removed), self.correction.eq(self.correction | used)),
+            If(self.step,
+                forest.eq(forest & ~removed),
+                self.correction.eq(self.correction | used),
+                self.defects.eq(self.defects ^ Cat(*(p.output for p in passed))),
+            ),
             If(self.grow != 0, forest.eq(forest | self.grow)),
             If(self.load, forest.eq(0), self.correction.eq(0), self.defects.eq(self.events)),
-        ]
+        ]  # fmt: skip

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 
 from litex.gen import LiteXModule
-from migen import If, Mux, Signal
+from migen import Cat, If, Mux, Replicate, Signal
 
 
 @dataclass(frozen=True)
@@ -95,34 +97,34 @@ class Vertex(LiteXModule):
         act = self._act
         boundary = 2 ** len(self.ident) - 1
 
-        leads = Signal.like(self.choice)
-        for k, link in enumerate(links):
-            if link.far is None:
-                new = self.active
-            else:
-                new = Mux(self.taken, self.active & link.far.taken & link.differs, link.far.active)
-            self.comb += leads[k].eq(link.full & new)
-        self.comb += self.choice.eq(leads & ~(leads - 1))  # the lowest set bit
-
-        paired = Signal.like(self.choice)
-        touched = Signal.like(self.choice)
+        # Signals of one bit per link are each assigned whole: Migen's Verilog back end takes time quadratic in the
+        # number of statements that share a target.
+        leads, paired, touched = (Signal.like(self.choice) for _ in range(3))
         to, offset, still = Signal.like(self.to), Signal.like(self.offset), Signal()
+        news, mutuals, frees, idents, potentials, stills = [], [], [], [], [], []
         for k, link in enumerate(links):
-            if link.far is None:
-                self.comb += [
-                    paired[k].eq(self.choice[k]),
-                    If(self.choice[k], to.eq(boundary), offset.eq(self.potential ^ link.observables)),
-                ]
+            far = link.far
+            if far is None:
+                new, ident, potential = self.active, boundary, link.observables
+                mutuals.append(self.choice[k])
             else:
-                self.comb += [
-                    paired[k].eq(self.choice[k] & link.mutual & link.far.single),
-                    touched[k].eq(link.full & ~link.far.taken),
-                    If(self.choice[k],
-                        to.eq(link.far.ident),
-                        offset.eq(self.potential ^ link.far.potential ^ link.observables),
-                        still.eq(~link.far.active & ~link.far.grounded),
-                    ),
-                ]  # fmt: skip
+                new = Mux(self.taken, self.active & far.taken & link.differs, far.active)
+                ident, potential = far.ident, far.potential ^ link.observables
+                mutuals.append(self.choice[k] & link.mutual & far.single)
+                frees.append(link.full & ~far.taken)
+                stills.append(self.choice[k] & ~far.active & ~far.grounded)
+            news.append(link.full & new)
+            idents.append(_masked(self.choice[k], ident, len(to)))
+            potentials.append(_masked(self.choice[k], potential, len(offset)))
+        self.comb += [
+            leads.eq(Cat(*news)),
+            self.choice.eq(leads & ~(leads - 1)),  # the lowest set bit
+            paired.eq(Cat(*mutuals)),
+            touched.eq(Cat(*frees)),
+            to.eq(reduce(or_, idents, 0)),
+            offset.eq(self.potential ^ reduce(or_, potentials, 0)),
+            still.eq(reduce(or_, stills, 0)),
+        ]
         reached = Signal()
         self.sync += If(act.look,
             self.pick.eq(self.choice),
@@ -176,3 +178,7 @@ class Vertex(LiteXModule):
             ),
             If(joined, self.active.eq(act.still), self.single.eq(0)),
         ]  # fmt: skip
+
+
+def _masked(bit: Signal, value: Signal | int, width: int) -> Signal:
+    return Replicate(bit, width) & value
