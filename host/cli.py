@@ -273,7 +273,7 @@ def _errors() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print("cancelled; nothing was written", file=sys.stderr)
+        print("cancelled: the board is closed and no file is left half written", file=sys.stderr)
         raise typer.Exit(130) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,10 +4,9 @@ stdout."""
 
 from __future__ import annotations
 
-import sys
 import time
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Self
 
 from rich.console import Console
 from rich.progress import (
@@ -31,8 +30,8 @@ class ProgressView:
     Use as a context manager, so that the terminal is left as it was found when a run is cancelled.
     """
 
-    def __init__(self, *, stream: TextIO | None = None, quiet: bool = False) -> None:
-        self._console = Console(file=stream or sys.stderr, highlight=False, soft_wrap=True)
+    def __init__(self, console: Console | None = None, *, quiet: bool = False) -> None:
+        self._console = console or Console(stderr=True, highlight=False, soft_wrap=True)
         self._quiet = quiet
         self._live = self._console.is_terminal and not quiet
         self._bar = Progress(

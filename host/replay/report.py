@@ -69,7 +69,7 @@ def print_report(result: ReplayResult, console: Console) -> None:
     console.print(
         f"[bold]{dataset.name}[/bold]: {dataset.shots:,} shots"
         + (f" of {dataset.shots_in_files:,}" if dataset.shots != dataset.shots_in_files else "")
-        + f", {result.graph.num_detectors} detectors, {len(result.graph.layers)} rounds of them{model}",
+        + f", {result.graph.num_detectors} detectors in {len(result.graph.layers)} rounds{model}",
         highlight=False,
     )
     console.print(_rates(result))
@@ -130,18 +130,26 @@ def _latency(result: ReplayResult) -> Table:
         title_style="bold",
         box=box.SIMPLE_HEAD,
     )
-    for column in ("stage", "unit"):
-        table.add_column(column)
-    for column in ("min", "median", "mean", "p99.9", "max", "bound", "deadline", "misses"):
+    table.add_column("stage")
+    table.add_column("unit")
+    deadlines = any(stage.deadline_cycles is not None for stage in result.ledger.stages)
+    for column in (
+        "min",
+        "median",
+        "mean",
+        "p99.9",
+        "max",
+        "bound",
+        *(("deadline", "misses") if deadlines else ()),
+    ):
         table.add_column(column, justify="right")
     for stage in result.ledger.stages:
-        summary = stage.summary()
-        figures = [*summary.values(), stage.bound, stage.deadline_cycles]
+        figures = [*stage.summary().values(), stage.bound, *((stage.deadline_cycles,) if deadlines else ())]
         table.add_row(
             stage.name,
             "cycles",
             *("-" if f is None else f"{f:,.1f}" if isinstance(f, float) else f"{f:,}" for f in figures),
-            "-" if stage.misses is None else f"{stage.misses:,}",
+            *((f"{stage.misses:,}",) if deadlines and stage.misses is not None else ()),
         )
-        table.add_row("", "ns", *("-" if f is None else f"{stage.ns(f):,.0f}" for f in figures), "")
+        table.add_row("", "ns", *("-" if f is None else f"{stage.ns(f):,.0f}" for f in figures))
     return table

@@ -51,8 +51,6 @@ def replay(
     """
     options = options or ReplayOptions()
     view = view or ProgressView(quiet=True)
-    if connect is None:
-        connect = hal.connect
     try:
         graph = compile_graph(dataset.model, weight_bits=options.weight_bits)
     except GraphError as error:
@@ -64,7 +62,7 @@ def replay(
     )
 
     started = time.monotonic()
-    with connect("sim", graph=graph, correction=False, progress=view.step) as board:
+    with (connect or hal.connect)("sim", graph=graph, correction=False, progress=view.step) as board:
         connect_s = time.monotonic() - started
         board.load(hal.DecoderProgram.from_graph(graph))
         identity = board.identify()

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Tables for people, files for programs."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from triplane.host.replay.progress import ProgressView
+from triplane.host.replay.references import Rate
+from triplane.host.replay.report import OutputError, format_rate, print_report, write_json, write_whole
+from triplane.host.replay.session import replay
+
+
+def test_tables(sampled: Any, fake_board: Any) -> None:
+    result = replay(sampled, connect=fake_board.connect)
+    out = io.StringIO()
+    print_report(result, Console(file=out, width=120))
+    text = out.getvalue()
+    for expected in ("sampled: 500 shots", "Triplane union-find, 5-bit weights", "PyMatching, correlated"):
+        assert expected in text
+    assert f"{result.rate.rate:.4f}" in text
+    assert f"{result.ledger['decode'].bound:,}" in text
+
+
+def test_digits_follow_the_interval() -> None:
+    assert format_rate(Rate(7413, 50_000)) == ("0.1483", "0.1452 to 0.1514")
+    assert format_rate(Rate(3, 1_000_000))[0] == "0.0000030"
+
+
+def test_file_is_whole_or_as_before(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    write_json(path, {"shots": 1})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(path, {"rate": float("nan")})
+    assert json.loads(path.read_text()) == {"shots": 1}
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.stat().st_mode & 0o444 == 0o444
+
+
+def test_outputs_that_cannot_be_written(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match=r"absent/out.json: the directory .*absent does not exist"):
+        write_whole(tmp_path / "absent" / "out.json", b"")
+    with pytest.raises(OutputError, match="is a directory"):
+        write_whole(tmp_path, b"")
+
+
+def test_plain_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    out = io.StringIO()
+    clock = iter(float(n) for n in range(0, 1000, 2))
+    monkeypatch.setattr("triplane.host.replay.progress.time.monotonic", lambda: next(clock))
+    with ProgressView(Console(file=out)) as view:
+        view.step("graph [5 rounds]")
+        counter = view.count("streaming", 100)
+        for done in range(10, 101, 10):
+            counter.to(done)
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "graph [5 rounds]"
+    assert lines[1] == "streaming: 30 of 100 shots, 5 shots/s, 14 s left"
+    assert lines[-1] == "streaming: 100 of 100 shots, 5 shots/s"
+    assert len(lines) == 5
+
+
+def test_bar_on_a_terminal() -> None:
+    out = io.StringIO()
+    with ProgressView(Console(file=out, force_terminal=True, width=100)) as view:
+        view.step("graph")
+        view.count("streaming", 100).to(40)
+    assert "40 of 100 shots" in out.getvalue()
+    assert out.getvalue().endswith("\x1b[?25h")  # the cursor is shown again
+
+
+def test_quiet() -> None:
+    out = io.StringIO()
+    with ProgressView(Console(file=out), quiet=True) as view:
+        view.step("graph")
+        view.count("streaming", 1).to(1)
+    assert not out.getvalue()

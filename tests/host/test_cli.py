@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The command as people run it: a process of its own, judged by what it prints, writes and returns."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pymatching
+import pytest
+import stim
+
+HEAVY = ("numpy", "stim", "pymatching", "scipy", "matplotlib", "numba", "migen", "litex", "pydantic")
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "TRIPLANE_HOME": str(tmp_path / "home"),
+        "COLUMNS": "120",
+        "NO_COLOR": "1",
+        "TERM": "dumb",
+    }
+
+
+@pytest.fixture
+def sycamore_d3() -> Path:
+    data = Path(
+        os.environ.get("TRIPLANE_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data")
+    )
+    folder = data / "google_sycamore_2022" / "surface_code_bX_d3_r05_center_3_5"
+    if not folder.is_dir():
+        pytest.skip(
+            f"the Sycamore data set is not at {folder}; set TRIPLANE_DATA to the folder of published data"
+        )
+    return folder
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "triplane.host", *map(str, arguments)]
+
+
+def triplane(environment: dict[str, str], *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*arguments), env=environment, capture_output=True, text=True, check=False)
+
+
+def test_help_lists_and_teaches(environment: dict[str, str]) -> None:
+    overview = triplane(environment, "--help")
+    assert overview.returncode == 0
+    for name in ("demo", "replay", "report", "bench", "version"):
+        assert name in overview.stdout
+        text = triplane(environment, name, "--help")
+        assert text.returncode == 0
+        assert name == "version" or "Example" in text.stdout
+
+
+def test_version(environment: dict[str, str]) -> None:
+    assert triplane(environment, "--version").stdout.startswith("triplane 0.")
+    assert f"stim {stim.__version__}" in triplane(environment, "version").stdout
+
+
+def test_first_line_needs_nothing_heavy(environment: dict[str, str]) -> None:
+    code = f"import sys, triplane.host.cli; print(sorted(set({HEAVY}) & set(sys.modules)))"
+    assert (
+        subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        == "[]\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["frobnicate"], ["replay"], ["demo", "--shots", "0"], ["demo", "--weight-bits", "1"], ["report"]],
+)
+def test_usage_errors(environment: dict[str, str], arguments: list[str]) -> None:
+    done = triplane(environment, *arguments)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_one_message_for_one_error(environment: dict[str, str], tmp_path: Path) -> None:
+    done = triplane(environment, "replay", tmp_path / "absent")
+    assert done.returncode == 1
+    assert done.stderr == f"error: {tmp_path / 'absent'}: no such file or directory\n"
+    assert done.stdout == ""
+
+
+def test_outputs_are_refused_before_the_run(environment: dict[str, str], tmp_path: Path) -> None:
+    done = triplane(environment, "demo", "--shots", "1", "--json", tmp_path / "absent" / "out.json")
+    assert done.returncode == 1
+    assert "absent does not exist; create it first" in done.stderr
+
+
+def test_unusable_model(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "m.dem").write_text("error(0.1) D0 D1 D2 L0\n")
+    (tmp_path / "s.dets").write_text("shot D0 L0\n")
+    done = triplane(environment, "replay", tmp_path)
+    assert done.returncode == 1
+    assert "m.dem: 'error(0.1) D0 D1 D2 L0' flips 3 detectors" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def failures(model: stim.DetectorErrorModel, events: Any, actual: Any, *, correlated: bool = False) -> int:
+    matching = pymatching.Matching.from_detector_error_model(model, enable_correlations=correlated)
+    return int((matching.decode_batch(events, enable_correlations=correlated) != actual).any(axis=1).sum())
+
+
+def check_common(result: dict[str, Any], shots: int) -> None:
+    cycles = result["latency"]["decode"]["cycles"]
+    assert result["shots"] == shots
+    assert 0 < cycles["min"] <= cycles["median"] <= cycles["p999"] <= cycles["max"] <= cycles["bound"]
+    assert cycles["min"] <= cycles["mean"] <= cycles["max"]
+    assert result["latency"]["decode"]["ns"]["max"] == pytest.approx(
+        cycles["max"] * 1e9 / result["clock_hz"], abs=1e-3
+    )
+    assert result["clock_hz"] == 245_760_000
+    assert result["simulated"] is True
+    assert result["throughput"]["shots_per_s"] > 0
+    assert int(result["run"], 16)
+
+
+def test_replay_of_sycamore(environment: dict[str, str], tmp_path: Path, sycamore_d3: Path) -> None:
+    out, figure = tmp_path / "out.json", tmp_path / "out.png"
+    done = triplane(environment, "replay", sycamore_d3, "--shots", "2000", "--json", out, "--plot", figure)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(out.read_text())
+    check_common(result, 2000)
+    model = stim.DetectorErrorModel.from_file(sycamore_d3 / "circuit_detector_error_model.dem")
+    events = stim.read_shot_data_file(
+        path=str(sycamore_d3 / "detection_events.b8"), format="b8", num_detectors=model.num_detectors
+    )[:2000]
+    actual = np.loadtxt(sycamore_d3 / "obs_flips_actual.01", dtype=bool)[:2000, None]
+    published = np.loadtxt(sycamore_d3 / "obs_flips_predicted_by_pymatching.01", dtype=bool)[:2000, None]
+    references = result["references"]
+    assert references["pymatching"] == failures(model, events, actual) / 2000
+    assert references["correlated_pymatching"] == failures(model, events, actual, correlated=True) / 2000
+    assert references["published_pymatching"] == (published != actual).mean()
+    assert references["pymatching"] - 0.01 < result["logical_error_rate"] < references["pymatching"] + 0.02
+    assert result["latency"]["decode"]["cycles"]["mean"] < 80
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert f"{result['logical_error_rate']:.4f}" in done.stdout
+
+    report = triplane(environment, "report", result["run"][:12])
+    assert report.returncode == 0, report.stderr
+    assert result["run"][:12] in report.stdout
+
+
+def test_model_of_one_half(environment: dict[str, str], tmp_path: Path, sycamore_d3: Path) -> None:
+    out = tmp_path / "out.json"
+    model = "pij_from_even_for_odd.dem"
+    done = triplane(environment, "replay", sycamore_d3, "--model", model, "--shots", "300", "--json", out)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(out.read_text())
+    dem = stim.DetectorErrorModel.from_file(sycamore_d3 / model)
+    events = stim.read_shot_data_file(
+        path=str(sycamore_d3 / "detection_events.b8"), format="b8", num_detectors=dem.num_detectors
+    )[1:600:2]
+    actual = np.loadtxt(sycamore_d3 / "obs_flips_actual.01", dtype=bool)[1:600:2, None]
+    assert result["references"]["pymatching"] == failures(dem, events, actual) / 300
+
+
+def test_demo(environment: dict[str, str], tmp_path: Path) -> None:
+    out, vcd = tmp_path / "out.json", tmp_path / "first.vcd"
+    done = triplane(environment, "demo", "--shots", "400", "--seed", "11", "--json", out, "--vcd", vcd)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].endswith("400 shots, seed 11")
+    result = json.loads(out.read_text())
+    check_common(result, 400)
+    p = 0.001
+    circuit = stim.Circuit.generated(
+        "surface_code:rotated_memory_z",
+        distance=5,
+        rounds=5,
+        after_clifford_depolarization=p,
+        before_round_data_depolarization=p,
+        before_measure_flip_probability=p,
+        after_reset_flip_probability=p,
+    )
+    events, actual = circuit.compile_detector_sampler(seed=11).sample(400, separate_observables=True)
+    model = circuit.detector_error_model(decompose_errors=True)
+    assert result["references"]["pymatching"] == failures(model, events, actual) / 400
+    assert result["logical_error_rate"] < 0.01
+    text = vcd.read_text()
+    assert "$enddefinitions" in text
+    assert len(text) < 50_000_000
+
+
+def test_cancelled(environment: dict[str, str], tmp_path: Path) -> None:
+    out = tmp_path / "out.json"
+    process = subprocess.Popen(
+        command("demo", "--shots", "2000000", "--json", out),
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if line.startswith("streaming"):
+            break
+    process.send_signal(signal.SIGINT)
+    rest = process.stderr.read()
+    assert process.wait(timeout=60) == 130
+    assert "cancelled: the board is closed and no file is left half written" in rest
+    assert "Traceback" not in rest
+    assert not out.exists()
+    assert not [path for path in tmp_path.rglob("*") if path.suffix == ".partial"]
+
+
+def test_bench_lists(environment: dict[str, str]) -> None:
+    done = triplane(environment, "bench")
+    assert done.returncode == 0, done.stderr
+    assert "replay" in done.stdout
+    unknown = triplane(environment, "bench", "frobnicate")
+    assert unknown.returncode in (1, 2)
+    assert "Traceback" not in unknown.stderr
