@@ -1,1 +1,65 @@
 # SPDX-License-Identifier: BSD-2-Clause
+"""Boards as the host sees them: `connect` finds one, the `Board` protocol is all that may be done with it.
+
+Drivers depend on the protocol and on the register map that comes with the gateware, never on each other, so that a
+board on the bench, a board on the network and the simulated board are interchangeable. What a board cannot do is in
+its descriptor, and refused by name; what does not fit it is refused before anything is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from triplane.gateware.decoder.graph import DecodingGraph
+from triplane.hal import errors
+from triplane.hal.board import Board, Fault, Identity
+from triplane.hal.descriptor import Descriptor, DescriptorError, load_descriptor
+from triplane.hal.program import DecoderProgram
+from triplane.hal.records import Pacing, Records, RunStream
+from triplane.hal.registers import Register, RegisterMap
+
+__all__ = [
+    "Board",
+    "DecoderProgram",
+    "Descriptor",
+    "DescriptorError",
+    "Fault",
+    "Identity",
+    "Pacing",
+    "Records",
+    "Register",
+    "RegisterMap",
+    "RunStream",
+    "connect",
+    "errors",
+    "load_descriptor",
+]
+
+DRIVERS = ("sim",)
+
+
+def connect(
+    url: str = "sim",
+    *,
+    graph: DecodingGraph,
+    correction: bool = False,
+    progress: Callable[[str], None] | None = None,
+) -> Board:
+    """Connect to a board.
+
+    Args:
+        url: "sim" builds the simulated board for `graph`, or finds it in the cache.
+        graph: what the board's decoder must decode.
+        correction: ask for the physical correction in every record.
+        progress: called with a line of text as a build goes on.
+
+    Raises:
+        ValueError: unknown driver.
+        ToolchainError: the simulated board must be built and a tool is missing.
+        errors.BoardError: the board is not what it should be.
+    """
+    if url == "sim":
+        from triplane.hal.drivers.sim import SimBoard
+
+        return SimBoard(graph, correction=correction, progress=progress)
+    raise ValueError(f"no driver for board {url!r}; there are: {', '.join(DRIVERS)}")

@@ -107,9 +107,10 @@ def _compile(tools: Toolchain, verilog: str, trace: bool, work: Path, report: Pr
 
     def count(line: str) -> None:
         nonlocal done
-        if re.search(r" -c .*\.cpp", line):
+        # The run-time library is compiled too, and not counted.
+        if re.search(r" -c .*\.cpp", line) and done < total:
             done += 1
-            report(f"compiling {min(done, total)} of {total}")
+            report(f"compiling {done} of {total}")
 
     report(f"compiling 0 of {total}")
     archives = ["Vboard__ALL.a", "libverilated.a"]

@@ -52,13 +52,23 @@ class Design:
     result_depth: int = 1024
 
     @classmethod
-    def for_graph(cls, graph: DecodingGraph, factory: Callable[[DecodingGraph], Any] | None = None) -> Design:
+    def for_graph(
+        cls,
+        graph: DecodingGraph,
+        factory: Callable[[DecodingGraph], Any] | None = None,
+        *,
+        event_depth: int = 1024,
+        result_depth: int = 1024,
+    ) -> Design:
         """The board that decodes `graph` with its union-find arrays, or with the decoder that `factory` makes."""
+        identity = ("union-find", graph.structure_hash)
         if factory is None:
-            return cls(lambda: _union_find(graph), ("union-find", graph.structure_hash))
-        source = inspect.getsourcefile(factory)
-        text = Path(source).read_text() if source else ""
-        return cls(lambda: factory(graph), (factory.__qualname__, text, graph.structure_hash))
+            factory = _union_find
+        else:
+            source = inspect.getsourcefile(factory)
+            identity = (factory.__qualname__ + (Path(source).read_text() if source else ""), graph.structure_hash)
+        make = functools.partial(factory, graph)
+        return cls(make, identity, event_depth, result_depth)
 
     @property
     def build_hash(self) -> str:

@@ -15,6 +15,9 @@ _OK, _DONE, _STUCK, _SAFE, _BUS_ERROR, _NO_TRACE = range(6)
 
 IDLE_STEP_CYCLES = 16
 
+EVENT_SPACE_MASK = 0x7FFF
+"""Field `event_space` of the link status."""
+
 
 class BoardError(RuntimeError):
     """The simulated board did not do what it was told."""
@@ -165,6 +168,13 @@ class SimulatedBoard:
             progress=self.cycles,
         )
         return Streaming(state, events, results)
+
+    def fill(self, streaming: Streaming) -> None:
+        """Write as many events as there is space for, before anything is started."""
+        space = int(self.read(streaming.state.status_address)[0]) & EVENT_SPACE_MASK
+        first = streaming.events[streaming.sent : streaming.sent + space]
+        self.write(streaming.state.events_address, first, increment=False)
+        streaming.state.events_done += first.size
 
     def advance(self, streaming: Streaming, max_cycles: int) -> bool:
         """Go on with a transfer for about `max_cycles`. Returns False once all results are there, or the board is safe.

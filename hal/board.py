@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What every board can do, whatever it is and wherever it is, and what may go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, Self, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+from triplane.hal.descriptor import Descriptor
+from triplane.hal.program import DecoderProgram
+from triplane.hal.records import Records, RunStream
+from triplane.hal.registers import Register
+
+Words = npt.NDArray[np.uint32]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What the gateware says that it is.
+
+    Attributes:
+        name: of the gateware.
+        version: of its register map, "major.minor.patch".
+        build_hash: SHA-256 (hex) of graph structure, gateware sources and tools.
+        table_hash: SHA-256 (hex) of the loaded tables; all zeros when none are loaded, or they were changed since.
+        clock_hz: system clock.
+    """
+
+    name: str
+    version: str
+    build_hash: str
+    table_hash: str
+    clock_hz: int
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Why the board went safe. It releases no round until the next run starts, which clears it.
+
+    Attributes:
+        conditions: names of all conditions seen since the last clear, the stopping ones first.
+        stopping: those that put the board in its safe state.
+        cycle: cycle counter at the first condition.
+        explanation: the conditions in words.
+    """
+
+    conditions: tuple[str, ...]
+    stopping: tuple[str, ...]
+    cycle: int
+    explanation: str
+
+    def __str__(self) -> str:
+        return f"{', '.join(self.stopping)} (cycle {self.cycle}): {self.explanation}"
+
+
+@runtime_checkable
+class Board(Protocol):
+    """A board with a decoder. Use as a context manager: leaving it closes the board.
+
+    Every method raises a subclass of `errors.BoardError`; addresses are in bytes, words are uint32.
+    """
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """What the board is capable of."""
+
+    @property
+    def registers(self) -> Mapping[str, Register]:
+        """Register map of the gateware that is in the board."""
+
+    def identify(self) -> Identity:
+        """Read the identification."""
+
+    def read(self, address: int) -> int:
+        """Read one word."""
+
+    def write(self, address: int, value: int) -> None:
+        """Write one word, 0 to 2**32 - 1."""
+
+    def burst_read(self, address: int, count: int, *, increment: bool = True) -> Words:
+        """Read `count` words from consecutive addresses, or all from `address`."""
+
+    def burst_write(self, address: int, words: npt.ArrayLike, *, increment: bool = True) -> None:
+        """Write words to consecutive addresses, or all to `address`."""
+
+    def load(self, program: DecoderProgram) -> None:
+        """Load decoder tables. A program that does not fit is refused before anything is written."""
+
+    def run(
+        self, rounds: npt.ArrayLike, *, round_period_cycles: int, timeout_s: float | None = None
+    ) -> RunStream:
+        """Start streaming shots; ends what is left of an earlier run.
+
+        Args:
+            rounds: uint32 (shots, num_layers, words_per_round), see `DecodingGraph.pack_events`.
+            round_period_cycles: cycles from one round to the next; 0 or 1: as fast as the decoder takes them.
+            timeout_s: wall clock limit for the whole run.
+        """
+
+    def records(self) -> Iterator[Records]:
+        """What is left of the current run's records, in order."""
+
+    def fault(self) -> Fault | None:
+        """Why the board is in its safe state, or None if it is not."""
+
+    def trace(self, path: Path | str | None, cycles: int) -> None:
+        """Write a waveform of the next `cycles` cycles; None ends a window early. Ends the run in progress.
+
+        Raises UnsupportedError where `descriptor.features.trace` is False.
+        """
+
+    def close(self) -> None:
+        """Stop and free the board; closing twice does no harm."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...

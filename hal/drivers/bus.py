@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Everything that follows from the register map alone: shared by all boards that are reached through a register bus."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from triplane.gateware.decoder.graph import DecodingGraph
+from triplane.gateware.decoder.layouts import RESULT, correction_words
+from triplane.hal.board import Fault, Identity, Words
+from triplane.hal.descriptor import Descriptor
+from triplane.hal.errors import BoardError, IdentityError, ProgramError, UnsupportedError
+from triplane.hal.program import DecoderProgram
+from triplane.hal.records import Pacing, Records, RecordSource, RunStream
+from triplane.hal.registers import WORD_BYTES, WORD_MAX, RegisterMap
+
+NAME = "triplane"
+HASH_DIGITS = 64
+
+
+class RegisterBoard(ABC):
+    """A board behind a register bus. Subclasses move words and run streams; see `hal.board.Board` for the methods.
+
+    Args:
+        descriptor: of the board.
+        registers: map of the gateware that is expected in it.
+        graph: that the gateware was built for.
+        correction: ask for corrections also where a program does not.
+    """
+
+    def __init__(self, descriptor: Descriptor, registers: RegisterMap, graph: DecodingGraph, correction: bool) -> None:
+        self.descriptor = descriptor
+        self.registers = registers
+        self._graph = graph
+        self._correction = correction
+        self._program: DecoderProgram | None = None
+        self._run: RunStream | None = None
+
+    # Transport
+
+    @abstractmethod
+    def _read(self, address: int, count: int, increment: bool) -> Words:
+        """Read words; the access has been checked."""
+
+    @abstractmethod
+    def _write(self, address: int, words: Words, increment: bool) -> None:
+        """Write words; the access has been checked."""
+
+    @abstractmethod
+    def _source(self, words: Words, shots: int, idle_limit: int, timeout_s: float | None) -> RecordSource:
+        """Fill the event FIFO from `words`, start the pacer, and deliver the records of `shots` shots."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Stop and free the board; closing twice does no harm."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    # Registers
+
+    def read(self, address: int) -> int:
+        """Read one word."""
+        return int(self.burst_read(address, 1)[0])
+
+    def write(self, address: int, value: int) -> None:
+        """Write one word."""
+        self.burst_write(address, [value])
+
+    def burst_read(self, address: int, count: int, *, increment: bool = True) -> Words:
+        """Read `count` words from consecutive addresses, or all from `address`."""
+        self.registers.check_read(address, count, increment)
+        return self._read(address, count, increment)
+
+    def burst_write(self, address: int, words: npt.ArrayLike, *, increment: bool = True) -> None:
+        """Write words to consecutive addresses, or all to `address`."""
+        values = [int(word) for word in np.asarray(words, dtype=object).reshape(-1)]
+        self.registers.check_write(address, values, increment)
+        self._write(address, np.array(values, dtype=np.uint32), increment)
+
+    def get(self, name: str) -> int:
+        """Value of a register by name, of all its words."""
+        register = self.registers[name]
+        words = self.burst_read(register.address, register.size_words)
+        return sum(int(word) << 32 * index for index, word in enumerate(words))
+
+    def set(self, name: str, value: int) -> None:
+        """Write all words of a register by name."""
+        register = self.registers[name]
+        words = [value >> 32 * index & WORD_MAX for index in range(register.size_words)]
+        self.burst_write(register.address, words)
+
+    def _pulse(self, name: str, field: str, others: int = 0) -> None:
+        """Write 1 to a field; `others` is the rest of the register."""
+        register = self.registers[name]
+        self.write(register.address, others | 1 << register.fields[field].offset)
+
+    # Identity and state
+
+    def identify(self) -> Identity:
+        """Read the identification; raises IdentityError where there is none."""
+        name = self.get("identification_name").to_bytes(16, "little").rstrip(b"\0")
+        if name != NAME.encode():
+            raise IdentityError(f"the board calls itself {name!r}, not {NAME!r}: this is no Triplane gateware")
+        version = self.get("identification_version")
+        fields = self.registers["identification_version"].fields
+        return Identity(
+            NAME,
+            ".".join(str(fields[part].of(version)) for part in ("major", "minor", "patch")),
+            f"{self.get('identification_build_hash'):0{HASH_DIGITS}x}",
+            f"{self.get('identification_table_hash'):0{HASH_DIGITS}x}",
+            self.get("identification_clock_hz"),
+        )
+
+    def fault(self) -> Fault | None:
+        """Why the board is in its safe state, or None if it is not."""
+        if not self.get("faults_state"):
+            return None
+        seen, stop_on = self.get("faults_status"), self.get("faults_stop_on")
+        fields = self.registers["faults_status"].fields
+        stopping = [name for name, field in fields.items() if field.of(seen & stop_on)]
+        others = [name for name, field in fields.items() if field.of(seen & ~stop_on)]
+        explanation = " ".join(fields[name].description for name in stopping)
+        return Fault((*stopping, *others), tuple(stopping), self.get("faults_cycle"), explanation)
+
+    def pacing(self) -> Pacing:
+        """The schedule of the current run so far."""
+        return Pacing(
+            self.get("pacer_released"),
+            self.get("pacer_starved_rounds"),
+            self.get("pacer_stalled_rounds"),
+            self.get("pacer_backlog_max"),
+        )
+
+    # Programs and runs
+
+    def load(self, program: DecoderProgram) -> None:
+        """Load decoder tables. A program that does not fit is refused before anything is written."""
+        program.check(self._graph)
+        self._end_run()
+        self.set("decoder_weight_index", 0)
+        self.burst_write(self.registers["decoder_weight_data"].address, program.weights, increment=False)
+        self.set("decoder_first_growth", program.first_growth)
+        self.set("identification_table_hash", int(program.table_hash, 16))
+        found = self.identify().table_hash
+        if found != program.table_hash:
+            raise IdentityError(f"the board reports table hash {found[:12]}, not {program.table_hash[:12]}; load again")
+        self._program = program
+
+    def run(self, rounds: npt.ArrayLike, *, round_period_cycles: int, timeout_s: float | None = None) -> RunStream:
+        """Start streaming shots; ends what is left of an earlier run. See `hal.board.Board.run`."""
+        if self._program is None:
+            raise ProgramError("no program is loaded; call load() first")
+        words = self._check_rounds(rounds)
+        limit = self.descriptor.qec.max_round_period_cycles
+        if not 0 <= round_period_cycles <= limit:
+            raise ProgramError(f"round_period_cycles is {round_period_cycles}; it must be 0 to {limit}")
+        if timeout_s is not None and not timeout_s > 0:
+            raise ProgramError(f"timeout_s is {timeout_s}; it must be above 0, or None for no limit")
+        self._end_run()
+        self._rearm()
+        shots, layers, _ = words.shape
+        self.set("pacer_period", round_period_cycles)
+        self.set("pacer_rounds", shots * layers)
+        # Longest time without a word either way: a shot at its cadence, twice over, and a decode at its bound.
+        bound = self.registers["decoder_status"].fields["bound"].of(self.get("decoder_status"))
+        idle_limit = 2 * layers * max(round_period_cycles, words.shape[2]) + 2 * bound + 10_000
+        self._run = RunStream(self._source(words.reshape(-1), shots, idle_limit, timeout_s), shots)
+        return self._run
+
+    def records(self) -> Iterator[Records]:
+        """What is left of the current run's records, in order."""
+        return iter(()) if self._run is None else self._run
+
+    def trace(self, path: Path | str | None, cycles: int) -> None:
+        """Waveforms need a board that can write them."""
+        raise UnsupportedError(f"the board {self.descriptor.name} has no trace feature; use the simulated board")
+
+    @property
+    def with_correction(self) -> bool:
+        """Whether records carry a correction."""
+        return self._correction or (self._program is not None and self._program.correction)
+
+    @property
+    def record_words(self) -> int:
+        """Words of one record as the board is set up now."""
+        return RESULT.words + (correction_words(len(self._graph.edges)) if self.with_correction else 0)
+
+    def _check_rounds(self, rounds: npt.ArrayLike) -> Words:
+        array = np.asarray(rounds)
+        layers, per_round = len(self._graph.layers), self._graph.words_per_round
+        if array.ndim != 3 or array.shape[1:] != (layers, per_round):
+            raise ProgramError(
+                f"rounds have shape {array.shape}; this board takes (shots, {layers}, {per_round}), see DecodingGraph.pack_events"
+            )
+        if not array.shape[0]:
+            raise ProgramError("rounds hold no shot; there is nothing to run")
+        if array.shape[0] * layers > WORD_MAX:
+            raise ProgramError(f"{array.shape[0]} shots are {array.shape[0] * layers} rounds; a run takes {WORD_MAX}")
+        if array.dtype != np.uint32:
+            raise ProgramError(f"rounds have dtype {array.dtype}; they must be uint32, see DecodingGraph.pack_events")
+        for layer, detectors in enumerate(self._graph.layers):
+            for word in range(per_round):
+                used = min(max(len(detectors) - 32 * word, 0), 32)
+                stray = np.flatnonzero(array[:, layer, word] >> np.uint32(used)) if used < 32 else []
+                if len(stray):
+                    raise ProgramError(
+                        f"shot {stray[0]}, round {layer}, word {word} is {array[stray[0], layer, word]:#x}; "
+                        f"only its lowest {used} bits are detectors"
+                    )
+        return np.ascontiguousarray(array)
+
+    def _rearm(self) -> None:
+        """Leave nothing of an earlier run: stop rounds, let the decoder finish, empty everything, count from 0."""
+        self._pulse("pacer_control", "stop")
+        busy = self.registers["decoder_status"].fields["busy"]
+        for _ in range(100_000):
+            self._pulse("faults_control", "clear")
+            if not busy.of(self.get("decoder_status")):
+                break
+        else:
+            raise BoardError("the decoder does not come to rest; reset the board")
+        self._pulse("decoder_control", "restart", int(self.with_correction))
+        self._pulse("faults_control", "clear")
+
+    def _end_run(self) -> None:
+        run, self._run = self._run, None
+        if run is not None:
+            run.close()

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The simulated board as a board: same registers, same streams, in this process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from triplane.boards import descriptor_path
+from triplane.gateware.decoder.graph import DecodingGraph
+from triplane.hal.board import Words
+from triplane.hal.descriptor import load_descriptor
+from triplane.hal.drivers.bus import RegisterBoard
+from triplane.hal.errors import BoardClosedError, BoardError, IdentityError, RunTimeoutError, SafeStateError, UnsupportedError
+from triplane.hal.program import DecoderProgram
+from triplane.hal.records import Pacing, RecordSource
+from triplane.hal.registers import RegisterMap
+from triplane.sim.board import BoardBuild, Design, SimulatedBoard, build_board
+from triplane.sim.board import BoardError as SimulationError
+
+SLICE_S = 0.1
+"""Wall clock time of one native call: how soon Ctrl-C is heard and progress moves."""
+
+FIRST_SLICE_CYCLES = 2_000
+
+
+class SimBoard(RegisterBoard):
+    """A Verilated board built for one graph. `progress` is told about builds."""
+
+    def __init__(
+        self,
+        graph: DecodingGraph,
+        *,
+        correction: bool = False,
+        progress: Callable[[str], None] | None = None,
+        design: Design | None = None,
+    ) -> None:
+        self._board: SimulatedBoard | None = None
+        descriptor = load_descriptor(descriptor_path("sim"))
+        if not descriptor.qec.min_weight_bits <= graph.weight_bits <= descriptor.qec.max_weight_bits:
+            raise UnsupportedError(
+                f"the graph has weights of {graph.weight_bits} bits; the board takes "
+                f"{descriptor.qec.min_weight_bits} to {descriptor.qec.max_weight_bits}"
+            )
+        self._progress = progress
+        self._design = design or Design.for_graph(
+            graph, event_depth=descriptor.control.event_fifo_words, result_depth=descriptor.control.result_fifo_words
+        )
+        self._build = build_board(self._design, progress=progress)
+        super().__init__(descriptor, RegisterMap(self._build.registers), graph, correction)
+        self._tracing = False
+        self._open(self._build)
+
+    def _open(self, build: BoardBuild) -> None:
+        self.close()
+        self._board = SimulatedBoard(build.library)
+        found = self.identify()
+        if found.build_hash != build.build_hash:
+            raise IdentityError(
+                f"the cached board {build.library} carries build hash {found.build_hash[:12]}, not {build.build_hash[:12]}; "
+                "delete that folder"
+            )
+
+    @property
+    def simulation(self) -> SimulatedBoard:
+        """The native board; raises BoardClosedError when closed."""
+        if self._board is None:
+            raise BoardClosedError("the board is closed; connect again")
+        return self._board
+
+    def close(self) -> None:
+        """Stop and free the board; closing twice does no harm."""
+        board, self._board = self._board, None
+        if board is not None:
+            if self._run is not None:
+                self._run.close()
+                self._run = None
+            board.close()
+
+    def _read(self, address: int, count: int, increment: bool) -> Words:
+        return self.simulation.read(address, count, increment=increment)
+
+    def _write(self, address: int, words: Words, increment: bool) -> None:
+        self.simulation.write(address, words, increment=increment)
+
+    def _source(self, words: Words, shots: int, idle_limit: int, timeout_s: float | None) -> RecordSource:
+        return _Transfer(self, words, shots, idle_limit, timeout_s)
+
+    def trace(self, path: Path | str | None, cycles: int) -> None:
+        """Write a VCD of `cycles` cycles from now on; None ends the window and returns to the fast simulation.
+
+        Tracing is built into a library of its own, made at the first call. The board is exchanged for it: tables are
+        loaded again, the run in progress ends, the cycle counter starts anew.
+        """
+        self._end_run()
+        _ = self.simulation
+        tracing = path is not None
+        if tracing != self._tracing:
+            self._open(build_board(self._design, trace=tracing, progress=self._progress))
+            self._tracing = tracing
+            if self._program is not None:
+                self.load(self._program)
+        if path is not None:
+            try:
+                self.simulation.trace(path, cycles)
+            except SimulationError as error:
+                raise BoardError(str(error)) from error
+
+    def load(self, program: DecoderProgram) -> None:
+        """Load decoder tables. A program that does not fit is refused before anything is written."""
+        _ = self.simulation
+        super().load(program)
+
+
+class _Transfer:
+    """One run: a native transfer in slices."""
+
+    def __init__(self, board: SimBoard, words: Words, shots: int, idle_limit: int, timeout_s: float | None) -> None:
+        self._board = board
+        self.record_words = board.record_words
+        self.num_edges = len(board._graph.edges) if board.with_correction else None
+        self._words_taken = 0
+        self._slice = FIRST_SLICE_CYCLES
+        self._deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        self._timeout_s = timeout_s
+        simulation, registers = board.simulation, board.registers
+        self._start = self._end = simulation.cycles
+        self._transfer = simulation.stream(
+            words,
+            shots * self.record_words,
+            status_address=registers["link_status"].address,
+            events_address=registers["events_data"].address,
+            results_address=registers["results_data"].address,
+            idle_limit=idle_limit,
+        )
+        simulation.fill(self._transfer)
+        board._pulse("pacer_control", "start")
+
+    @property
+    def cycles(self) -> int:
+        return self._end - self._start
+
+    def pacing(self) -> Pacing:
+        return self._board.pacing()
+
+    def take(self) -> Words | None:
+        while True:
+            left = self._transfer.results.size - self._words_taken
+            if left == 0:
+                return None
+            simulation = self._board.simulation
+            before, started = simulation.cycles, time.monotonic()
+            try:
+                going = simulation.advance(self._transfer, self._slice)
+            except SimulationError as error:
+                raise BoardError(f"{error}; reset the board, and trace it if this happens again") from error
+            now = time.monotonic()
+            self._end = simulation.cycles
+            per_cycle = (now - started) / max(self._end - before, 1)
+            self._slice = max(FIRST_SLICE_CYCLES, min(int(SLICE_S / per_cycle), 4 * self._slice)) if per_cycle > 0 else self._slice
+            whole = self._transfer.done // self.record_words * self.record_words
+            if whole > self._words_taken:
+                words = self._transfer.results[self._words_taken : whole].reshape(-1, self.record_words)
+                self._words_taken = whole
+                return words
+            if not going and self._transfer.done < self._transfer.results.size:
+                raise SafeStateError(
+                    f"the board went safe after {whole // self.record_words} of "
+                    f"{self._transfer.results.size // self.record_words} shots: {self._board.fault()}"
+                )
+            if self._deadline is not None and now > self._deadline:
+                raise RunTimeoutError(
+                    f"the run was stopped after {self._timeout_s:g} s with {whole // self.record_words} of "
+                    f"{self._transfer.results.size // self.record_words} shots done; allow more time or run fewer shots"
+                )
+
+    def stop(self) -> None:
+        if self._board._board is not None:
+            self._board._pulse("pacer_control", "stop")
