@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numba
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from triplane.gateware.decoder.graph import BOUNDARY, DecodingGraph
 from triplane.gateware.decoder.layouts import UNMATCHED
@@ -80,42 +82,36 @@ class UnionFindModel:
                 used[:, tables.edge_index] = picked
         return DecodeResult(observables, cycles, flags, grows, merges, used)
 
-    def clusters(self, events: npt.ArrayLike) -> npt.NDArray[np.int64]:
-        """Cluster of each detector after decoding: int64 (shots, num_detectors).
-
-        Detectors of one cluster share a number, the least detector index in it; clusters on the boundary stay
-        apart by the forest that joins them, and an untouched detector is a cluster of its own.
-        """
-        result = self.decode_forest(events)
-        labels = np.empty((len(result), self.graph.num_detectors), dtype=np.int64)
-        inner = [(i, e.u, e.v) for i, e in enumerate(self.graph.edges) if e.v != BOUNDARY]
-        for shot, forest in enumerate(result):
-            parent = list(range(self.graph.num_detectors))
-
-            def find(a: int, parent: list[int] = parent) -> int:
-                while parent[a] != a:
-                    parent[a] = parent[parent[a]]
-                    a = parent[a]
-                return a
-
-            for i, u, v in inner:
-                if forest[i]:
-                    a, b = sorted((find(u), find(v)))
-                    parent[b] = a
-            labels[shot] = [find(d) for d in range(self.graph.num_detectors)]
-        return labels
-
-    def decode_forest(self, events: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """Spanning forest of the clusters before peeling: bool (shots, edges)."""
+    def grown(self, events: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+        """Edges that clusters have grown over when decoding ends: bool (shots, edges), from bool (shots, detectors)."""
         defects = np.asarray(events, dtype=bool)
-        forest = np.zeros((len(defects), len(self.graph.edges)), dtype=bool)
+        full = np.zeros((len(defects), len(self.graph.edges)), dtype=bool)
         for tables in self._arrays:
             mine = np.ascontiguousarray(defects[:, tables.vertices])
             stats = np.zeros((len(defects), 5), dtype=np.int64)
             picked = np.zeros((len(defects), len(tables.edge_index)), dtype=np.bool_)
             _decode(*tables.arrays, mine, stats, picked, False)
-            forest[:, tables.edge_index] = picked
-        return forest
+            full[:, tables.edge_index] = picked
+        return full
+
+    def clusters(self, events: npt.ArrayLike) -> npt.NDArray[np.int64]:
+        """Cluster of each detector when decoding ends: int64 (shots, num_detectors).
+
+        Detectors joined by edges that are grown over share a number, the least detector index among them. Two
+        clusters on the boundary are not joined by it, and an untouched detector is a cluster of its own.
+        """
+        full = self.grown(events)
+        inner = [k for k, e in enumerate(self.graph.edges) if e.v != BOUNDARY]
+        ends = np.array([(self.graph.edges[k].u, self.graph.edges[k].v) for k in inner], dtype=np.int64).reshape(-1, 2)
+        count = self.graph.num_detectors
+        labels = np.empty((len(full), count), dtype=np.int64)
+        for shot, grown in enumerate(full[:, inner]):
+            u, v = ends[grown].T
+            _, label = connected_components(coo_array((np.ones(len(u)), (u, v)), shape=(count, count)), directed=False)
+            least = np.full(count, count)
+            np.minimum.at(least, label, np.arange(count))
+            labels[shot] = least[label]
+        return labels
 
 
 @dataclass(frozen=True)
@@ -149,7 +145,7 @@ _GROUNDED = -1  # cluster id of everything that hangs on the boundary
 
 @numba.njit(cache=True)
 def _decode(eu, ev, eobs, length, starts, incident, steps, first, events, stats, picked, peel):  # type: ignore[no-untyped-def]
-    """Decodes every shot of one array; `picked` receives the correction where `peel` is set, else the forest."""
+    """Decodes every shot of one array; `picked` receives the correction where `peel` is set, else the grown edges."""
     vertices = events.shape[1]
     edges = len(eu)
     keep = len(picked) == len(events)
@@ -310,7 +306,7 @@ def _decode(eu, ev, eobs, length, starts, incident, steps, first, events, stats,
         stats[shot, 3] = grows
         stats[shot, 4] = merges
         if keep and not peel:
-            picked[shot] = tree
+            picked[shot] = slack == 0
         if peel:
             _peel(eu, ev, starts, incident, tree, defect, picked[shot])
 
