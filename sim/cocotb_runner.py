@@ -122,7 +122,7 @@ def run_cocotb(
             _PARAMETERS: json.dumps(dict(parameters or {})),
         }
         if testcase is not None:
-            env["COCOTB_TESTCASE"] = testcase
+            env["COCOTB_TEST_FILTER"] = rf"\b{testcase}$"
         done = subprocess.run([str(folder / "model")], env=env, cwd=work, text=True, timeout=_TIMEOUT_S,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         log = done.stdout[-12000:]

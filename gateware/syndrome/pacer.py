@@ -124,7 +124,11 @@ class RoundPacer(LiteXModule):
             If(self.stalled, self.stalled_rounds.status.eq(self.stalled_rounds.status + 1)),
             If(due > self.backlog_max.status, self.backlog_max.status.eq(due)),
             If(self.running & (left == 0) & (due == 0), self.running.eq(0)),
-            If(self.control.fields.stop, left.eq(0), If(word == 0, due.eq(transfer & ~round_done)).Else(due.eq(~round_done))),
+            If(self.control.fields.stop,
+                left.eq(0),
+                # The round that is under way is still due, no other.
+                due.eq(((word != 0) | transfer) & (round_done == 0)),
+            ),
             If(self.control.fields.start & ~self.running,
                 self.running.eq(1),
                 left.eq(self.rounds.storage),
