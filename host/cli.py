@@ -177,7 +177,8 @@ def bench(
     json_file: Json = None,
 ) -> None:
     """Measure against the goals this project has set itself. A missed goal is marked; the exit code stays
-    0."""
+    0.
+    """
     with _errors():
         from triplane.host.bench import list_benchmarks, run_benchmark
 
@@ -287,7 +288,8 @@ def _errors() -> Iterator[None]:
 
 def _is_expected(error: Exception) -> bool:
     """Errors whose message is written for people: those of the operating system, and those this project
-    defines."""
+    defines.
+    """
     return isinstance(error, OSError) or any(
         kind.__module__.startswith("triplane.") for kind in type(error).__mro__
     )

@@ -73,6 +73,7 @@ class Dataset:
 
     @property
     def shots(self) -> int:
+        """How many shots are to be decoded."""
         return len(self.events)
 
 

@@ -68,7 +68,8 @@ class Stage:
 
     def as_json(self) -> dict[str, object]:
         """{"cycles": {...}, "ns": {...}, "deadline": ..., "misses": ...}; cycles and ns hold the bound as
-        well."""
+        well.
+        """
         cycles: dict[str, float | None] = {**self.summary(), "bound": self.bound}
         return {
             "cycles": cycles,

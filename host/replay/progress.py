@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Progress of a long run: a live bar on a terminal, plain lines elsewhere. Both go to stderr; results go to
-stdout."""
+stdout.
+"""
 
 from __future__ import annotations
 

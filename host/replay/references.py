@@ -28,17 +28,20 @@ Bits = npt.NDArray[np.bool_]
 @dataclass(frozen=True)
 class Rate:
     """A logical error rate: failed shots, shots, and the interval that holds the true rate with
-    `CONFIDENCE`."""
+    `CONFIDENCE`.
+    """
 
     failures: int
     shots: int
 
     @property
     def rate(self) -> float:
+        """Share of failed shots."""
         return self.failures / self.shots
 
     @property
     def interval(self) -> tuple[float, float]:
+        """Lower and upper end of the Wilson score interval."""
         from scipy.stats import binomtest  # a second to import, and not every command needs it
 
         found = binomtest(self.failures, self.shots).proportion_ci(
@@ -66,6 +69,7 @@ class Reference:
     error: str | None = None
 
     def as_json(self) -> dict[str, object]:
+        """Rate, failures, interval and time; the error where there is no rate."""
         if self.rate is None:
             return {"label": self.label, "logical_error_rate": None, "error": self.error}
         return {

@@ -124,7 +124,8 @@ def record(
     extra_inputs: dict[str, bytes] | None = None,
 ) -> ReplayResult:
     """File the run's manifest (inputs, model, tables, gateware, versions, seeds, command, result); returns it
-    with its id."""
+    with its id.
+    """
     from triplane.host.provenance import RunRecorder
 
     recorder = RunRecorder(command=list(command))

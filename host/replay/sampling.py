@@ -35,7 +35,8 @@ def sample_dataset(
     circuit: stim.Circuit, *, name: str, shots: int, seed: int, properties: dict[str, object]
 ) -> Dataset:
     """Sample a circuit. The same seed, circuit and version of Stim on the same kind of machine give the same
-    shots."""
+    shots.
+    """
     if shots < 1:
         raise ValueError(f"shots must be at least 1, not {shots}")
     events, observables = circuit.compile_detector_sampler(seed=seed).sample(shots, separate_observables=True)

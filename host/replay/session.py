@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from triplane import hal
-from triplane.gateware.decoder.graph import GraphError, compile_graph
+from triplane.gateware.decoder.graph import DecodingGraph, GraphError, compile_graph
 from triplane.gateware.decoder.layouts import UNMATCHED
 from triplane.gateware.decoder.unionfind.plan import plan_arrays
 from triplane.host.replay.datasets import Dataset, DatasetError
@@ -28,6 +28,20 @@ from triplane.host.replay.result import ReplayOptions, ReplayResult
 
 BACK_TO_BACK = 0
 """Round period in cycles that stands for: the next round as soon as the decoder takes it."""
+
+
+RUN_UP_CYCLES = 1_000
+"""Cycles of bus traffic between the start of a waveform and the first round."""
+
+LOST = "carries sequence number {sequence}: a record was lost or doubled"
+OVER_BOUND = (
+    "took {decode_cycles} cycles to decode, above the bound of {bound} computed at build time: "
+    "gateware and bound disagree, do not trust either"
+)
+UNEXPLAINED = (
+    "has detection events that neither a partner nor a boundary explains: "
+    "the model lacks edges that the data needs, or the array is at fault"
+)
 
 
 class ReplayError(RuntimeError):
@@ -55,7 +69,6 @@ def replay(
         graph = compile_graph(dataset.model, weight_bits=options.weight_bits)
     except GraphError as error:
         raise DatasetError(f"{dataset.files.model if dataset.files else dataset.name}: {error}") from error
-    bound = max(plan.bound for plan in plan_arrays(graph))
     view.step(
         f"graph: {graph.num_detectors} detectors in {len(graph.layers)} rounds, {len(graph.edges)} edges, "
         f"{len(graph.components)} arrays, {graph.num_classes} weights of {graph.weight_bits} bits"
@@ -66,6 +79,7 @@ def replay(
         connect_s = time.monotonic() - started
         board.load(hal.DecoderProgram.from_graph(graph))
         identity = board.identify()
+        bound = _bound(board, graph)
         clock_hz = int(identity.clock_hz)
         rounds = graph.pack_events(dataset.events)
         period = (
@@ -146,17 +160,9 @@ def check_records(records: npt.NDArray[np.void], first: int, bound: int, dataset
         )
     expected = np.arange(first, first + len(records), dtype=np.uint32)
     for wrong, complaint in (
-        (records["sequence"] != expected, "carries sequence number {sequence}: a record was lost or doubled"),
-        (
-            records["decode_cycles"] > bound,
-            "took {decode_cycles} cycles to decode, above the bound of {bound} computed at "
-            "build time: gateware and bound disagree, do not trust either",
-        ),
-        (
-            records["flags"] & UNMATCHED != 0,
-            "has detection events that neither a partner nor a boundary explains: the model "
-            "lacks edges that the data needs, or the array is at fault",
-        ),
+        (records["sequence"] != expected, LOST),
+        (records["decode_cycles"] > bound, OVER_BOUND),
+        (records["flags"] & UNMATCHED != 0, UNEXPLAINED),
     ):
         (at,) = np.nonzero(wrong)
         if at.size:
@@ -175,10 +181,23 @@ def _trace(board: hal.Board, path: Path, rounds: npt.NDArray[np.uint32], period:
     shots, layers, words = rounds.shape
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        board.trace(partial, cycles=shots * (layers * max(period, words) + bound))
+        board.trace(partial, RUN_UP_CYCLES + shots * (layers * max(period, words) + bound))
         for _ in board.run(rounds, round_period_cycles=period):
             pass
-        board.trace(None, cycles=0)
-        os.replace(partial, path)
+        board.trace(None, 0)
+        partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _bound(board: hal.Board, graph: DecodingGraph) -> int:
+    """Worst-case decode cycles that the gateware states, which must be those that follow from the graph."""
+    computed = max(plan.bound for plan in plan_arrays(graph))
+    status = board.registers["decoder_status"]
+    stated = status.fields["bound"].of(board.read(status.address))
+    if stated != computed:
+        raise ReplayError(
+            f"the gateware states a bound of {stated} cycles, the graph's is {computed}: it was built for another "
+            "graph or by another version; delete the cached build"
+        )
+    return computed

@@ -2,7 +2,8 @@
 """Figures: what is drawn is what was measured, and the file is a PNG of the announced size."""
 
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -56,19 +57,15 @@ def test_rates_show_their_intervals(failures: int) -> None:
 
 
 def test_file(tmp_path: Path) -> None:
-    class Result:
-        class dataset:
-            name, shots = "sampled", 1000
-
-        class graph:
-            weight_bits = 5
-
-        simulated = True
-        ledger = LatencyLedger((stage(60),))
-        rate = Rate(1, 1000)
-        references = ()
-
+    result = SimpleNamespace(
+        dataset=SimpleNamespace(name="sampled", shots=1000),
+        graph=SimpleNamespace(weight_bits=5),
+        simulated=True,
+        ledger=LatencyLedger((stage(60),)),
+        rate=Rate(1, 1000),
+        references=(),
+    )
     path = tmp_path / "figure.png"
-    plot_replay(Result(), path)  # type: ignore[arg-type]
+    plot_replay(cast(Any, result), path)
     assert path.read_bytes().startswith(b"\x89PNG")
     assert list(tmp_path.iterdir()) == [path]

@@ -14,6 +14,7 @@ import stim
 
 from triplane.gateware.decoder.graph import DecodingGraph
 from triplane.gateware.decoder.layouts import RESULT
+from triplane.gateware.decoder.unionfind.plan import plan_arrays
 from triplane.host.replay.sampling import memory_circuit, sample_dataset
 
 
@@ -68,6 +69,9 @@ class FakeBoard:
         self.runs: list[tuple[int, int]] = []
         self.closed = False
         self.traced: list[Any] = []
+        bound = max(plan.bound for plan in plan_arrays(graph))
+        status = SimpleNamespace(address=0, fields={"bound": SimpleNamespace(of=lambda value: bound)})
+        self.registers = {"decoder_status": status}
         self.error_after: tuple[int, BaseException] | None = None
 
     def __enter__(self) -> "FakeBoard":
@@ -85,12 +89,16 @@ class FakeBoard:
     def identify(self) -> Any:
         return SimpleNamespace(clock_hz=245_760_000, build_hash="ab" * 32, table_hash=self.graph.table_hash)
 
+    def read(self, address: int) -> int:
+        return 0
+
     def fault(self) -> None:
         return None
 
-    def trace(self, path: Path, cycles: int) -> None:
+    def trace(self, path: Path | None, cycles: int) -> None:
         self.traced.append((path, cycles))
-        Path(path).write_text("$end\n")
+        if path is not None:
+            path.write_text("$end\n")
 
     def run(self, rounds: Any, *, round_period_cycles: int, timeout_s: float | None = None) -> Any:
         self.runs.append((len(rounds), round_period_cycles))
@@ -126,7 +134,8 @@ class _Stream:
 @pytest.fixture
 def fake_board(sampled: Any) -> Any:
     """`.connect` stands in for `hal.connect`; `.board` is the board it made, prepared by
-    `.prepare(board)`."""
+    `.prepare(board)`.
+    """
     holder = SimpleNamespace(board=None, prepare=lambda board: None)
 
     def connect(

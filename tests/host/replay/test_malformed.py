@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Malformed data sets: each is refused by a DatasetError that names file, value and remedy, never by anything
-else."""
+else.
+"""
 
 import contextlib
 import tempfile

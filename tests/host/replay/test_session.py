@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The replay against a stand-in board: what is computed, what is refused, what is left after a
-cancellation."""
+cancellation.
+"""
 
 import dataclasses
 import json

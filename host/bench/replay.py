@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""`triplane bench replay`: real Sycamore shots through the gateware, against the goals, and against the
+golden model.
+
+Every shot of three experiments is replayed; on one of distance 3 and one of distance 5 every word of every
+record, physical correction included, is compared with the golden model. Throughput is that of the simulation
+and has no goal: it depends on the machine.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from triplane import hal
+from triplane.gateware.decoder.graph import compile_graph
+from triplane.host.bench import BenchContext, benchmark
+from triplane.host.replay.datasets import Dataset, load_dataset
+from triplane.host.replay.progress import ProgressView
+from triplane.host.replay.session import BACK_TO_BACK, replay
+from triplane.sim.models.decoder.unionfind import UnionFindModel
+
+QUICK_SHOTS = 2_000
+
+EXPERIMENTS = (
+    ("surface_code_bX_d5_r05_center_5_5", "<= 0.162", True),
+    ("surface_code_bX_d3_r05_center_3_5", "<= 0.166", True),
+    ("surface_code_bX_d3_r01_center_3_5", "<= 0.018", False),
+)
+"""Experiment, goal of its logical error rate, whether its records are compared with the golden model."""
+
+COMPARED = (
+    ("decode_cycles", "cycles"),
+    ("flags", "flags"),
+    ("observables", "observables"),
+    ("grow_steps", "grow_steps"),
+    ("merge_steps", "merge_steps"),
+)
+"""Field of a record -> the golden model's."""
+
+
+def data_folder() -> Path:
+    """Where published data sets lie: $TRIPLANE_DATA, or ../shared/data beside the repository."""
+    override = os.environ.get("TRIPLANE_DATA")
+    return Path(override) if override else Path(__file__).resolve().parents[2].parent / "shared" / "data"
+
+
+@benchmark("replay", help="Sycamore shots through the gateware: accuracy, latency, golden model, throughput.")
+def bench_replay(ctx: BenchContext) -> None:
+    """Fill the rows of every experiment; one whose data are absent is reported as skipped."""
+    shots = QUICK_SHOTS if ctx.quick else None
+    for name, goal, compared in EXPERIMENTS:
+        folder = data_folder() / "google_sycamore_2022" / name
+        command = f"triplane replay {folder}" + (f" --shots {shots}" if shots else "")
+        if not folder.is_dir():
+            ctx.skip(
+                work=name,
+                reason=f"{folder} is absent; set TRIPLANE_DATA to the folder of published data",
+                command=command,
+            )
+            continue
+        dataset = load_dataset([folder], shots=shots)
+        with ProgressView() as view:
+            result = replay(dataset, view=view)
+            mismatches = mismatching_shots(dataset, view) if compared else None
+        work = f"{name}, {dataset.shots:,} shots"
+        stage = result.ledger["decode"]
+        summary = stage.summary()
+        ctx.row(
+            work=work,
+            measure="logical error rate",
+            value=result.rate.rate,
+            unit="per shot",
+            goal=goal,
+            command=command,
+        )
+        for reference in result.references:
+            if reference.rate is not None:
+                ctx.row(
+                    work=work,
+                    measure=f"logical error rate, {reference.label}",
+                    value=reference.rate.rate,
+                    unit="per shot",
+                    goal=None,
+                    command=command,
+                )
+        ctx.row(
+            work=work,
+            measure="decode, mean",
+            value=summary["mean"],
+            unit="cycles",
+            goal="<= 80",
+            command=command,
+        )
+        ctx.row(
+            work=work,
+            measure="decode, p99.9",
+            value=summary["p999"],
+            unit="cycles",
+            goal="<= 250",
+            command=command,
+        )
+        ctx.row(
+            work=work,
+            measure="decode, max",
+            value=summary["max"],
+            unit="cycles",
+            goal=f"<= {stage.bound}",
+            command=command,
+        )
+        if mismatches is not None:
+            ctx.row(
+                work=work,
+                measure="shots that differ from the golden model",
+                value=mismatches,
+                unit="shots",
+                goal="<= 0",
+                command="triplane bench replay" + (" --quick" if ctx.quick else ""),
+            )
+        ctx.row(
+            work=work,
+            measure="simulation",
+            value=dataset.shots / result.stream_s,
+            unit="shots/s",
+            goal=None,
+            command=command,
+        )
+        ctx.row(
+            work=work,
+            measure="simulation",
+            value=result.cycles / result.stream_s / 1e3,
+            unit="kilocycles/s",
+            goal=None,
+            command=command,
+        )
+
+
+def mismatching_shots(dataset: Dataset, view: ProgressView) -> int:
+    """Shots of which any field of the record, or any bit of the physical correction, differs from the golden
+    model.
+    """
+    graph = compile_graph(dataset.model)
+    expected = UnionFindModel(graph).decode(dataset.events, correction=True)
+    assert expected.correction is not None
+    counter = view.count("comparing with the golden model", dataset.shots)
+    differing = 0
+    done = 0
+    with hal.connect("sim", graph=graph, correction=True, progress=view.step) as board:
+        board.load(hal.DecoderProgram.from_graph(graph, correction=True))
+        for chunk in board.run(graph.pack_events(dataset.events), round_period_cycles=BACK_TO_BACK):
+            part = slice(done, done + len(chunk))
+            wrong = (np.asarray(chunk.corrections) != expected.correction[part]).any(axis=1)
+            for field, attribute in COMPARED:
+                wrong |= chunk[field] != getattr(expected, attribute)[part]
+            differing += int(wrong.sum())
+            done += len(chunk)
+            counter.to(done)
+    return differing + dataset.shots - done
