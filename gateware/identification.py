@@ -29,7 +29,7 @@ class Identification(LiteXModule):
     ----------
     name: at most 16 ASCII characters.
     version: "major.minor.patch", each 0 to 255.
-    build_hash: SHA-256 (hex) of structure, gateware sources and tools.
+    build_hash: SHA-256 (hex) that identifies the hardware.
     clock_hz: system clock.
     num_layers, words_per_round, result_words, correction_words: shape of a shot, from the decoder.
     event_depth, result_depth: FIFO depths in words.
@@ -72,7 +72,7 @@ class Identification(LiteXModule):
             description="Version of the gateware.",
         )
         self.build_hash = CSRStatus(
-            HASH_BITS, reset=_hash_value("build_hash", build_hash), description="SHA-256 of graph structure, gateware sources and tool versions."
+            HASH_BITS, reset=_hash_value("build_hash", build_hash), description="SHA-256 of the Verilog, as it is without this constant."
         )
         self.table_hash = CSRStorage(
             HASH_BITS,

@@ -27,7 +27,7 @@ class Identity:
     Attributes:
         name: of the gateware.
         version: of its register map, "major.minor.patch".
-        build_hash: SHA-256 (hex) of graph structure, gateware sources and tools.
+        build_hash: SHA-256 (hex) of the hardware's Verilog.
         table_hash: SHA-256 (hex) of the loaded tables; all zeros when none are loaded, or they were changed since.
         clock_hz: system clock.
     """

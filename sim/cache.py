@@ -17,6 +17,9 @@ from pathlib import Path
 
 import platformdirs
 
+KEY_CHARS = 32
+"""Characters of a key in the name of its temporary folder: more than enough to be its own."""
+
 
 def cache_root() -> Path:
     """Folder of everything that can be built again: $TRIPLANE_CACHE, or the user's cache folder."""
@@ -56,8 +59,12 @@ def cached(kind: str, key: str, build: Callable[[Path], None]) -> tuple[Path, bo
     with _locked(root / f"{key}.lock"):
         if entry.is_dir():
             return entry, False
+        # Left by a process that was killed; nobody else works on this entry while we hold the lock.
+        for stale in root.glob(f"{key[:KEY_CHARS]}.*"):
+            if stale.suffix in (".partial", ".publish"):
+                shutil.rmtree(stale, ignore_errors=True)
         parent = root if " " not in str(root) else None
-        with tempfile.TemporaryDirectory(prefix=f"{key[:16]}.", suffix=".partial", dir=parent) as work:
+        with tempfile.TemporaryDirectory(prefix=f"{key[:KEY_CHARS]}.", suffix=".partial", dir=parent) as work:
             build(Path(work))
             _publish(Path(work), entry)
     return entry, True
@@ -65,7 +72,7 @@ def cached(kind: str, key: str, build: Callable[[Path], None]) -> tuple[Path, bo
 
 def _publish(work: Path, entry: Path) -> None:
     """Move the content of `work` to `entry` so that `entry` appears at once."""
-    with tempfile.TemporaryDirectory(prefix=f"{entry.name[:16]}.", suffix=".publish", dir=entry.parent) as staging:
+    with tempfile.TemporaryDirectory(prefix=f"{entry.name[:KEY_CHARS]}.", suffix=".publish", dir=entry.parent) as staging:
         whole = Path(staging) / "entry"
         whole.mkdir()
         for item in work.iterdir():

@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -73,11 +74,11 @@ def build_board(design: Design, *, trace: bool = False, progress: Progress | Non
     def elaborate(folder: Path) -> None:
         find_toolchain()  # what is missing is said before the long part
         report("elaborating the gateware")
-        verilog, registers = design.elaborate()
-        entry = {"library": library(verilog).name, "verilog": verilog, "build_hash": design.build_hash, **registers}
+        verilog, registers, build_hash = design.elaborate()
+        entry = {"library": library(verilog).name, "verilog": verilog, "build_hash": build_hash, **registers}
         (folder / "design.json").write_text(json.dumps(entry, indent=1))
 
-    folder, elaborated = cached("designs", content_key([design.build_hash, *recipe]), elaborate)
+    folder, elaborated = cached("designs", content_key([design.source_key, *recipe]), elaborate)
     entry = json.loads((folder / "design.json").read_text())
     # The library may have been evicted since.
     path = folder.parents[1] / "boards" / entry["library"]
@@ -113,14 +114,23 @@ def _compile(tools: Toolchain, verilog: str, trace: bool, work: Path, report: Pr
             report(f"compiling {done} of {total}")
 
     report(f"compiling 0 of {total}")
-    archives = ["Vboard__ALL.a", "libverilated.a"]
-    command = [tools.make, f"-j{JOBS}", "-C", str(objects), "-f", "Vboard.mk", *MAKE_FLAGS, *archives]
-    _run(command, environment, count)
+    make = [tools.make, f"-j{JOBS}", "-C", str(objects), "-f", "Vboard.mk", *MAKE_FLAGS]
+    _run([*make, "Vboard__ALL.a"], environment, count)
+
+    def runtime(folder: Path) -> None:
+        report("compiling Verilator's run-time library")
+        _run([*make, "libverilated.a"], environment)
+        shutil.copy(objects / "libverilated.a", folder)
+
+    # The same for all boards with the same features, and slower to compile than a small board.
+    classes = (objects / "Vboard_classes.mk").read_text()
+    parts = [classes[classes.index("VM_GLOBAL_FAST") :], str(trace), *COMPILER_FLAGS, *MAKE_FLAGS, *tools.identity]
+    library, _ = cached("runtime", content_key(parts), runtime)
     report("linking")
     _run(
-        [tools.cxx, *LINK_FLAGS, *COMPILER_FLAGS, f"-DVM_TRACE={int(trace)}", "-DVM_TRACE_VCD=" + str(int(trace)), f"-I{objects}",
-         f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}", str(HARNESS), *(str(objects / name) for name in archives),
-         "-o", str(work / "board.so")],
+        [tools.cxx, *LINK_FLAGS, *COMPILER_FLAGS, f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}", f"-I{objects}",
+         f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}", str(HARNESS), str(objects / "Vboard__ALL.a"),
+         str(library / "libverilated.a"), "-o", str(work / "board.so")],
         environment,
     )  # fmt: skip
     for path in objects.iterdir():
@@ -131,21 +141,20 @@ def _compile(tools: Toolchain, verilog: str, trace: bool, work: Path, report: Pr
 
 def _run(command: list[str], environment: dict[str, str], line_seen: Callable[[str], None] | None = None) -> None:
     """Run a tool to its end. Whatever interrupts us ends the tool and all that it has started too."""
-    process = subprocess.Popen(
-        command, env=environment, text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
-    )
     lines: list[str] = []
-    try:
+    with subprocess.Popen(
+        command, env=environment, text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+    ) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            lines.append(line)
-            if line_seen:
-                line_seen(line)
-        status = process.wait()
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
+        try:
+            for line in process.stdout:
+                lines.append(line)
+                if line_seen:
+                    line_seen(line)
+            status = process.wait()
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     if status:
         tail = "".join(lines[-40:])
         raise ToolchainError(f"{' '.join(command[:3])} ... failed with status {status}; its last output:\n{tail}")

@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 ELABORATION_PACKAGES = ("litex", "migen")
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
+PLACEHOLDER = content_key(["build hash"])
+"""Stands for the build hash until that is known."""
+
 _SOURCE_FOLDERS = ("gateware", "boards/sim")
 
 
@@ -66,32 +70,50 @@ class Design:
             factory = _union_find
         else:
             source = inspect.getsourcefile(factory)
-            identity = (factory.__qualname__ + (Path(source).read_text() if source else ""), graph.structure_hash)
+            identity = (
+                factory.__qualname__ + (Path(source).read_text() if source else ""),
+                graph.structure_hash,
+            )
         make = functools.partial(factory, graph)
         return cls(make, identity, event_depth, result_depth)
 
     @property
-    def build_hash(self) -> str:
-        """SHA-256 (hex) that the gateware carries in its identification."""
+    def source_key(self) -> str:
+        """SHA-256 (hex) of everything that the Verilog follows from; known without elaborating it."""
         return content_key([*self.identity, str(self.event_depth), str(self.result_depth), sources_digest()])
 
-    def elaborate(self) -> tuple[str, dict[str, Any]]:
-        """Verilog of the top module `board`, and its register map (see `gateware.registers.register_map`)."""
-        # LiteX is imported here: a start from the cache must not pay for it.
-        from triplane.boards.sim.target import simulated_soc
-        from triplane.gateware.registers import register_map
-        from triplane.gateware.verilog import linear_time
+    def elaborate(self) -> tuple[str, dict[str, Any], str]:
+        """Verilog of the top module `board`, its register map, and its build hash.
 
-        with _quiet(), linear_time():
+        The register map is that of `gateware.registers.register_map`. The build hash is the SHA-256 (hex) of the Verilog
+        as it is before the hash is put into it: equal hardware has equal hashes, whatever its sources look like.
+        """
+        with _quiet():
+            # LiteX is imported here: a start from the cache must not pay for it.
+            from triplane.boards.sim.target import simulated_soc
+            from triplane.gateware.registers import register_map
+            from triplane.gateware.verilog import linear_time
+
             soc = simulated_soc(
-                self.decoder(), build_hash=self.build_hash, event_depth=self.event_depth, result_depth=self.result_depth
+                self.decoder(),
+                build_hash=PLACEHOLDER,
+                event_depth=self.event_depth,
+                result_depth=self.result_depth,
             )
-            output = soc.platform.get_verilog(soc, name="board")
+            with linear_time():
+                output = soc.platform.get_verilog(soc, name="board")
         if output.data_files:
-            raise ValueError(f"memories with contents cannot be simulated yet: {', '.join(output.data_files)}")
+            raise ValueError(
+                f"memories with contents cannot be simulated yet: {', '.join(output.data_files)}"
+            )
         # The header holds the date; a key made of the text must not.
         lines = [line for line in output.main_source.splitlines() if not line.startswith("//")]
-        return "\n".join(lines) + "\n", register_map(soc)
+        verilog = "\n".join(lines) + "\n"
+        build_hash = content_key([verilog])
+        placeholder = str(int(PLACEHOLDER, 16))
+        if verilog.count(placeholder) != 1:
+            raise ValueError("the build hash must stand exactly once in the Verilog; the identification is missing or doubled")
+        return verilog.replace(placeholder, str(int(build_hash, 16))), register_map(soc), build_hash
 
 
 def _union_find(graph: DecodingGraph) -> Any:
@@ -102,10 +124,12 @@ def _union_find(graph: DecodingGraph) -> Any:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep LiteX's account of its own work off the terminal."""
+    """Keep LiteX's account of its own work, and warnings about its string literals, off the terminal."""
     previous = logging.root.manager.disable
     logging.disable(logging.INFO)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "invalid escape sequence")
+            yield
     finally:
         logging.disable(previous)
