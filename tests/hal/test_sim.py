@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The simulated board through the Board protocol."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from triplane import hal
+from triplane.hal import errors
+from triplane.sim.models.decoder.unionfind import UnionFindModel
+
+
+def decode(board, code, rounds=None, **options):
+    chunks = list(board.run(code.rounds if rounds is None else rounds, **{"round_period_cycles": 0} | options))
+    return np.concatenate(chunks), chunks
+
+
+def test_it_is_a_board(board):
+    assert isinstance(board, hal.Board)
+    assert board.descriptor.name == "sim"
+
+
+def test_identity(board, code):
+    before = board.identify()
+    assert (before.name, before.version, before.clock_hz) == ("triplane", "0.1.0", board.descriptor.timing.clock_hz)
+    assert before.table_hash == "0" * 64
+    board.load(hal.DecoderProgram.from_graph(code.graph))
+    assert board.identify() == dataclasses.replace(before, table_hash=code.graph.table_hash)
+    board.write(board.registers["decoder_first_growth"].address, 1)
+    assert board.identify().table_hash == "0" * 64
+
+
+@pytest.mark.parametrize("period", [0, 1, 60])
+def test_records_are_those_of_the_model(loaded, code, period):
+    records, _ = decode(loaded, code, round_period_cycles=period)
+    model = UnionFindModel(code.graph).decode(code.events)
+    assert (records["sequence"] == np.arange(len(code.rounds))).all()
+    assert (records["observables"] == model.observables).all()
+    assert (records["decode_cycles"] == model.cycles).all()
+    assert loaded.fault() is None
+
+
+def test_cadence(loaded, code):
+    period = 100
+    run = loaded.run(code.rounds, round_period_cycles=period)
+    records = np.concatenate(list(run))
+    assert (np.diff(records["timestamp_lo"].astype(int)) == period * len(code.graph.layers)).all()
+    assert run.pacing == hal.Pacing(released=len(code.rounds) * len(code.graph.layers), starved=0, stalled=0, backlog_max=1)
+    least = len(code.rounds) * len(code.graph.layers) * period
+    assert least - period < run.cycles < least + 2000
+
+
+@pytest.mark.parametrize("where", ["connect", "program"])
+def test_corrections_explain_the_events(code, where):
+    with hal.connect("sim", graph=code.graph, correction=where == "connect") as board:
+        board.load(hal.DecoderProgram.from_graph(code.graph, correction=where == "program"))
+        records, chunks = decode(board, code)
+    corrections = np.concatenate([chunk.corrections for chunk in chunks])
+    assert (code.graph.syndrome_of(corrections) == code.events).all()
+    assert (code.graph.observables_of(corrections) == records["observables"]).all()
+
+
+def test_no_corrections_unless_asked_for(loaded, code):
+    _, chunks = decode(loaded, code)
+    assert all(chunk.corrections is None for chunk in chunks)
+
+
+def test_a_run_may_be_left_and_another_started(loaded, code):
+    first = loaded.run(np.tile(code.rounds, (40, 1, 1)), round_period_cycles=5)
+    assert len(next(first)) < 40 * len(code.rounds)
+    records, _ = decode(loaded, code)
+    assert len(records) == len(code.rounds)
+    assert list(first) == []
+
+
+def test_records_goes_on_where_the_run_is(loaded, code):
+    assert list(loaded.records()) == []
+    run = loaded.run(code.rounds, round_period_cycles=30)
+    taken = len(next(run))
+    rest = sum(len(chunk) for chunk in loaded.records())
+    assert taken + rest == len(code.rounds) == run.received
+
+
+def test_a_run_that_takes_too_long_is_stopped(loaded, code):
+    run = loaded.run(code.rounds, round_period_cycles=1_000_000, timeout_s=0.2)
+    with pytest.raises(errors.RunTimeoutError, match=r"stopped after 0\.2 s with \d+ of 500 shots done"):
+        list(run)
+    assert decode(loaded, code)[0]["sequence"][-1] == 499
+
+
+def test_a_fault_ends_the_run_and_the_next_run_clears_it(loaded, code):
+    run = loaded.run(code.rounds, round_period_cycles=1000)
+    next(run)
+    data = loaded.registers["events_data"].address
+    loaded.burst_write(data, np.zeros(3000, dtype=np.uint32), increment=False)
+    with pytest.raises(errors.SafeStateError, match=r"went safe after \d+ of 500 shots: event_overflow \(cycle \d+\): A word was written"):
+        list(run)
+    fault = loaded.fault()
+    assert fault is not None
+    assert fault.stopping == ("event_overflow",)
+    decode(loaded, code)
+    assert loaded.fault() is None
+
+
+def test_a_gap_in_the_sequence_is_noticed(loaded, code):
+    run = loaded.run(code.rounds, round_period_cycles=60)
+    next(run)
+    while loaded.registers["link_status"].fields["result_level"].of(loaded.get("link_status")) < 6:
+        loaded.simulation.run(10)
+    loaded.burst_read(loaded.registers["results_data"].address, 6, increment=False)
+    with pytest.raises(errors.RecordStreamError, match=r"record \d+ carries sequence number \d+: a record was lost or doubled"):
+        list(run)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"structure_hash": "0" * 64}, "the program is for graph structure 000000000000, the board decodes"),
+        ({"weights": np.ones(3, np.uint16)}, r"weights have shape \(3,\), the board has \d+ weight registers"),
+        ({"weights": "float"}, "weights must be whole numbers, not float64"),
+        ({"weights": "zero"}, "weight 0 is 0; a register of 5 bits takes 1 to 31"),
+        ({"weights": "large"}, "weight 0 is 32; a register of 5 bits takes 1 to 31"),
+        ({"first_growth": 0}, "first_growth is 0; it must be 1 to"),
+        ({"first_growth": 1000}, "first_growth is 1000; it must be 1 to"),
+        ({"table_hash": "xyz"}, "table_hash must be a SHA-256 in 64 hexadecimal digits, not 'xyz'"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_anything_is_written(loaded, code, change, message):
+    weights = code.graph.weights
+    wrong = {"float": weights.astype(float), "zero": weights * 0, "large": weights * 0 + 32}
+    if isinstance(change.get("weights"), str):
+        change = {"weights": wrong[change["weights"]]}
+    with pytest.raises(errors.ProgramError, match=message):
+        loaded.load(dataclasses.replace(hal.DecoderProgram.from_graph(code.graph), **change))
+    assert loaded.identify().table_hash == code.graph.table_hash
+
+
+@pytest.mark.parametrize(
+    ("rounds", "options", "message"),
+    [
+        (lambda r: r[0], {}, r"rounds have shape \(4, 1\); this board takes \(shots, 4, 1\)"),
+        (lambda r: r[:, :2], {}, r"rounds have shape \(500, 2, 1\)"),
+        (lambda r: r[:0], {}, "rounds hold no shot"),
+        (lambda r: r.astype(float), {}, "rounds have dtype float64; they must be uint32"),
+        (lambda r: r | np.uint32(4), {}, "shot 0, round 0, word 0 is 0x[4-7]; only its lowest 2 bits are detectors"),
+        (lambda r: r, {"round_period_cycles": -1}, "round_period_cycles is -1; it must be 0 to 16777215"),
+        (lambda r: r, {"round_period_cycles": 2**24}, "round_period_cycles is 16777216"),
+        (lambda r: r, {"timeout_s": 0}, "timeout_s is 0; it must be above 0"),
+    ],
+)
+def test_runs_that_make_no_sense_are_refused(loaded, code, rounds, options, message):
+    with pytest.raises(errors.ProgramError, match=message):
+        decode(loaded, code, rounds(code.rounds), **options)
+
+
+def test_a_run_needs_a_program(board, code):
+    with pytest.raises(errors.ProgramError, match=r"no program is loaded; call load\(\) first"):
+        decode(board, code)
+
+
+@pytest.mark.parametrize(
+    ("access", "error", "message"),
+    [
+        (lambda b: b.read(2), errors.AddressError, "address 0x2 is not a multiple of 4"),
+        (lambda b: b.read(0xFF00), errors.AddressError, "no register at address 0xff00; the nearest below is decoder_"),
+        (lambda b: b.read(-4), errors.AddressError, "no register at address -0x4"),
+        (lambda b: b.read(1.5), errors.AddressError, "an address must be a whole number of bytes, not 1.5"),
+        (lambda b: b.write(0, 1), errors.AddressError, "identification_name at 0x0 can only be read"),
+        (lambda b: b.write(b.registers["pacer_period"].address, 2**24), errors.RegisterValueError, "0x1000000 does not fit word 0 of pacer_period, which takes 0 to 0xffffff"),
+        (lambda b: b.write(b.registers["pacer_period"].address, -1), errors.RegisterValueError, "-0x1 does not fit"),
+        (lambda b: b.burst_write(b.registers["pacer_period"].address, []), errors.AddressError, "at least 1 word long, not 0"),
+        (lambda b: b.burst_read(0, 0), errors.AddressError, "at least 1 word long, not 0"),
+        (lambda b: b.burst_read(0, 10_000), errors.AddressError, "no register at address"),
+    ],
+)  # fmt: skip
+def test_bad_accesses_name_what_is_wrong(board, access, error, message):
+    with pytest.raises(error, match=message):
+        access(board)
+
+
+def test_bursts(board):
+    address = board.registers["identification_table_hash"].address
+    words = np.arange(8, dtype=np.uint32) + 0xFFFFFFF0
+    board.burst_write(address, words)
+    assert (board.burst_read(address, 8) == words).all()
+    assert board.read(address + 8) == words[2]
+
+
+def test_close(code):
+    board = hal.connect("sim", graph=code.graph)
+    board.load(hal.DecoderProgram.from_graph(code.graph))
+    run = board.run(code.rounds, round_period_cycles=60)
+    next(run)
+    board.close()
+    board.close()
+    assert list(run) == []
+    for use in (lambda: board.read(0), board.identify, lambda: board.load(hal.DecoderProgram.from_graph(code.graph))):
+        with pytest.raises(errors.BoardClosedError, match="the board is closed; connect again"):
+            use()
+
+
+def test_trace(loaded, code, tmp_path):
+    path = tmp_path / "window.vcd"
+    loaded.trace(path, 500)
+    records, _ = decode(loaded, code, code.rounds[:50])
+    loaded.trace(None, 0)
+    assert path.read_text().count("\n#") >= 900
+    again, _ = decode(loaded, code, code.rounds[:50])
+    assert (records["observables"] == again["observables"]).all()
+    with pytest.raises(errors.BoardError, match="cannot write"):
+        loaded.trace(tmp_path / "missing" / "x.vcd", 10)
+
+
+def test_unknown_boards_are_named(code):
+    with pytest.raises(ValueError, match="no driver for board 'zcu216'; there are: sim"):
+        hal.connect("zcu216", graph=code.graph)
