@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Everything here runs in environments that uv makes from uv.lock; nothing needs activating.
+
+RUN := uv run --group lint --group docs
+
+.PHONY: help check lint types docs generated regenerate format test lowest clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+check: lint types docs generated ## what CI runs besides the tests
+
+lint: ## ruff: rules and layout
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+
+types: ## mypy, strict
+	$(RUN) mypy
+
+docs: ## the site in docs/_build/html; a warning is an error
+	$(RUN) sphinx-build --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+
+generated: ## committed files that are generated are what their sources say
+	$(RUN) python -m triplane.gateware.registers docs/registers.md --check
+
+regenerate: ## write them anew
+	$(RUN) python -m triplane.gateware.registers docs/registers.md
+
+format: ## mend what ruff can mend
+	$(RUN) ruff check --fix
+	$(RUN) ruff format
+
+test: ## the tests, on the locked versions
+	uv run pytest
+
+# The lowest versions that pyproject.toml admits, in an environment of their own; uv.lock is not touched.
+lowest: export UV_PROJECT_ENVIRONMENT := .venv-lowest
+lowest: export VIRTUAL_ENV := .venv-lowest
+lowest: ## the tests, on the lowest versions that pyproject.toml admits
+	uv venv --quiet --clear .venv-lowest
+	uv pip install --quiet --resolution lowest-direct --group dev --editable .
+	.venv-lowest/bin/python -m pytest
+
+clean: ## what this file makes, and nothing else
+	rm -rf docs/_build build dist .venv-lowest .mypy_cache .ruff_cache .pytest_cache
