@@ -55,12 +55,15 @@ class Faults(LiteXModule):
         )
         self.cycle = CSRStatus(64, description="Cycle counter at the first condition since the last clear.")
         self.state = CSRStatus(
-            fields=[CSRField("safe", description="1 while the board is in its safe state.")], description="Safe state."
+            fields=[CSRField("safe", description="1 while the board is in its safe state.")],
+            description="Safe state.",
         )
         self.control = CSRStorage(
             fields=[
                 CSRField(
-                    "clear", pulse=True, description="Write 1 to forget faults, counters and schedule and to empty both FIFOs."
+                    "clear",
+                    pulse=True,
+                    description="Write 1 to forget faults, counters and schedule and to empty both FIFOs.",
                 )
             ],
             description="Leave the safe state.",

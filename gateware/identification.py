@@ -62,7 +62,11 @@ class Identification(LiteXModule):
         self.tables_changed = Signal()
 
         text = int.from_bytes(name.encode().ljust(NAME_BYTES, b"\0"), "little")
-        self.name = CSRStatus(8 * NAME_BYTES, reset=text, description="Name of the gateware, ASCII, first character in the lowest byte of word 0.")
+        self.name = CSRStatus(
+            8 * NAME_BYTES,
+            reset=text,
+            description="Name of the gateware, ASCII, first character in the lowest byte of word 0.",
+        )
         self.version = CSRStatus(
             fields=[
                 CSRField("patch", size=8, reset=int(parts[2]), description="Patch version."),
@@ -72,36 +76,59 @@ class Identification(LiteXModule):
             description="Version of the gateware.",
         )
         self.build_hash = CSRStatus(
-            HASH_BITS, reset=_hash_value("build_hash", build_hash), description="SHA-256 of the Verilog, as it is without this constant."
+            HASH_BITS,
+            reset=_hash_value("build_hash", build_hash),
+            description="SHA-256 of the Verilog, as it is without this constant.",
         )
         self.table_hash = CSRStorage(
             HASH_BITS,
             write_from_dev=True,
-            description="SHA-256 of the loaded tables. The host writes it after the last table entry; a write to any table sets it to 0.",
+            description="SHA-256 of the loaded tables. The host writes it last; a write to any table sets it to 0.",
         )
         self.clock_hz = CSRStatus(32, reset=clock_hz, description="System clock in Hz.")
         self.shot = CSRStatus(
             fields=[
-                CSRField("num_layers", size=16, reset=num_layers, description="Rounds of detection events per shot."),
+                CSRField(
+                    "num_layers",
+                    size=16,
+                    reset=num_layers,
+                    description="Rounds of detection events per shot.",
+                ),
                 CSRField("words_per_round", size=16, reset=words_per_round, description="Words per round."),
             ],
             description="Shape of a shot.",
         )
         self.record = CSRStatus(
             fields=[
-                CSRField("result_words", size=16, reset=result_words, description="Words of a result record without correction."),
-                CSRField("correction_words", size=16, reset=correction_words, description="Words of correction that may follow; 0 where not built in."),
+                CSRField(
+                    "result_words",
+                    size=16,
+                    reset=result_words,
+                    description="Words of a result record without correction.",
+                ),
+                CSRField(
+                    "correction_words",
+                    size=16,
+                    reset=correction_words,
+                    description="Words of correction that may follow; 0 where not built in.",
+                ),
             ],
             description="Shape of a result record.",
         )
         self.depths = CSRStatus(
             fields=[
-                CSRField("events", size=16, reset=event_depth, description="Depth of the event FIFO in words."),
-                CSRField("results", size=16, reset=result_depth, description="Depth of the result FIFO in words."),
+                CSRField(
+                    "events", size=16, reset=event_depth, description="Depth of the event FIFO in words."
+                ),
+                CSRField(
+                    "results", size=16, reset=result_depth, description="Depth of the result FIFO in words."
+                ),
             ],
             description="Depths of the FIFOs.",
         )
-        self.scratch = CSRStorage(32, reset=SCRATCH_RESET, description="Free for bus tests; nothing reads it.")
+        self.scratch = CSRStorage(
+            32, reset=SCRATCH_RESET, description="Free for bus tests; nothing reads it."
+        )
 
         # # #
 

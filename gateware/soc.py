@@ -22,7 +22,7 @@ BANKS = ("identification", "counter", "faults", "events", "pacer", "results", "l
 """Register banks in the order of their addresses. The order is part of the register map: append, never insert."""
 
 
-class TriplaneSoC(SoCMini):  # type: ignore[misc]
+class TriplaneSoC(SoCMini):
     """All cores of a board around one decoder, driven over Wishbone.
 
     The way of a round: bus -> `events` -> `pacer` -> `decoder` -> `results` -> bus.
@@ -58,7 +58,9 @@ class TriplaneSoC(SoCMini):  # type: ignore[misc]
             ("result", result_depth, decoder.result_words),
         ):
             if not least <= depth < 2**LEVEL_BITS:
-                raise ValueError(f"{what} FIFO depth must be {least} to {2**LEVEL_BITS - 1} words, not {depth}")
+                raise ValueError(
+                    f"{what} FIFO depth must be {least} to {2**LEVEL_BITS - 1} words, not {depth}"
+                )
         super().__init__(
             platform,
             clock_hz,

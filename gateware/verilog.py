@@ -63,7 +63,10 @@ def _combinatorial_logic(fragment: Any, names: Any) -> str:
 @contextmanager
 def linear_time() -> Iterator[None]:
     """LiteX's Verilog back end uses the functions of this module while the context lasts."""
-    replacements = {"group_by_targets": group_by_targets, "_generate_combinatorial_logic_synth": _combinatorial_logic}
+    replacements = {
+        "group_by_targets": group_by_targets,
+        "_generate_combinatorial_logic_synth": _combinatorial_logic,
+    }
     originals = {name: getattr(litex_verilog, name) for name in replacements}
     for name, function in replacements.items():
         setattr(litex_verilog, name, function)

@@ -93,7 +93,9 @@ class Qec(_Part):
     @model_validator(mode="after")
     def _range_is_a_range(self) -> Qec:
         if self.min_weight_bits > self.max_weight_bits:
-            raise ValueError(f"min_weight_bits {self.min_weight_bits} is above max_weight_bits {self.max_weight_bits}")
+            raise ValueError(
+                f"min_weight_bits {self.min_weight_bits} is above max_weight_bits {self.max_weight_bits}"
+            )
         return self
 
 

@@ -45,7 +45,9 @@ class DecoderProgram:
             )
         weights = np.asarray(self.weights)
         if weights.shape != (graph.num_classes,):
-            raise ProgramError(f"weights have shape {weights.shape}, the board has {graph.num_classes} weight registers")
+            raise ProgramError(
+                f"weights have shape {weights.shape}, the board has {graph.num_classes} weight registers"
+            )
         if weights.dtype.kind not in "ui":
             raise ProgramError(f"weights must be whole numbers, not {weights.dtype}")
         limit = 2**graph.weight_bits - 1
@@ -59,4 +61,6 @@ class DecoderProgram:
                 f"first_growth is {self.first_growth}; it must be 1 to {weights.min()}, the smallest weight"
             )
         if len(self.table_hash) != 64 or not set(self.table_hash) <= set("0123456789abcdef"):
-            raise ProgramError(f"table_hash must be a SHA-256 in 64 hexadecimal digits, not {self.table_hash!r}")
+            raise ProgramError(
+                f"table_hash must be a SHA-256 in 64 hexadecimal digits, not {self.table_hash!r}"
+            )

@@ -35,7 +35,9 @@ class Records(np.ndarray[Any, np.dtype[np.void]]):
         records = RESULT.parse(words).view(cls)
         if num_edges is not None:
             bits = np.ascontiguousarray(words[:, RESULT.words :], dtype="<u4").view(np.uint8)
-            records.corrections = np.unpackbits(bits, axis=1, bitorder="little")[:, :num_edges].astype(np.bool_)
+            records.corrections = np.unpackbits(bits, axis=1, bitorder="little")[:, :num_edges].astype(
+                np.bool_
+            )
         return records
 
 
@@ -120,8 +122,8 @@ class RunStream(Iterator[Records]):
         if wrong.size:
             at = wrong[0]
             raise RecordStreamError(
-                f"record {expected[at]} carries sequence number {records['sequence'][at]}: a record was lost or doubled; "
-                "the run was stopped, start it again"
+                f"record {expected[at]} carries sequence number {records['sequence'][at]}: a record was lost or "
+                "doubled; the run was stopped, start it again"
             )
 
     @property

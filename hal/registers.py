@@ -65,7 +65,10 @@ class RegisterMap(Mapping[str, Register]):
                 entry["bits"],
                 entry["access"] == "rw",
                 entry["description"],
-                {f["name"]: Field(f["name"], f["offset"], f["bits"], f["access"], f["description"]) for f in entry["fields"]},
+                {
+                    f["name"]: Field(f["name"], f["offset"], f["bits"], f["access"], f["description"])
+                    for f in entry["fields"]
+                },
             )
             for name, entry in json["registers"].items()
         }

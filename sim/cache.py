@@ -72,7 +72,9 @@ def cached(kind: str, key: str, build: Callable[[Path], None]) -> tuple[Path, bo
 
 def _publish(work: Path, entry: Path) -> None:
     """Move the content of `work` to `entry` so that `entry` appears at once."""
-    with tempfile.TemporaryDirectory(prefix=f"{entry.name[:KEY_CHARS]}.", suffix=".publish", dir=entry.parent) as staging:
+    with tempfile.TemporaryDirectory(
+        prefix=f"{entry.name[:KEY_CHARS]}.", suffix=".publish", dir=entry.parent
+    ) as staging:
         whole = Path(staging) / "entry"
         whole.mkdir()
         for item in work.iterdir():

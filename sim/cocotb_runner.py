@@ -26,8 +26,21 @@ from triplane.sim.toolchain import find_toolchain
 
 _PARAMETERS = "TRIPLANE_COCOTB_PARAMETERS"
 _TIMEOUT_S = 600
-_FLAGS = ("--cc", "--exe", "--vpi", "--public-flat-rw", "--prefix", "Vtop", "-O3", "--output-split", "20000", "--no-timing",
-          "-Wno-fatal", "-Wno-WIDTH", "-Wno-lint")
+_FLAGS = (
+    "--cc",
+    "--exe",
+    "--vpi",
+    "--public-flat-rw",
+    "--prefix",
+    "Vtop",
+    "-O3",
+    "--output-split",
+    "20000",
+    "--no-timing",
+    "-Wno-fatal",
+    "-Wno-WIDTH",
+    "-Wno-lint",
+)
 
 
 def parameters() -> dict[str, Any]:
@@ -37,7 +50,7 @@ def parameters() -> dict[str, Any]:
 
 
 def endpoint_ios(endpoint: stream.Endpoint, prefix: str) -> set[Signal]:
-    """The signals of a stream endpoint as pins `prefix_valid`, `prefix_ready`, `prefix_first`, `prefix_last`, `prefix_<field>`."""
+    """The signals of a stream endpoint as pins `prefix_valid`, `_ready`, `_first`, `_last` and `_<field>`."""
     signals = {name: getattr(endpoint, name) for name in ("valid", "ready", "first", "last")}
     for record in (endpoint.payload, endpoint.param):
         signals |= {name: getattr(record, name) for name, *_ in record.layout}
@@ -47,7 +60,7 @@ def endpoint_ios(endpoint: stream.Endpoint, prefix: str) -> set[Signal]:
 
 
 def _verilog(module: Module, ios: set[Signal], name: str) -> tuple[str, dict[str, str]]:
-    """Verilog of `module` with pins `ios`, sys_clk and sys_rst, without the comments that hold the date; memory files."""
+    """Verilog of `module` with pins `ios`, sys_clk and sys_rst, without the date; and its memory files."""
     clock = ClockDomain("sys")
     module.clock_domains += clock
     output = convert(module, ios=ios | {clock.clk, clock.rst}, name=name)
@@ -67,10 +80,36 @@ def _compile(text: str, name: str) -> Path:
         env = tools.environment()
         link = f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator"
         for command in (
-            ["verilator", *_FLAGS, "--top-module", name, "-Mdir", str(folder), "-o", "model", "-LDFLAGS", link, str(main), str(source)],
-            [tools.make, "-s", "-j2", "-C", str(folder), "-f", "Vtop.mk", "OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1"],
+            [
+                "verilator",
+                *_FLAGS,
+                "--top-module",
+                name,
+                "-Mdir",
+                str(folder),
+                "-o",
+                "model",
+                "-LDFLAGS",
+                link,
+                str(main),
+                str(source),
+            ],
+            [
+                tools.make,
+                "-s",
+                "-j2",
+                "-C",
+                str(folder),
+                "-f",
+                "Vtop.mk",
+                "OPT_FAST=-O1",
+                "OPT_SLOW=-O0",
+                "OPT_GLOBAL=-O1",
+            ],
         ):
-            done = subprocess.run(command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            done = subprocess.run(
+                command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
             if done.returncode:
                 raise RuntimeError(f"{command[0]} failed on {name}:\n{done.stdout[-8000:]}")
 
@@ -123,11 +162,22 @@ def run_cocotb(
         }
         if testcase is not None:
             env["COCOTB_TEST_FILTER"] = rf"\b{testcase}$"
-        done = subprocess.run([str(folder / "model")], env=env, cwd=work, text=True, timeout=_TIMEOUT_S,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        done = subprocess.run(
+            [str(folder / "model")],
+            env=env,
+            cwd=work,
+            text=True,
+            timeout=_TIMEOUT_S,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         log = done.stdout[-12000:]
         assert results.exists(), f"{name}: the simulation ended without results (seed {seed})\n{log}"
         cases = list(ElementTree.parse(results).getroot().iter("testcase"))
-    failed = [case.get("name") for case in cases if case.find("failure") is not None or case.find("error") is not None]
+    failed = [
+        case.get("name")
+        for case in cases
+        if case.find("failure") is not None or case.find("error") is not None
+    ]
     assert cases, f"{name}: {test_module} holds no cocotb test\n{log}"
     assert not failed, f"{name}: failed with seed {seed}: {', '.join(map(str, failed))}\n{log}"

@@ -9,7 +9,6 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-import cocotb
 from cocotb.clock import Clock
 from cocotb.triggers import ReadOnly, RisingEdge
 
@@ -20,7 +19,7 @@ class StreamError(AssertionError):
 
 async def start_clock(dut: Any, *, reset_cycles: int = 4) -> None:
     """Start sys_clk (4 ns period, the scale does not matter) and pulse sys_rst."""
-    cocotb.start_soon(Clock(dut.sys_clk, 4, "ns").start())
+    Clock(dut.sys_clk, 4, "ns").start()
     dut.sys_rst.value = 1
     for _ in range(reset_cycles):
         await RisingEdge(dut.sys_clk)
@@ -45,7 +44,9 @@ class StreamDriver:
     def _field(self, name: str) -> Any:
         return _pin(self.dut, f"{self.prefix}_{name}")
 
-    async def put(self, words: Sequence[int | dict[str, int]], *, packet: int = 0, limit: int = 100_000) -> None:
+    async def put(
+        self, words: Sequence[int | dict[str, int]], *, packet: int = 0, limit: int = 100_000
+    ) -> None:
         """Send words (int: field `data`; dict: field values). `packet` > 0 sets first/last every that many words.
 
         Raises StreamError if a word is not taken within `limit` cycles.
@@ -79,7 +80,9 @@ class StreamMonitor:
     While a word waits (valid without ready) valid must stay and no field may change: StreamError otherwise.
     """
 
-    def __init__(self, dut: Any, prefix: str, *, fields: Sequence[str] = ("data",), pause: float = 0.0, seed: int = 0) -> None:
+    def __init__(
+        self, dut: Any, prefix: str, *, fields: Sequence[str] = ("data",), pause: float = 0.0, seed: int = 0
+    ) -> None:
         self.dut, self.prefix, self.fields, self.pause = dut, prefix, tuple(fields), pause
         self.random = random.Random(f"{prefix}:{seed}")
         self.valid, self.ready = getattr(dut, f"{prefix}_valid"), getattr(dut, f"{prefix}_ready")
@@ -111,6 +114,8 @@ class StreamMonitor:
             else:
                 waiting, idle = sample, idle + 1
             if idle > limit:
-                raise StreamError(f"{self.prefix}: no word within {limit} cycles, {len(words)} of {count} came")
+                raise StreamError(
+                    f"{self.prefix}: no word within {limit} cycles, {len(words)} of {count} came"
+                )
         self.ready.value = 0
         return words

@@ -83,7 +83,7 @@ def _first_version_line(executable: str, modified_ns: int) -> str:
 def compiler_version() -> str | None:
     """First line of `g++ --version`, or None without a compiler."""
     executable = shutil.which("g++")
-    return executable and _first_version_line(executable, os.stat(executable).st_mtime_ns)
+    return executable and _first_version_line(executable, Path(executable).stat().st_mtime_ns)
 
 
 def find_toolchain() -> Toolchain:

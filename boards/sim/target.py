@@ -7,7 +7,9 @@ from triplane.boards.sim.platform import CLOCK_HZ, ClockReset, Platform, registe
 from triplane.gateware.soc import TriplaneSoC
 
 
-def simulated_soc(decoder: LiteXModule, *, build_hash: str, event_depth: int = 1024, result_depth: int = 1024) -> TriplaneSoC:
+def simulated_soc(
+    decoder: LiteXModule, *, build_hash: str, event_depth: int = 1024, result_depth: int = 1024
+) -> TriplaneSoC:
     """The unfinalised SoC around `decoder`; the parameters are those of `TriplaneSoC`."""
     platform = Platform()
     bus, connections = register_bus(platform)

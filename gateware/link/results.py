@@ -40,10 +40,13 @@ class ResultPort(LiteXModule):
         self.empty_read = Signal()
         self.unmatched = Signal()
         self.clear = Signal()
-        self.data = CSRStatus(32, description="A read takes one word of the result records from the FIFO; 0 where it is empty.")
+        self.data = CSRStatus(
+            32, description="A read takes one word of the result records from the FIFO; 0 where it is empty."
+        )
         self.records = CSRStatus(32, description="Records that have entered the FIFO since the last clear.")
         self.unmatched_records = CSRStatus(
-            32, description="Records since the last clear in which detection events were left that nothing explains."
+            32,
+            description="Records since the last clear in which detection events were left that nothing explains.",
         )
 
         # # #
@@ -63,7 +66,8 @@ class ResultPort(LiteXModule):
             self.unmatched.eq(transfer & (word == FLAGS_WORD) & ((self.sink.data[16:] & UNMATCHED) != 0)),
         ]
         self.sync += [
-            If(transfer,
+            If(
+                transfer,
                 # Stops at 7: a record may go on for any number of words of correction.
                 If(word != 7, word.eq(word + 1)),
                 If(self.sink.last, word.eq(0), self.records.status.eq(self.records.status + 1)),

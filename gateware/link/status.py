@@ -24,10 +24,21 @@ class LinkStatus(LiteXModule):
         self.safe = Signal()
         self.status = CSRStatus(
             fields=[
-                CSRField("event_space", size=LEVEL_BITS, description="Words that may be written to the event FIFO now."),
-                CSRField("result_level", size=LEVEL_BITS, description="Words that may be read from the result FIFO now."),
+                CSRField(
+                    "event_space",
+                    size=LEVEL_BITS,
+                    description="Words that may be written to the event FIFO now.",
+                ),
+                CSRField(
+                    "result_level",
+                    size=LEVEL_BITS,
+                    description="Words that may be read from the result FIFO now.",
+                ),
                 CSRField("running", description="1 while the pacer has rounds to release."),
-                CSRField("safe", description="1 while a fault holds the board in its safe state: no round is released."),
+                CSRField(
+                    "safe",
+                    description="1 while a fault holds the board in its safe state: no round is released.",
+                ),
             ],
             description="All that a streaming host polls, in one word.",
         )

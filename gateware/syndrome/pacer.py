@@ -53,29 +53,40 @@ class RoundPacer(LiteXModule):
         self.stalled = Signal()
 
         self.period = CSRStorage(
-            PERIOD_BITS, reset=246, description="Cycles from one round to the next, at least 1; 0 counts as 1. Change it only while stopped."
+            PERIOD_BITS,
+            reset=246,
+            description="Cycles from one round to the next, at least 1; 0 counts as 1. Change it only while stopped.",
         )
         self.rounds = CSRStorage(32, description="Rounds to release after a start.")
         self.control = CSRStorage(
             fields=[
-                CSRField("start", pulse=True, description="Write 1 to release `rounds` rounds, the first at once. Ignored while running."),
+                CSRField(
+                    "start",
+                    pulse=True,
+                    description="Write 1 to release `rounds` rounds, the first at once. Ignored while running.",
+                ),
                 CSRField("stop", pulse=True, description="Write 1 to release no further round."),
             ],
             description="Start and stop.",
         )
         self.status = CSRStatus(
-            fields=[CSRField("running", description="1 from a start until the last round has left or a stop.")],
+            fields=[
+                CSRField("running", description="1 from a start until the last round has left or a stop.")
+            ],
             description="State of the pacer.",
         )
         self.released = CSRStatus(32, description="Rounds released since the last start or clear.")
         self.starved_rounds = CSRStatus(
-            32, description="Rounds that fell due while the FIFO held no whole round. The schedule waited for them."
+            32,
+            description="Rounds that fell due while the FIFO held no whole round. The schedule waited for them.",
         )
         self.stalled_rounds = CSRStatus(
-            32, description="Rounds that started late because the decoder had not taken the rounds before. The schedule went on."
+            32,
+            description="Rounds that started late since the decoder had not taken those before. The schedule went on.",
         )
         self.backlog_max = CSRStatus(
-            BACKLOG_BITS, description="Most rounds that were due and not yet wholly taken by the decoder, at any time since start."
+            BACKLOG_BITS,
+            description="Most rounds that were due and not yet wholly taken by the decoder, at any time since start.",
         )
 
         # # #
@@ -99,7 +110,8 @@ class RoundPacer(LiteXModule):
             self.sink.connect(self.source, omit={"valid", "ready", "first", "last"}),
             self.source.first.eq(word == 0),
             self.source.last.eq(word == words_per_round - 1),
-            If((due != 0) & ((word != 0) | (whole & ~self.safe)),
+            If(
+                (due != 0) & ((word != 0) | (whole & ~self.safe)),
                 self.source.valid.eq(self.sink.valid),
                 self.sink.ready.eq(self.source.ready),
             ),
@@ -114,7 +126,8 @@ class RoundPacer(LiteXModule):
             # Each tick is judged once: right here where rounds before it are still under way, else one cycle later.
             fresh.eq(tick & (due == round_done)),
             If(self.running & ~hold & (timer != 0), timer.eq(timer - 1)),
-            If(tick,
+            If(
+                tick,
                 left.eq(left - 1),
                 timer.eq(self.period.storage - (self.period.storage != 0)),
             ),
@@ -124,19 +137,28 @@ class RoundPacer(LiteXModule):
             If(self.stalled, self.stalled_rounds.status.eq(self.stalled_rounds.status + 1)),
             If(due > self.backlog_max.status, self.backlog_max.status.eq(due)),
             If(self.running & (left == 0) & (due == 0), self.running.eq(0)),
-            If(self.control.fields.stop,
+            If(
+                self.control.fields.stop,
                 left.eq(0),
                 # The round that is under way is still due, no other.
                 due.eq(((word != 0) | transfer) & (round_done == 0)),
             ),
-            If(self.control.fields.start & ~self.running,
+            If(
+                self.control.fields.start & ~self.running,
                 self.running.eq(1),
                 left.eq(self.rounds.storage),
                 timer.eq(0),
-                [status.status.eq(0) for status in (self.released, self.starved_rounds, self.stalled_rounds, self.backlog_max)],
+                [
+                    status.status.eq(0)
+                    for status in (self.released, self.starved_rounds, self.stalled_rounds, self.backlog_max)
+                ],
             ),
-            If(self.clear,
+            If(
+                self.clear,
                 [signal.eq(0) for signal in (self.running, left, due, word, fresh, timer)],
-                [status.status.eq(0) for status in (self.released, self.starved_rounds, self.stalled_rounds, self.backlog_max)],
+                [
+                    status.status.eq(0)
+                    for status in (self.released, self.starved_rounds, self.stalled_rounds, self.backlog_max)
+                ],
             ),
         ]

@@ -38,7 +38,8 @@ class EventPort(LiteXModule):
         self.overflow = Signal()
         self.clear = Signal()
         self.data = CSRStorage(
-            32, description="A write appends one word of detection events to the FIFO. The address stays the same over a burst."
+            32,
+            description="A write appends one word of detection events to the FIFO; a burst stays at this address.",
         )
 
         # # #
@@ -52,5 +53,7 @@ class EventPort(LiteXModule):
             self.overflow.eq(self.data.re & ~fifo.sink.ready),
             self.level.eq(fifo.level),
             # A word that is in `data` but not yet in the FIFO would be missed by a reader of the level.
-            If(fifo.level + self.data.re >= depth, self.space.eq(0)).Else(self.space.eq(depth - fifo.level - self.data.re)),
+            If(fifo.level + self.data.re >= depth, self.space.eq(0)).Else(
+                self.space.eq(depth - fifo.level - self.data.re)
+            ),
         ]

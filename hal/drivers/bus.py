@@ -19,7 +19,7 @@ from triplane.hal.descriptor import Descriptor
 from triplane.hal.errors import BoardError, IdentityError, ProgramError, UnsupportedError
 from triplane.hal.program import DecoderProgram
 from triplane.hal.records import Pacing, Records, RecordSource, RunStream
-from triplane.hal.registers import WORD_BYTES, WORD_MAX, RegisterMap
+from triplane.hal.registers import WORD_MAX, RegisterMap
 
 NAME = "triplane"
 HASH_DIGITS = 64
@@ -35,7 +35,9 @@ class RegisterBoard(ABC):
         correction: ask for corrections also where a program does not.
     """
 
-    def __init__(self, descriptor: Descriptor, registers: RegisterMap, graph: DecodingGraph, correction: bool) -> None:
+    def __init__(
+        self, descriptor: Descriptor, registers: RegisterMap, graph: DecodingGraph, correction: bool
+    ) -> None:
         self.descriptor = descriptor
         self.registers = registers
         self._graph = graph
@@ -64,7 +66,9 @@ class RegisterBoard(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     # Registers
@@ -111,7 +115,9 @@ class RegisterBoard(ABC):
         """Read the identification; raises IdentityError where there is none."""
         name = self.get("identification_name").to_bytes(16, "little").rstrip(b"\0")
         if name != NAME.encode():
-            raise IdentityError(f"the board calls itself {name!r}, not {NAME!r}: this is no Triplane gateware")
+            raise IdentityError(
+                f"the board calls itself {name!r}, not {NAME!r}: this is no Triplane gateware"
+            )
         version = self.get("identification_version")
         fields = self.registers["identification_version"].fields
         return Identity(
@@ -154,10 +160,14 @@ class RegisterBoard(ABC):
         self.set("identification_table_hash", int(program.table_hash, 16))
         found = self.identify().table_hash
         if found != program.table_hash:
-            raise IdentityError(f"the board reports table hash {found[:12]}, not {program.table_hash[:12]}; load again")
+            raise IdentityError(
+                f"the board reports table hash {found[:12]}, not {program.table_hash[:12]}; load again"
+            )
         self._program = program
 
-    def run(self, rounds: npt.ArrayLike, *, round_period_cycles: int, timeout_s: float | None = None) -> RunStream:
+    def run(
+        self, rounds: npt.ArrayLike, *, round_period_cycles: int, timeout_s: float | None = None
+    ) -> RunStream:
         """Start streaming shots; ends what is left of an earlier run. See `hal.board.Board.run`."""
         if self._program is None:
             raise ProgramError("no program is loaded; call load() first")
@@ -184,7 +194,9 @@ class RegisterBoard(ABC):
 
     def trace(self, path: Path | str | None, cycles: int) -> None:
         """Waveforms need a board that can write them."""
-        raise UnsupportedError(f"the board {self.descriptor.name} has no trace feature; use the simulated board")
+        raise UnsupportedError(
+            f"the board {self.descriptor.name} has no trace feature; use the simulated board"
+        )
 
     @property
     def with_correction(self) -> bool:
@@ -201,19 +213,26 @@ class RegisterBoard(ABC):
         layers, per_round = len(self._graph.layers), self._graph.words_per_round
         if array.ndim != 3 or array.shape[1:] != (layers, per_round):
             raise ProgramError(
-                f"rounds have shape {array.shape}; this board takes (shots, {layers}, {per_round}), see DecodingGraph.pack_events"
+                f"rounds have shape {array.shape}; this board takes (shots, {layers}, {per_round}), "
+                "see DecodingGraph.pack_events"
             )
         if not array.shape[0]:
             raise ProgramError("rounds hold no shot; there is nothing to run")
         if array.shape[0] * layers > WORD_MAX:
-            raise ProgramError(f"{array.shape[0]} shots are {array.shape[0] * layers} rounds; a run takes {WORD_MAX}")
+            raise ProgramError(
+                f"{array.shape[0]} shots are {array.shape[0] * layers} rounds; a run takes {WORD_MAX}"
+            )
         if array.dtype != np.uint32:
-            raise ProgramError(f"rounds have dtype {array.dtype}; they must be uint32, see DecodingGraph.pack_events")
+            raise ProgramError(
+                f"rounds have dtype {array.dtype}; they must be uint32, see DecodingGraph.pack_events"
+            )
         for layer, detectors in enumerate(self._graph.layers):
             for word in range(per_round):
                 used = min(max(len(detectors) - 32 * word, 0), 32)
-                stray = np.flatnonzero(array[:, layer, word] >> np.uint32(used)) if used < 32 else []
-                if len(stray):
+                if used == 32:
+                    continue
+                stray = np.flatnonzero(array[:, layer, word] >> np.uint32(used))
+                if stray.size:
                     raise ProgramError(
                         f"shot {stray[0]}, round {layer}, word {word} is {array[stray[0], layer, word]:#x}; "
                         f"only its lowest {used} bits are detectors"

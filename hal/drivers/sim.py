@@ -12,7 +12,14 @@ from triplane.gateware.decoder.graph import DecodingGraph
 from triplane.hal.board import Words
 from triplane.hal.descriptor import load_descriptor
 from triplane.hal.drivers.bus import RegisterBoard
-from triplane.hal.errors import BoardClosedError, BoardError, IdentityError, RunTimeoutError, SafeStateError, UnsupportedError
+from triplane.hal.errors import (
+    BoardClosedError,
+    BoardError,
+    IdentityError,
+    RunTimeoutError,
+    SafeStateError,
+    UnsupportedError,
+)
 from triplane.hal.program import DecoderProgram
 from triplane.hal.records import Pacing, RecordSource
 from triplane.hal.registers import RegisterMap
@@ -45,7 +52,9 @@ class SimBoard(RegisterBoard):
             )
         self._progress = progress
         self._design = design or Design.for_graph(
-            graph, event_depth=descriptor.control.event_fifo_words, result_depth=descriptor.control.result_fifo_words
+            graph,
+            event_depth=descriptor.control.event_fifo_words,
+            result_depth=descriptor.control.result_fifo_words,
         )
         self._build = build_board(self._design, progress=progress)
         super().__init__(descriptor, RegisterMap(self._build.registers), graph, correction)
@@ -58,8 +67,8 @@ class SimBoard(RegisterBoard):
         found = self.identify()
         if found.build_hash != build.build_hash:
             raise IdentityError(
-                f"the cached board {build.library} carries build hash {found.build_hash[:12]}, not {build.build_hash[:12]}; "
-                "delete that folder"
+                f"the cached board {build.library} carries build hash {found.build_hash[:12]}, "
+                f"not {build.build_hash[:12]}; delete that folder"
             )
 
     @property
@@ -116,7 +125,9 @@ class SimBoard(RegisterBoard):
 class _Transfer:
     """One run: a native transfer in slices."""
 
-    def __init__(self, board: SimBoard, words: Words, shots: int, idle_limit: int, timeout_s: float | None) -> None:
+    def __init__(
+        self, board: SimBoard, words: Words, shots: int, idle_limit: int, timeout_s: float | None
+    ) -> None:
         self._board = board
         self.record_words = board.record_words
         self.num_edges = len(board._graph.edges) if board.with_correction else None
@@ -158,7 +169,11 @@ class _Transfer:
             now = time.monotonic()
             self._end = simulation.cycles
             per_cycle = (now - started) / max(self._end - before, 1)
-            self._slice = max(FIRST_SLICE_CYCLES, min(int(SLICE_S / per_cycle), 4 * self._slice)) if per_cycle > 0 else self._slice
+            self._slice = (
+                max(FIRST_SLICE_CYCLES, min(int(SLICE_S / per_cycle), 4 * self._slice))
+                if per_cycle > 0
+                else self._slice
+            )
             whole = self._transfer.done // self.record_words * self.record_words
             if whole > self._words_taken:
                 words = self._transfer.results[self._words_taken : whole].reshape(-1, self.record_words)

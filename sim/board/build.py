@@ -14,7 +14,13 @@ from typing import Any
 
 from triplane.sim.board.design import Design
 from triplane.sim.cache import cached, content_key
-from triplane.sim.toolchain import Toolchain, ToolchainError, compiler_version, find_toolchain, verilator_version
+from triplane.sim.toolchain import (
+    Toolchain,
+    ToolchainError,
+    compiler_version,
+    find_toolchain,
+    verilator_version,
+)
 
 HARNESS = Path(__file__).with_name("harness.cpp")
 JOBS = 2
@@ -26,7 +32,13 @@ VERILATOR_FLAGS = (
     "--output-split", "20000", "--output-split-cfuncs", "2000",
     "-Wno-fatal", "-Wno-lint", "-Wno-style",
 )  # fmt: skip
-COMPILER_FLAGS = ("-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-DVL_TIME_CONTEXT", "-DVL_IGNORE_UNKNOWN_ARCH")
+COMPILER_FLAGS = (
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-fno-gnu-unique",
+    "-DVL_TIME_CONTEXT",
+    "-DVL_IGNORE_UNKNOWN_ARCH",
+)
 MAKE_FLAGS = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
 # Several boards live in one process: no symbol of one library may stand in for that of another.
 LINK_FLAGS = ("-shared", "-O2", "-std=gnu++17", "-Wl,-Bsymbolic", "-pthread")
@@ -68,7 +80,9 @@ def build_board(design: Design, *, trace: bool = False, progress: Progress | Non
     def library(verilog: str) -> Path:
         nonlocal compiled
         key = content_key([verilog, *recipe])
-        folder, compiled = cached("boards", key, lambda work: _compile(find_toolchain(), verilog, trace, work, report))
+        folder, compiled = cached(
+            "boards", key, lambda work: _compile(find_toolchain(), verilog, trace, work, report)
+        )
         return folder
 
     def elaborate(folder: Path) -> None:
@@ -84,7 +98,9 @@ def build_board(design: Design, *, trace: bool = False, progress: Progress | Non
     path = folder.parents[1] / "boards" / entry["library"]
     if not path.is_dir():
         path = library(entry["verilog"])
-    return BoardBuild(path / "board.so", {"registers": entry["registers"]}, entry["build_hash"], elaborated, compiled)
+    return BoardBuild(
+        path / "board.so", {"registers": entry["registers"]}, entry["build_hash"], elaborated, compiled
+    )
 
 
 def _compile(tools: Toolchain, verilog: str, trace: bool, work: Path, report: Progress) -> None:
@@ -124,13 +140,19 @@ def _compile(tools: Toolchain, verilog: str, trace: bool, work: Path, report: Pr
 
     # The same for all boards with the same features, and slower to compile than a small board.
     classes = (objects / "Vboard_classes.mk").read_text()
-    parts = [classes[classes.index("VM_GLOBAL_FAST") :], str(trace), *COMPILER_FLAGS, *MAKE_FLAGS, *tools.identity]
+    parts = [
+        classes[classes.index("VM_GLOBAL_FAST") :],
+        str(trace),
+        *COMPILER_FLAGS,
+        *MAKE_FLAGS,
+        *tools.identity,
+    ]
     library, _ = cached("runtime", content_key(parts), runtime)
     report("linking")
     _run(
-        [tools.cxx, *LINK_FLAGS, *COMPILER_FLAGS, f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}", f"-I{objects}",
-         f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}", str(HARNESS), str(objects / "Vboard__ALL.a"),
-         str(library / "libverilated.a"), "-o", str(work / "board.so")],
+        [tools.cxx, *LINK_FLAGS, *COMPILER_FLAGS, f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}",
+         f"-I{objects}", f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}", str(HARNESS),
+         str(objects / "Vboard__ALL.a"), str(library / "libverilated.a"), "-o", str(work / "board.so")],
         environment,
     )  # fmt: skip
     for path in objects.iterdir():
@@ -139,11 +161,19 @@ def _compile(tools: Toolchain, verilog: str, trace: bool, work: Path, report: Pr
     (work / "verilator").unlink(missing_ok=True)
 
 
-def _run(command: list[str], environment: dict[str, str], line_seen: Callable[[str], None] | None = None) -> None:
+def _run(
+    command: list[str], environment: dict[str, str], line_seen: Callable[[str], None] | None = None
+) -> None:
     """Run a tool to its end. Whatever interrupts us ends the tool and all that it has started too."""
     lines: list[str] = []
     with subprocess.Popen(
-        command, env=environment, text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        command,
+        env=environment,
+        text=True,
+        errors="replace",
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
     ) as process:
         assert process.stdout is not None
         try:
@@ -157,4 +187,6 @@ def _run(command: list[str], environment: dict[str, str], line_seen: Callable[[s
             raise
     if status:
         tail = "".join(lines[-40:])
-        raise ToolchainError(f"{' '.join(command[:3])} ... failed with status {status}; its last output:\n{tail}")
+        raise ToolchainError(
+            f"{' '.join(command[:3])} ... failed with status {status}; its last output:\n{tail}"
+        )

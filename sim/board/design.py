@@ -85,8 +85,8 @@ class Design:
     def elaborate(self) -> tuple[str, dict[str, Any], str]:
         """Verilog of the top module `board`, its register map, and its build hash.
 
-        The register map is that of `gateware.registers.register_map`. The build hash is the SHA-256 (hex) of the Verilog
-        as it is before the hash is put into it: equal hardware has equal hashes, whatever its sources look like.
+        The register map is that of `gateware.registers.register_map`. The build hash is the SHA-256 (hex) of the
+        Verilog as it is before the hash is put into it: equal hardware has equal hashes, whatever its sources.
         """
         with _quiet():
             # LiteX is imported here: a start from the cache must not pay for it.
@@ -112,7 +112,9 @@ class Design:
         build_hash = content_key([verilog])
         placeholder = str(int(PLACEHOLDER, 16))
         if verilog.count(placeholder) != 1:
-            raise ValueError("the build hash must stand exactly once in the Verilog; the identification is missing or doubled")
+            raise ValueError(
+                "the build hash must stand exactly once in the Verilog; the identification is missing or doubled"
+            )
         return verilog.replace(placeholder, str(int(build_hash, 16))), register_map(soc), build_hash
 
 

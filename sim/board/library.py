@@ -97,7 +97,9 @@ class SimulatedBoard:
     def __enter__(self) -> "SimulatedBoard":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -131,12 +133,16 @@ class SimulatedBoard:
     def write(self, address: int, words: npt.ArrayLike, *, increment: bool = True) -> None:
         """Write words at consecutive addresses, or all at one with `increment=False`: 2 cycles per word."""
         data = np.ascontiguousarray(words, dtype=np.uint32)
-        self._check(self._library.board_write(self._handle, address, data.ctypes.data, data.size, increment), address)
+        self._check(
+            self._library.board_write(self._handle, address, data.ctypes.data, data.size, increment), address
+        )
 
     def read(self, address: int, count: int = 1, *, increment: bool = True) -> Words:
         """Read `count` words from consecutive addresses, or all from one with `increment=False`: 2 cycles per word."""
         data = np.zeros(count, dtype=np.uint32)
-        self._check(self._library.board_read(self._handle, address, data.ctypes.data, count, increment), address)
+        self._check(
+            self._library.board_read(self._handle, address, data.ctypes.data, count, increment), address
+        )
         return data
 
     @staticmethod
@@ -145,7 +151,14 @@ class SimulatedBoard:
             raise BoardError(f"no answer from the bus at address {address:#x}")
 
     def stream(
-        self, events: Words, result_words: int, *, status_address: int, events_address: int, results_address: int, idle_limit: int
+        self,
+        events: Words,
+        result_words: int,
+        *,
+        status_address: int,
+        events_address: int,
+        results_address: int,
+        idle_limit: int,
     ) -> Streaming:
         """Prepare a transfer; `advance` does it.
 
@@ -184,8 +197,9 @@ class SimulatedBoard:
         status = self._library.board_stream(self._handle, ctypes.byref(streaming.state), max_cycles)
         if status == _STUCK:
             raise BoardError(
-                f"no word has moved for {streaming.state.idle_limit} cycles: {streaming.sent} of {streaming.events.size} "
-                f"event words written, {streaming.done} of {streaming.results.size} result words read"
+                f"no word has moved for {streaming.state.idle_limit} cycles: {streaming.sent} of "
+                f"{streaming.events.size} event words written, {streaming.done} of {streaming.results.size} "
+                "result words read"
             )
         self._check(status, streaming.state.status_address)
         return bool(status == _OK)
@@ -195,4 +209,6 @@ class SimulatedBoard:
         if cycles < 1:
             raise ValueError(f"a trace must be at least 1 cycle long, not {cycles}")
         if self._library.board_trace(self._handle, str(path).encode(), cycles) == _NO_TRACE:
-            raise BoardError(f"cannot write {path}: the board was built without tracing, or the file cannot be created")
+            raise BoardError(
+                f"cannot write {path}: the board was built without tracing, or the file cannot be created"
+            )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Register map, its documentation, and the checks at the SoC's door. What the SoC does is tested on the simulated board."""
+"""Register map, its documentation, and the checks at the SoC's door; what it does is tested on a board."""
 
 import pytest
 import stim

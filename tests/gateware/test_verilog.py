@@ -19,7 +19,11 @@ def random_statements(seed):
         return rng.choice(signals).eq(rng.choice(signals))
 
     def statement():
-        return If(rng.choice(signals), *(assign() for _ in range(rng.randint(1, 3)))) if rng.random() < 0.4 else assign()
+        return (
+            If(rng.choice(signals), *(assign() for _ in range(rng.randint(1, 3))))
+            if rng.random() < 0.4
+            else assign()
+        )
 
     return [statement() for _ in range(rng.randint(0, 40))]
 
@@ -38,7 +42,9 @@ def test_text_is_litexs(seed):
         module = Module()
         pin = Signal(name="pin")
         module.comb += [pin.eq(1), *random_statements(seed)]
-        return [line for line in function(module, {pin}).main_source.splitlines() if not line.startswith("//")]
+        return [
+            line for line in function(module, {pin}).main_source.splitlines() if not line.startswith("//")
+        ]
 
     before = litex_verilog.group_by_targets
     assert text(convert) == text(litex_verilog.convert)

@@ -14,7 +14,11 @@ from triplane.gateware.decoder.graph import compile_graph
 @pytest.fixture(scope="session")
 def code():
     circuit = stim.Circuit.generated(
-        "repetition_code:memory", distance=3, rounds=3, before_round_data_depolarization=0.05, before_measure_flip_probability=0.05
+        "repetition_code:memory",
+        distance=3,
+        rounds=3,
+        before_round_data_depolarization=0.05,
+        before_measure_flip_probability=0.05,
     )
     graph = compile_graph(circuit.detector_error_model(decompose_errors=True))
     events, flips = circuit.compile_detector_sampler(seed=5).sample(500, separate_observables=True)

@@ -32,7 +32,11 @@ def test_the_shipped_descriptor():
     ("field", "value", "message"),
     [
         ("timing.clock_hz", 0, r"timing\.clock_hz: .*greater than 0 \(it is 0\)"),
-        ("timing.dac_delay.status", "guessed", r"timing\.dac_delay\.status: .*'assumed' or 'measured' \(it is 'guessed'\)"),
+        (
+            "timing.dac_delay.status",
+            "guessed",
+            r"timing\.dac_delay\.status: .*'assumed' or 'measured' \(it is 'guessed'\)",
+        ),
         ("timing.adc_delay.ns", -1, r"timing\.adc_delay\.ns: .*\(it is -1\)"),
         ("fidelity.readout_error", 1.5, r"fidelity\.readout_error: .*\(it is 1\.5\)"),
         ("modality.qubits", "photonic", r"modality\.qubits: .*\(it is 'photonic'\)"),
@@ -65,7 +69,11 @@ def test_a_missing_field_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("a: [", "is not YAML"), ("- 1", "must hold fields by name, not list"), ("", "must hold fields by name, not NoneType")],
+    [
+        ("a: [", "is not YAML"),
+        ("- 1", "must hold fields by name, not list"),
+        ("", "must hold fields by name, not NoneType"),
+    ],
 )
 def test_what_is_no_descriptor(tmp_path, text, message):
     with pytest.raises(DescriptorError, match=message):

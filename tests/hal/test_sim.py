@@ -12,7 +12,9 @@ from triplane.sim.models.decoder.unionfind import UnionFindModel
 
 
 def decode(board, code, rounds=None, **options):
-    chunks = list(board.run(code.rounds if rounds is None else rounds, **{"round_period_cycles": 0} | options))
+    chunks = list(
+        board.run(code.rounds if rounds is None else rounds, **{"round_period_cycles": 0} | options)
+    )
     return np.concatenate(chunks), chunks
 
 
@@ -23,7 +25,11 @@ def test_it_is_a_board(board):
 
 def test_identity(board, code):
     before = board.identify()
-    assert (before.name, before.version, before.clock_hz) == ("triplane", "0.1.0", board.descriptor.timing.clock_hz)
+    assert (before.name, before.version, before.clock_hz) == (
+        "triplane",
+        "0.1.0",
+        board.descriptor.timing.clock_hz,
+    )
     assert before.table_hash == "0" * 64
     board.load(hal.DecoderProgram.from_graph(code.graph))
     assert board.identify() == dataclasses.replace(before, table_hash=code.graph.table_hash)
@@ -46,7 +52,9 @@ def test_cadence(loaded, code):
     run = loaded.run(code.rounds, round_period_cycles=period)
     records = np.concatenate(list(run))
     assert (np.diff(records["timestamp_lo"].astype(int)) == period * len(code.graph.layers)).all()
-    assert run.pacing == hal.Pacing(released=len(code.rounds) * len(code.graph.layers), starved=0, stalled=0, backlog_max=1)
+    assert run.pacing == hal.Pacing(
+        released=len(code.rounds) * len(code.graph.layers), starved=0, stalled=0, backlog_max=1
+    )
     least = len(code.rounds) * len(code.graph.layers) * period
     assert least - period < run.cycles < least + 2000
 
@@ -94,7 +102,10 @@ def test_a_fault_ends_the_run_and_the_next_run_clears_it(loaded, code):
     next(run)
     data = loaded.registers["events_data"].address
     loaded.burst_write(data, np.zeros(3000, dtype=np.uint32), increment=False)
-    with pytest.raises(errors.SafeStateError, match=r"went safe after \d+ of 500 shots: event_overflow \(cycle \d+\): A word was written"):
+    with pytest.raises(
+        errors.SafeStateError,
+        match=r"went safe after \d+ of 500 shots: event_overflow \(cycle \d+\): A word was written",
+    ):
         list(run)
     fault = loaded.fault()
     assert fault is not None
@@ -109,7 +120,10 @@ def test_a_gap_in_the_sequence_is_noticed(loaded, code):
     while loaded.registers["link_status"].fields["result_level"].of(loaded.get("link_status")) < 6:
         loaded.simulation.run(10)
     loaded.burst_read(loaded.registers["results_data"].address, 6, increment=False)
-    with pytest.raises(errors.RecordStreamError, match=r"record \d+ carries sequence number \d+: a record was lost or doubled"):
+    with pytest.raises(
+        errors.RecordStreamError,
+        match=r"record \d+ carries sequence number \d+: a record was lost or doubled",
+    ):
         list(run)
 
 
@@ -117,7 +131,10 @@ def test_a_gap_in_the_sequence_is_noticed(loaded, code):
     ("change", "message"),
     [
         ({"structure_hash": "0" * 64}, "the program is for graph structure 000000000000, the board decodes"),
-        ({"weights": np.ones(3, np.uint16)}, r"weights have shape \(3,\), the board has \d+ weight registers"),
+        (
+            {"weights": np.ones(3, np.uint16)},
+            r"weights have shape \(3,\), the board has \d+ weight registers",
+        ),
         ({"weights": "float"}, "weights must be whole numbers, not float64"),
         ({"weights": "zero"}, "weight 0 is 0; a register of 5 bits takes 1 to 31"),
         ({"weights": "large"}, "weight 0 is 32; a register of 5 bits takes 1 to 31"),
@@ -143,7 +160,11 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(loaded, code, c
         (lambda r: r[:, :2], {}, r"rounds have shape \(500, 2, 1\)"),
         (lambda r: r[:0], {}, "rounds hold no shot"),
         (lambda r: r.astype(float), {}, "rounds have dtype float64; they must be uint32"),
-        (lambda r: r | np.uint32(4), {}, "shot 0, round 0, word 0 is 0x[4-7]; only its lowest 2 bits are detectors"),
+        (
+            lambda r: r | np.uint32(4),
+            {},
+            "shot 0, round 0, word 0 is 0x[4-7]; only its lowest 2 bits are detectors",
+        ),
         (lambda r: r, {"round_period_cycles": -1}, "round_period_cycles is -1; it must be 0 to 16777215"),
         (lambda r: r, {"round_period_cycles": 2**24}, "round_period_cycles is 16777216"),
         (lambda r: r, {"timeout_s": 0}, "timeout_s is 0; it must be above 0"),
@@ -159,21 +180,33 @@ def test_a_run_needs_a_program(board, code):
         decode(board, code)
 
 
+PERIOD = 0x2000
+"""Address of pacer_period: bank 4."""
+
+
 @pytest.mark.parametrize(
     ("access", "error", "message"),
     [
         (lambda b: b.read(2), errors.AddressError, "address 0x2 is not a multiple of 4"),
-        (lambda b: b.read(0xFF00), errors.AddressError, "no register at address 0xff00; the nearest below is decoder_"),
+        (
+            lambda b: b.read(0xFF00),
+            errors.AddressError,
+            "no register at address 0xff00; the nearest below is decoder_",
+        ),
         (lambda b: b.read(-4), errors.AddressError, "no register at address -0x4"),
         (lambda b: b.read(1.5), errors.AddressError, "an address must be a whole number of bytes, not 1.5"),
         (lambda b: b.write(0, 1), errors.AddressError, "identification_name at 0x0 can only be read"),
-        (lambda b: b.write(b.registers["pacer_period"].address, 2**24), errors.RegisterValueError, "0x1000000 does not fit word 0 of pacer_period, which takes 0 to 0xffffff"),
-        (lambda b: b.write(b.registers["pacer_period"].address, -1), errors.RegisterValueError, "-0x1 does not fit"),
-        (lambda b: b.burst_write(b.registers["pacer_period"].address, []), errors.AddressError, "at least 1 word long, not 0"),
+        (
+            lambda b: b.write(PERIOD, 2**24),
+            errors.RegisterValueError,
+            "0x1000000 does not fit word 0 of pacer_period, which takes 0 to",
+        ),
+        (lambda b: b.write(PERIOD, -1), errors.RegisterValueError, "-0x1 does not fit"),
+        (lambda b: b.burst_write(PERIOD, []), errors.AddressError, "at least 1 word long, not 0"),
         (lambda b: b.burst_read(0, 0), errors.AddressError, "at least 1 word long, not 0"),
         (lambda b: b.burst_read(0, 10_000), errors.AddressError, "no register at address"),
     ],
-)  # fmt: skip
+)
 def test_bad_accesses_name_what_is_wrong(board, access, error, message):
     with pytest.raises(error, match=message):
         access(board)
@@ -195,7 +228,11 @@ def test_close(code):
     board.close()
     board.close()
     assert list(run) == []
-    for use in (lambda: board.read(0), board.identify, lambda: board.load(hal.DecoderProgram.from_graph(code.graph))):
+    for use in (
+        lambda: board.read(0),
+        board.identify,
+        lambda: board.load(hal.DecoderProgram.from_graph(code.graph)),
+    ):
         with pytest.raises(errors.BoardClosedError, match="the board is closed; connect again"):
             use()
 

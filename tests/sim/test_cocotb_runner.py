@@ -51,16 +51,35 @@ class Restless(LiteXModule):
 def test_fifo(idle, back_pressure):
     fifo = stream.SyncFIFO([("data", 32)], 4)
     ios = endpoint_ios(fifo.sink, "sink") | endpoint_ios(fifo.source, "source")
-    run_cocotb(fifo, ios, __file__, "fifo", {"idle": idle, "back_pressure": back_pressure}, testcase="passes_words_in_order")
+    run_cocotb(
+        fifo,
+        ios,
+        __file__,
+        "fifo",
+        {"idle": idle, "back_pressure": back_pressure},
+        testcase="passes_words_in_order",
+    )
 
 
 def test_broken_handshake():
     module = Restless()
-    run_cocotb(module, endpoint_ios(module.source, "source"), __file__, "restless", testcase="notices_a_word_that_changes")
+    run_cocotb(
+        module,
+        endpoint_ios(module.source, "source"),
+        __file__,
+        "restless",
+        testcase="notices_a_word_that_changes",
+    )
 
 
 def test_failure_reaches_pytest():
     module = Restless()
     with pytest.raises(AssertionError, match="failed with seed 1: passes_words_in_order"):
-        run_cocotb(module, endpoint_ios(module.source, "source"), __file__, "restless", {"idle": 0, "back_pressure": 0},
-                   testcase="passes_words_in_order")
+        run_cocotb(
+            module,
+            endpoint_ios(module.source, "source"),
+            __file__,
+            "restless",
+            {"idle": 0, "back_pressure": 0},
+            testcase="passes_words_in_order",
+        )

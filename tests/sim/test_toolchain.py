@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Missing tools are named, with what to do about them."""
 
-import os
 import shutil
 
 import pytest
@@ -18,7 +17,7 @@ def path_of(tmp_path, monkeypatch):
         folder = tmp_path / "bin"
         folder.mkdir()
         for tool, path in found.items():
-            os.symlink(path, folder / tool)
+            (folder / tool).symlink_to(path)
         monkeypatch.setenv("PATH", str(folder))
 
     return only
@@ -27,7 +26,10 @@ def path_of(tmp_path, monkeypatch):
 @pytest.mark.parametrize("missing", HOST_TOOLS)
 def test_one_missing(path_of, missing):
     path_of(*(tool for tool in HOST_TOOLS if tool != missing))
-    with pytest.raises(ToolchainError, match=rf"needs {missing.replace('+', '.')}, not found.*`apt-get install g\+\+ make perl`"):
+    with pytest.raises(
+        ToolchainError,
+        match=rf"needs {missing.replace('+', '.')}, not found.*`apt-get install g\+\+ make perl`",
+    ):
         find_toolchain()
 
 

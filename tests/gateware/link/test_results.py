@@ -39,8 +39,10 @@ async def every_record_arrives(dut):
     rng = random.Random(3)
     await begin(dut)
     records = [record(number, options["words"], rng.getrandbits(1)) for number in range(50)]
-    words = sum(records, [])
-    sending = cocotb.start_soon(StreamDriver(dut, "sink", pause=options["idle"]).put(words, packet=options["words"]))
+    words = [word for record in records for word in record]
+    sending = cocotb.start_soon(
+        StreamDriver(dut, "sink", pause=options["idle"]).put(words, packet=options["words"])
+    )
     got = []
     while len(got) < len(words):
         while rng.random() < options["back_pressure"]:
@@ -80,11 +82,25 @@ async def stops_when_full_and_flags_empty_reads(dut):
 
 def simulate(testcase, **options):
     port = ResultPort(DEPTH)
-    pins = {"we": port.data.we, "data": port.data.status, "level": port.level, "empty_read": port.empty_read,
-            "records": port.records.status, "unmatched_records": port.unmatched_records.status, "clear": port.clear}  # fmt: skip
+    pins = {
+        "we": port.data.we,
+        "data": port.data.status,
+        "level": port.level,
+        "empty_read": port.empty_read,
+        "records": port.records.status,
+        "unmatched_records": port.unmatched_records.status,
+        "clear": port.clear,
+    }
     for name, signal in pins.items():
         signal.name_override = name
-    run_cocotb(port, set(pins.values()) | endpoint_ios(port.sink, "sink"), __file__, "result_port", options, testcase=testcase)
+    run_cocotb(
+        port,
+        set(pins.values()) | endpoint_ios(port.sink, "sink"),
+        __file__,
+        "result_port",
+        options,
+        testcase=testcase,
+    )
 
 
 @pytest.mark.parametrize("idle", [0.0, 0.6])

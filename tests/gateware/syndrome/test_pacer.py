@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Round pacer behind a FIFO: order, cadence, backlog, starvation, stop and the safe state."""
 
+from itertools import pairwise
+
 import cocotb
 import pytest
 from cocotb.triggers import ReadOnly, RisingEdge
@@ -58,7 +60,14 @@ class Bench:
         while True:
             await ReadOnly()
             if dut.source_valid.value and dut.source_ready.value:
-                self.log.append((self.cycle, int(dut.source_data.value), int(dut.source_first.value), int(dut.source_last.value)))
+                self.log.append(
+                    (
+                        self.cycle,
+                        int(dut.source_data.value),
+                        int(dut.source_first.value),
+                        int(dut.source_last.value),
+                    )
+                )
             await RisingEdge(dut.sys_clk)
             self.cycle += 1
 
@@ -94,7 +103,7 @@ async def every_word_once_in_order(dut):
     assert [word["last"] for word in got] == [int(index % words == words - 1) for index in range(len(sent))]
     assert bench.read("released") == ROUNDS
     assert not bench.read("running")
-    assert min(b - a for a, b in zip(bench.starts(), bench.starts()[1:], strict=False)) >= words
+    assert min(b - a for a, b in pairwise(bench.starts())) >= words
 
 
 @cocotb.test()
@@ -144,7 +153,7 @@ async def a_slow_host_makes_the_schedule_wait(dut):
     await driver.put(range(4 * words))
     await bench.wait(10 * period)
     starts = bench.starts()
-    assert [b - a for a, b in zip(starts[2:], starts[3:], strict=False)] == [period] * 3
+    assert [b - a for a, b in pairwise(starts[2:])] == [period] * 3
     assert bench.read("starved_rounds") == 1
     assert bench.read("stalled_rounds") == 0
     assert bench.read("backlog_max") == 1
@@ -180,7 +189,9 @@ async def safe_and_stop_never_tear_a_round(dut):
 
 def simulate(testcase, words, **options):
     module = PacedFifo(words)
-    run_cocotb(module, module.ios(), __file__, f"paced_fifo_{words}", {"words": words, **options}, testcase=testcase)
+    run_cocotb(
+        module, module.ios(), __file__, f"paced_fifo_{words}", {"words": words, **options}, testcase=testcase
+    )
 
 
 @pytest.mark.parametrize("idle", [0.0, 0.7])

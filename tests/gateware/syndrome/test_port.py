@@ -76,7 +76,14 @@ def simulate(testcase, **options):
             "overflow": port.overflow, "clear": port.clear}  # fmt: skip
     for name, signal in pins.items():
         signal.name_override = name
-    run_cocotb(port, set(pins.values()) | endpoint_ios(port.source, "source"), __file__, "event_port", options, testcase=testcase)
+    run_cocotb(
+        port,
+        set(pins.values()) | endpoint_ios(port.source, "source"),
+        __file__,
+        "event_port",
+        options,
+        testcase=testcase,
+    )
 
 
 def test_fill_and_overflow():

@@ -32,7 +32,9 @@ print(json.dumps({"elaborated": build.elaborated, "compiled": build.compiled, "h
 
 def start(cache, **environment):
     env = os.environ | {"TRIPLANE_CACHE": str(cache)} | environment
-    return subprocess.Popen([sys.executable, "-c", SCRIPT], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def outcome(process):
@@ -91,7 +93,9 @@ def test_an_interrupted_build_leaves_nothing_and_no_compiler(two, cache, tmp_pat
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode != 0
-    left = [path.name for kind in ("boards", "designs") for path in (tmp_path / kind).iterdir() if path.is_dir()]
+    left = [
+        path.name for kind in ("boards", "designs") for path in (tmp_path / kind).iterdir() if path.is_dir()
+    ]
     assert left == []
     assert not [command for command in commands() if str(tmp_path) in command]
 
@@ -101,7 +105,7 @@ def commands():
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal() and int(folder.name) != os.getpid():
             try:
-                yield (folder / "cmdline").read_text().replace("\0", " ") + os.readlink(folder / "cwd")
+                yield (folder / "cmdline").read_text().replace("\0", " ") + str((folder / "cwd").readlink())
             except OSError:
                 continue
 
@@ -118,7 +122,9 @@ def test_a_missing_compiler_is_named_before_anything_is_elaborated(design, tmp_p
 def test_a_failing_compiler_is_quoted(design, tmp_path, monkeypatch):
     monkeypatch.setenv("TRIPLANE_CACHE", str(tmp_path / "cache"))
     compiler = tmp_path / "g++"
-    compiler.write_text('#!/bin/sh\n[ "$1" = --version ] && echo broken 1.0 && exit 0\necho out of disk >&2\nexit 1\n')
+    compiler.write_text(
+        '#!/bin/sh\n[ "$1" = --version ] && echo broken 1.0 && exit 0\necho out of disk >&2\nexit 1\n'
+    )
     compiler.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(ToolchainError, match="out of disk"):
@@ -127,7 +133,10 @@ def test_a_failing_compiler_is_quoted(design, tmp_path, monkeypatch):
 
 
 def test_a_graph_of_other_structure_is_another_board(design):
-    others = [Design(design.decoder, ("parity", "2")), Design(design.decoder, design.identity, event_depth=128)]
+    others = [
+        Design(design.decoder, ("parity", "2")),
+        Design(design.decoder, design.identity, event_depth=128),
+    ]
     assert len({design.source_key, *(other.source_key for other in others)}) == 3
 
 
