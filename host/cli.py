@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from triplane.host.replay.datasets import Dataset
     from triplane.host.replay.result import ReplayOptions, ReplayResult
 
-DEMO_SHOTS = 10_000
+DEMO_SHOTS = 20_000
 DEMO_SEED = 5
 DEMO_DISTANCE = 5
 DEMO_PROBABILITY = 0.001

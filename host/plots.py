@@ -161,6 +161,7 @@ def draw_rates(axes: Axes, rates: list[tuple[str, Rate]]) -> None:
     axes.set_yticks(range(len(rates)), [name for name, _ in rates], fontsize=9)
     axes.set_ylim(len(rates) - 0.4, -0.7)
     axes.margins(x=0.15)
+    axes.set_xlim(left=max(0.0, axes.get_xlim()[0]))
     axes.set_xlabel(f"logical error rate per shot, {CONFIDENCE:.0%} interval")
     axes.set_title("Logical error rate", loc="left", fontsize=11)
     axes.grid(axis="x", alpha=0.3)

@@ -9,6 +9,7 @@ and has no goal: it depends on the machine.
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 
@@ -25,11 +26,11 @@ from triplane.sim.models.decoder.unionfind import UnionFindModel
 QUICK_SHOTS = 2_000
 
 EXPERIMENTS = (
-    ("surface_code_bX_d5_r05_center_5_5", "<= 0.162", True),
-    ("surface_code_bX_d3_r05_center_3_5", "<= 0.166", True),
-    ("surface_code_bX_d3_r01_center_3_5", "<= 0.018", False),
+    ("Sycamore d=5, 5 rounds", "surface_code_bX_d5_r05_center_5_5", "<= 0.162", True),
+    ("Sycamore d=3, 5 rounds", "surface_code_bX_d3_r05_center_3_5", "<= 0.166", True),
+    ("Sycamore d=3, 1 round", "surface_code_bX_d3_r01_center_3_5", "<= 0.018", False),
 )
-"""Experiment, goal of its logical error rate, whether its records are compared with the golden model."""
+"""Label, directory, goal of its logical error rate, whether its records are compared with the golden model."""
 
 COMPARED = (
     ("decode_cycles", "cycles"),
@@ -51,12 +52,12 @@ def data_folder() -> Path:
 def bench_replay(ctx: BenchContext) -> None:
     """Fill the rows of every experiment; one whose data are absent is reported as skipped."""
     shots = QUICK_SHOTS if ctx.quick else None
-    for name, goal, compared in EXPERIMENTS:
+    for label, name, goal, compared in EXPERIMENTS:
         folder = data_folder() / "google_sycamore_2022" / name
-        command = f"triplane replay {folder}" + (f" --shots {shots}" if shots else "")
+        command = f"triplane replay {os.path.relpath(folder)}" + (f" --shots {shots}" if shots else "")
         if not folder.is_dir():
             ctx.skip(
-                work=name,
+                work=label,
                 reason=f"{folder} is absent; set TRIPLANE_DATA to the folder of published data",
                 command=command,
             )
@@ -65,76 +66,25 @@ def bench_replay(ctx: BenchContext) -> None:
         with ProgressView() as view:
             result = replay(dataset, view=view)
             mismatches = mismatching_shots(dataset, view) if compared else None
-        work = f"{name}, {dataset.shots:,} shots"
+        work = f"{label}, {dataset.shots:,} shots"
         stage = result.ledger["decode"]
         summary = stage.summary()
-        ctx.row(
-            work=work,
-            measure="logical error rate",
-            value=result.rate.rate,
-            unit="per shot",
-            goal=goal,
-            command=command,
-        )
+        row = functools.partial(ctx.row, work=work, command=command)
+        row(measure="logical error rate", value=result.rate.rate, unit="per shot", goal=goal)
         for reference in result.references:
             if reference.rate is not None:
-                ctx.row(
-                    work=work,
-                    measure=f"logical error rate, {reference.label}",
-                    value=reference.rate.rate,
-                    unit="per shot",
-                    goal=None,
-                    command=command,
-                )
-        ctx.row(
-            work=work,
-            measure="decode, mean",
-            value=summary["mean"],
-            unit="cycles",
-            goal="<= 80",
-            command=command,
-        )
-        ctx.row(
-            work=work,
-            measure="decode, p99.9",
-            value=summary["p999"],
-            unit="cycles",
-            goal="<= 250",
-            command=command,
-        )
-        ctx.row(
-            work=work,
-            measure="decode, max",
-            value=summary["max"],
-            unit="cycles",
-            goal=f"<= {stage.bound}",
-            command=command,
-        )
+                measure = f"logical error rate, {reference.label}"
+                row(measure=measure, value=reference.rate.rate, unit="per shot", goal=None)
+        row(measure="decode, mean", value=summary["mean"], unit="cycles", goal="<= 80")
+        row(measure="decode, p99.9", value=summary["p999"], unit="cycles", goal="<= 250")
+        row(measure="decode, max", value=summary["max"], unit="cycles", goal=f"<= {stage.bound}")
         if mismatches is not None:
-            ctx.row(
-                work=work,
-                measure="shots that differ from the golden model",
-                value=mismatches,
-                unit="shots",
-                goal="<= 0",
-                command="triplane bench replay" + (" --quick" if ctx.quick else ""),
-            )
-        ctx.row(
-            work=work,
-            measure="simulation",
-            value=dataset.shots / result.stream_s,
-            unit="shots/s",
-            goal=None,
-            command=command,
-        )
-        ctx.row(
-            work=work,
-            measure="simulation",
-            value=result.cycles / result.stream_s / 1e3,
-            unit="kilocycles/s",
-            goal=None,
-            command=command,
-        )
+            again = "triplane bench replay" + (" --quick" if ctx.quick else "")
+            measure = "shots that differ from the golden model"
+            row(measure=measure, value=mismatches, unit="shots", goal="<= 0", command=again)
+        row(measure="simulation", value=dataset.shots / result.stream_s, unit="shots/s", goal=None)
+        kilocycles = result.cycles / result.stream_s / 1e3
+        row(measure="simulation", value=kilocycles, unit="kilocycles/s", goal=None)
 
 
 def mismatching_shots(dataset: Dataset, view: ProgressView) -> int:

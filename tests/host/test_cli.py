@@ -164,8 +164,8 @@ def test_model_of_one_half(environment: dict[str, str], tmp_path: Path, sycamore
 
 
 def test_demo(environment: dict[str, str], tmp_path: Path) -> None:
-    out, vcd = tmp_path / "out.json", tmp_path / "first.vcd"
-    done = triplane(environment, "demo", "--shots", "400", "--seed", "11", "--json", out, "--vcd", vcd)
+    out = tmp_path / "out.json"
+    done = triplane(environment, "demo", "--shots", "400", "--seed", "11", "--json", out)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0].endswith("400 shots, seed 11")
     result = json.loads(out.read_text())
@@ -184,27 +184,36 @@ def test_demo(environment: dict[str, str], tmp_path: Path) -> None:
     model = circuit.detector_error_model(decompose_errors=True)
     assert result["references"]["pymatching"] == failures(model, events, actual) / 400
     assert result["logical_error_rate"] < 0.01
+
+
+def test_waveform(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "m.dem").write_text("error(0.1) D0 L0\nerror(0.1) D0 D1\nerror(0.1) D1\n")
+    (tmp_path / "s.dets").write_text("shot D0 L0\nshot D0 D1\nshot\n" * 20)
+    vcd = tmp_path / "first.vcd"
+    done = triplane(environment, "replay", tmp_path, "--vcd", vcd, "--vcd-shots", "2", "--round-ns", "100")
+    assert done.returncode == 0, done.stderr
     text = vcd.read_text()
     assert "$enddefinitions" in text
-    assert len(text) < 50_000_000
+    assert text.count("\n#") > 50
+    assert len(text) < 5_000_000
 
 
 def test_cancelled(environment: dict[str, str], tmp_path: Path) -> None:
     out = tmp_path / "out.json"
-    process = subprocess.Popen(
+    with subprocess.Popen(
         command("demo", "--shots", "2000000", "--json", out),
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if line.startswith("streaming"):
-            break
-    process.send_signal(signal.SIGINT)
-    rest = process.stderr.read()
-    assert process.wait(timeout=60) == 130
+    ) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("streaming"):
+                break
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+    assert process.returncode == 130
     assert "cancelled: the board is closed and no file is left half written" in rest
     assert "Traceback" not in rest
     assert not out.exists()

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""`bench replay` on the stand-in board: rows, goals, and what happens without data."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from triplane import hal
+from triplane.host.bench import BenchContext
+from triplane.host.bench import replay as bench
+from triplane.sim.models.decoder.unionfind import UnionFindModel
+
+
+def test_absent_data_are_said_to_be_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIPLANE_DATA", str(tmp_path))
+    ctx = BenchContext(quick=True)
+    bench.bench_replay(ctx)
+    assert [row.value for row in ctx.rows] == [None] * 3
+    assert "is absent; set TRIPLANE_DATA" in ctx.rows[0].measure
+    assert ctx.rows[0].command.endswith("surface_code_bX_d5_r05_center_5_5 --shots 2000")
+
+
+class ModelBoard:
+    """Streams the golden model's own answers, with one bit of one correction changed where asked for."""
+
+    def __init__(self, sampled: Any, graph: Any, spoil: int | None) -> None:
+        self.sampled, self.graph, self.spoil = sampled, graph, spoil
+
+    def __enter__(self) -> "ModelBoard":
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def load(self, program: Any) -> None:
+        assert program.correction
+
+    def run(self, rounds: Any, *, round_period_cycles: int) -> Any:
+        result = UnionFindModel(self.graph).decode(self.sampled.events, correction=True)
+        assert result.correction is not None
+        if self.spoil is not None:
+            result.correction[self.spoil, 0] ^= True
+        for start in range(0, len(rounds), 128):
+            part = slice(start, start + 128)
+            chunk = np.zeros(
+                len(rounds[part]), hal.Records.from_words(np.zeros((1, 6), np.uint32), None).dtype
+            )
+            for field, attribute in bench.COMPARED:
+                chunk[field] = getattr(result, attribute)[part]
+            records = chunk.view(hal.Records)
+            records.corrections = result.correction[part]
+            yield records
+
+
+@pytest.mark.parametrize(("spoil", "differing"), [(None, 0), (300, 1)])
+def test_one_wrong_bit_is_counted(
+    sampled: Any, monkeypatch: pytest.MonkeyPatch, spoil: int | None, differing: int
+) -> None:
+    monkeypatch.setattr(hal, "connect", lambda url, *, graph, **_: ModelBoard(sampled, graph, spoil))
+    assert bench.mismatching_shots(sampled, bench.ProgressView(quiet=True)) == differing
+
+
+def test_missing_shots_count_as_differing(sampled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Short(ModelBoard):
+        def run(self, rounds: Any, *, round_period_cycles: int) -> Any:
+            return iter(())
+
+    monkeypatch.setattr(hal, "connect", lambda url, *, graph, **_: Short(sampled, graph, None))
+    assert bench.mismatching_shots(sampled, bench.ProgressView(quiet=True)) == sampled.shots
