@@ -160,7 +160,11 @@ def test_latency(empty):
 
 def test_a_worst_case_beyond_the_record_is_refused():
     circuit = stim.Circuit.generated(
-        "repetition_code:memory", distance=31, rounds=400, before_round_data_depolarization=0.01
+        "repetition_code:memory",
+        distance=31,
+        rounds=400,
+        before_round_data_depolarization=0.01,
+        before_measure_flip_probability=0.01,
     )
     with pytest.raises(ValueError, match="does not fit the result record"):
         Decoder(model(circuit))
