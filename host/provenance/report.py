@@ -92,9 +92,10 @@ def _facts(found: Verification) -> Iterator[tuple[str, str]]:
     if manifest.model is not None:
         yield "model", manifest.model
     for group in ("tables", "gateware", "seeds", "parameters"):
-        values = ", ".join(f"{name} {value}" for name, value in flatten(getattr(manifest, group)))
+        values = [f"{name} {value}" for name, value in flatten(getattr(manifest, group))]
         if values:
-            yield group, values
+            # Hashes are copied whole, so each has a line of its own.
+            yield group, ("\n" if group in ("tables", "gateware") else ", ").join(values)
     if manifest.git is not None:
         yield (
             "checkout",
