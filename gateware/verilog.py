@@ -6,6 +6,7 @@ far, and LiteX then builds the text by appending to one string: both quadratic, 
 `linear_time` replaces these steps by a union-find over the targets and by a list of parts. The text stays the same.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -75,6 +76,12 @@ def linear_time() -> Iterator[None]:
     finally:
         for name, function in originals.items():
             setattr(litex_verilog, name, function)
+
+
+def without_comments(text: str) -> str:
+    """LiteX's Verilog without its comments: they hold the date, and the hierarchy of the last SoC of the process."""
+    code = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    return "".join(f"{line}\n" for line in code.splitlines() if line.strip() and not line.startswith("//"))
 
 
 def convert(*arguments: Any, **options: Any) -> Any:

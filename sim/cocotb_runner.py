@@ -20,7 +20,7 @@ import find_libpython
 from litex.soc.interconnect import stream
 from migen import ClockDomain, Module, Signal
 
-from triplane.gateware.verilog import convert
+from triplane.gateware.verilog import convert, without_comments
 from triplane.sim.cache import cached, content_key
 from triplane.sim.toolchain import find_toolchain
 
@@ -60,12 +60,11 @@ def endpoint_ios(endpoint: stream.Endpoint, prefix: str) -> set[Signal]:
 
 
 def _verilog(module: Module, ios: set[Signal], name: str) -> tuple[str, dict[str, str]]:
-    """Verilog of `module` with pins `ios`, sys_clk and sys_rst, without the date; and its memory files."""
+    """Verilog of `module` with pins `ios`, sys_clk and sys_rst, and its memory files."""
     clock = ClockDomain("sys")
     module.clock_domains += clock
     output = convert(module, ios=ios | {clock.clk, clock.rst}, name=name)
-    lines = [line for line in output.main_source.splitlines() if not line.startswith("//")]
-    return "\n".join(lines), dict(output.data_files)
+    return without_comments(output.main_source), dict(output.data_files)
 
 
 def _compile(text: str, name: str) -> Path:

@@ -92,7 +92,7 @@ class Design:
             # LiteX is imported here: a start from the cache must not pay for it.
             from triplane.boards.sim.target import simulated_soc
             from triplane.gateware.registers import register_map
-            from triplane.gateware.verilog import linear_time
+            from triplane.gateware.verilog import linear_time, without_comments
 
             soc = simulated_soc(
                 self.decoder(),
@@ -106,9 +106,7 @@ class Design:
             raise ValueError(
                 f"memories with contents cannot be simulated yet: {', '.join(output.data_files)}"
             )
-        # The header holds the date; a key made of the text must not.
-        lines = [line for line in output.main_source.splitlines() if not line.startswith("//")]
-        verilog = "\n".join(lines) + "\n"
+        verilog = without_comments(output.main_source)
         build_hash = content_key([verilog])
         placeholder = str(int(PLACEHOLDER, 16))
         if verilog.count(placeholder) != 1:
