@@ -57,18 +57,14 @@ def as_dict(found: Verification) -> dict[str, Any]:
 
 def _print(found: Verification, console: Console) -> None:
     manifest = found.manifest
-    facts = Table(
-        box=box.SIMPLE_HEAD,
-        show_header=False,
-        title=f"run {found.run}",
-        title_justify="left",
-        title_style="bold",
-    )
+    console.print(f"run [bold]{found.run}[/bold]\n", highlight=False, soft_wrap=True)
+    facts = Table.grid(padding=(0, 2))  # narrow: a whole hash fits beside the longest name in 80 columns
     facts.add_column("fact", style="cyan", no_wrap=True)
     facts.add_column("value", overflow="fold")
     for name, value in _facts(found):
         facts.add_row(name, escape(value))
     console.print(facts)
+    console.print()
     console.print(_evidence(found))
     result = Table(box=box.SIMPLE_HEAD, title="result", title_justify="left", title_style="bold")
     result.add_column("figure", style="cyan", overflow="fold")
