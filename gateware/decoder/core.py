@@ -58,15 +58,27 @@ class Decoder(LiteXModule):
 
         self._control = CSRStorage(
             fields=[
-                CSRField("correction", size=1, description="Append the physical correction to every result record."),
-                CSRField("restart", size=1, pulse=True, description="Forget rounds of an unfinished shot and count shots from 0."),
+                CSRField(
+                    "correction", size=1, description="Append the physical correction to every result record."
+                ),
+                CSRField(
+                    "restart",
+                    size=1,
+                    pulse=True,
+                    description="Forget rounds of an unfinished shot and count shots from 0.",
+                ),
             ],
             description="Mode of the decoder.",
         )
         self._status = CSRStatus(
             fields=[
                 CSRField("busy", size=1, description="A shot is being decoded or its record is being sent."),
-                CSRField("bound", size=16, offset=16, description="Worst-case decode cycles, computed when the gateware was built."),
+                CSRField(
+                    "bound",
+                    size=16,
+                    offset=16,
+                    description="Worst-case decode cycles, computed when the gateware was built.",
+                ),
             ],
             description="State of the decoder.",
         )
@@ -80,7 +92,8 @@ class Decoder(LiteXModule):
             description="Weight register that the next write to weight_data goes to.",
         )
         self._weight_data = CSRStorage(
-            graph.weight_bits, description="Weight to store, 1 or more; weight_index then moves to the next register."
+            graph.weight_bits,
+            description="Weight to store, 1 or more; weight_index then moves to the next register.",
         )
 
         # # #
@@ -96,7 +109,9 @@ class Decoder(LiteXModule):
             If(self._weight_index.re, index.eq(self._weight_index.storage)),
         ]
         for number, register in enumerate(weights):
-            self.sync += If(self._weight_data.re & (index == number), register.weight.eq(self._weight_data.storage))
+            self.sync += If(
+                self._weight_data.re & (index == number), register.weight.eq(self._weight_data.storage)
+            )
         self.comb += self.table_changed.eq(self._weight_data.re | self._first_growth.re)
 
         # Arrays
@@ -174,7 +189,11 @@ class Decoder(LiteXModule):
 
         # Correction, in the order of the graph's edges
         edge_bits = Signal(32 * self.correction_words)
-        used = {e.index: a.correction[k] for p, a in zip(plans, arrays, strict=True) for k, e in enumerate(p.edges)}
+        used = {
+            e.index: a.correction[k]
+            for p, a in zip(plans, arrays, strict=True)
+            for k, e in enumerate(p.edges)
+        }
         self.comb += edge_bits.eq(Cat(*(used[index] for index in range(len(graph.edges)))))
         words = [record[32 * k : 32 * (k + 1)] for k in range(RESULT.words)]
         words += [edge_bits[32 * k : 32 * (k + 1)] for k in range(self.correction_words)]

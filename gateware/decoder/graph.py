@@ -129,7 +129,13 @@ class DecodingGraph:
     @cached_property
     def table_hash(self) -> str:
         """SHA-256 (hex) of the tables that are loaded into that gateware."""
-        return _digest({"structure": self.structure_hash, "weights": self.weights.tolist(), "first_growth": self.first_growth})
+        return _digest(
+            {
+                "structure": self.structure_hash,
+                "weights": self.weights.tolist(),
+                "first_growth": self.first_growth,
+            }
+        )
 
     @cached_property
     def class_members(self) -> tuple[tuple[int, ...], ...]:
@@ -240,7 +246,8 @@ class _Mechanisms:
                 detectors ^= {target.val}
             elif target.val >= MAX_OBSERVABLES:
                 raise GraphError(
-                    f"'{instruction}' flips L{target.val}; a result record holds observables L0 to L{MAX_OBSERVABLES - 1}"
+                    f"'{instruction}' flips L{target.val}; "
+                    f"a result record holds observables L0 to L{MAX_OBSERVABLES - 1}"
                 )
             else:
                 observables ^= 1 << target.val
@@ -287,7 +294,9 @@ def compile_graph(
     if dem.num_detectors == 0:
         raise GraphError("the model has no detectors; there is nothing to decode")
     if dem.num_observables > MAX_OBSERVABLES:
-        raise GraphError(f"the model has {dem.num_observables} observables; a result record holds {MAX_OBSERVABLES}")
+        raise GraphError(
+            f"the model has {dem.num_observables} observables; a result record holds {MAX_OBSERVABLES}"
+        )
 
     mechanisms = _Mechanisms()
     for instruction in dem.flattened():
@@ -343,7 +352,8 @@ def _llr(probability: float) -> float:
 
 def _scale(probabilities: Sequence[float], weight_bits: int) -> float:
     """Register units per nat. The heaviest edge takes the top code, unless it is an outlier: weights beyond twice
-    the median saturate instead of squeezing all others into a few codes."""
+    the median saturate instead of squeezing all others into a few codes.
+    """
     weights = np.array([_llr(p) for p in probabilities])
     top = min(float(weights.max()), 2 * float(np.median(weights)))
     return (2**weight_bits - 1) / top if top > 0 else 1.0
@@ -427,6 +437,8 @@ def _components(num_detectors: int, keys: Iterable[_Key]) -> tuple[tuple[int, ..
     from scipy.sparse.csgraph import connected_components
 
     inner = np.array([k for k in keys if k[1] != BOUNDARY], dtype=np.int64).reshape(-1, 2)
-    adjacency = coo_array((np.ones(len(inner)), (inner[:, 0], inner[:, 1])), shape=(num_detectors, num_detectors))
+    adjacency = coo_array(
+        (np.ones(len(inner)), (inner[:, 0], inner[:, 1])), shape=(num_detectors, num_detectors)
+    )
     count, label = connected_components(adjacency, directed=False)
     return tuple(tuple(np.flatnonzero(label == c).tolist()) for c in range(count))

@@ -64,7 +64,9 @@ RESULT = Record(
     "result",
     (
         Field("sequence", 32, "number of the shot, from 0 since the decoder was last enabled"),
-        Field("timestamp_lo", 32, "cycle counter, low half, when the last round of the shot entered the decoder"),
+        Field(
+            "timestamp_lo", 32, "cycle counter, low half, when the last round of the shot entered the decoder"
+        ),
         Field("timestamp_hi", 32, "cycle counter, high half"),
         Field("decode_cycles", 16, "cycles from the last round entering to the observables valid"),
         Field("flags", 16, "bit 0: unmatched, detection events are left that nothing explains"),

@@ -61,7 +61,8 @@ class UnionFindArray(LiteXModule):
         id_bits = bits_for(count)  # vertex numbers below, all ones for the boundary
         self.act = act = Act(id_bits, num_observables)
         self.vertices = vertices = [
-            Vertex(number, len(incident), id_bits, num_observables, act) for number, incident in enumerate(plan.incident)
+            Vertex(number, len(incident), id_bits, num_observables, act)
+            for number, incident in enumerate(plan.incident)
         ]
         self.submodules += vertices
 
@@ -72,7 +73,12 @@ class UnionFindArray(LiteXModule):
         for edge in plan.edges:
             cell = EdgeCell(weights[edge.weight_class], plan.steps, plan.slack_bits)
             u = vertices[edge.u]
-            self.comb += [cell.load.eq(act.load), cell.grow.eq(grow), cell.delta.eq(delta), cell.u_active.eq(u.active)]
+            self.comb += [
+                cell.load.eq(act.load),
+                cell.grow.eq(grow),
+                cell.delta.eq(delta),
+                cell.u_active.eq(u.active),
+            ]
             if edge.v == BOUNDARY:
                 self.comb += cell.rate_at_load.eq(u.event)
                 differs.append(1)
@@ -108,14 +114,21 @@ class UnionFindArray(LiteXModule):
         chosen = Signal(bits_for(max(count - 1, 1)))
         fields = Cat(act.winner, act.loser, act.offset, act.still, chosen)
         self.arbiter = FirstTree(
-            [(v.wants_merge, Cat(v.to, v.ident, v.offset, v.still, Constant(v.number, len(chosen)))) for v in vertices],
+            [
+                (v.wants_merge, Cat(v.to, v.ident, v.offset, v.still, Constant(v.number, len(chosen))))
+                for v in vertices
+            ],
             len(fields),
         )
         self.comb += fields.eq(self.arbiter.payload)
 
         # Forest
         self.peeler = peeler = Peeler(plan)
-        self.comb += [peeler.load.eq(act.load), peeler.events.eq(self.events), self.correction.eq(peeler.correction)]
+        self.comb += [
+            peeler.load.eq(act.load),
+            peeler.events.eq(self.events),
+            self.correction.eq(peeler.correction),
+        ]
         joined = []
         for position, edge in enumerate(plan.edges):
             ends = [edge.u] if edge.v == BOUNDARY else [edge.u, edge.v]

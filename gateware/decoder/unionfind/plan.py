@@ -109,7 +109,9 @@ def plan_arrays(graph: DecodingGraph) -> tuple[ArrayPlan, ...]:
     for component in graph.components:
         local = {detector: number for number, detector in enumerate(component)}
         edges = tuple(
-            ArrayEdge(index, local[e.u], BOUNDARY if e.v == BOUNDARY else local[e.v], e.observables, e.weight_class)
+            ArrayEdge(
+                index, local[e.u], BOUNDARY if e.v == BOUNDARY else local[e.v], e.observables, e.weight_class
+            )
             for index, e in enumerate(graph.edges)
             if e.u in local
         )

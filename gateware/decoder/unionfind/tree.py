@@ -86,7 +86,10 @@ class FirstTree(LiteXModule):
                     continue
                 (first_valid, first), (second_valid, second) = group
                 valid, payload = Signal(), Signal(width)
-                self.comb += [valid.eq(first_valid | second_valid), payload.eq(Mux(first_valid, first, second))]
+                self.comb += [
+                    valid.eq(first_valid | second_valid),
+                    payload.eq(Mux(first_valid, first, second)),
+                ]
                 following.append((valid, payload))
             level = following
         self.comb += [self.valid.eq(level[0][0]), self.payload.eq(level[0][1])]

@@ -60,7 +60,9 @@ class UnionFindModel:
         """
         defects = np.asarray(events, dtype=bool)
         if defects.ndim != 2 or defects.shape[1] != self.graph.num_detectors:
-            raise ValueError(f"events have shape {defects.shape}, the graph needs (shots, {self.graph.num_detectors})")
+            raise ValueError(
+                f"events have shape {defects.shape}, the graph needs (shots, {self.graph.num_detectors})"
+            )
         shots = len(defects)
         observables = np.zeros(shots, dtype=np.uint32)
         cycles = np.zeros(shots, dtype=np.uint16)
@@ -102,12 +104,16 @@ class UnionFindModel:
         """
         full = self.grown(events)
         inner = [k for k, e in enumerate(self.graph.edges) if e.v != BOUNDARY]
-        ends = np.array([(self.graph.edges[k].u, self.graph.edges[k].v) for k in inner], dtype=np.int64).reshape(-1, 2)
+        ends = np.array(
+            [(self.graph.edges[k].u, self.graph.edges[k].v) for k in inner], dtype=np.int64
+        ).reshape(-1, 2)
         count = self.graph.num_detectors
         labels = np.empty((len(full), count), dtype=np.int64)
         for shot, grown in enumerate(full[:, inner]):
             u, v = ends[grown].T
-            _, label = connected_components(coo_array((np.ones(len(u)), (u, v)), shape=(count, count)), directed=False)
+            _, label = connected_components(
+                coo_array((np.ones(len(u)), (u, v)), shape=(count, count)), directed=False
+            )
             least = np.full(count, count)
             np.minimum.at(least, label, np.arange(count))
             labels[shot] = least[label]
@@ -208,7 +214,11 @@ def _decode(eu, ev, eobs, length, starts, incident, steps, first, events, stats,
                         request = v
             for v in range(vertices):
                 e = choice[v]
-                if e >= 0 and single[v] and (ev[e] < 0 or (single[eu[e]] and single[ev[e]] and choice[eu[e]] == choice[ev[e]])):
+                if (
+                    e >= 0
+                    and single[v]
+                    and (ev[e] < 0 or (single[eu[e]] and single[ev[e]] and choice[eu[e]] == choice[ev[e]]))
+                ):
                     any_pair = True
             cycles += 2
             # ACT: the most local thing that can be done

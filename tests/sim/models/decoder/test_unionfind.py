@@ -39,7 +39,9 @@ def check(graph: DecodingGraph, events: np.ndarray) -> np.ndarray:
     assert result.correction is not None
     matched = (result.flags & UNMATCHED) == 0
     np.testing.assert_array_equal(graph.syndrome_of(result.correction)[matched], events[matched])
-    np.testing.assert_array_equal(graph.observables_of(result.correction)[matched], result.observables[matched])
+    np.testing.assert_array_equal(
+        graph.observables_of(result.correction)[matched], result.observables[matched]
+    )
     assert result.cycles.max() <= max(plan.bound for plan in plan_arrays(graph))
     return result.observables
 
@@ -61,7 +63,9 @@ def sycamore(name: str) -> tuple[stim.DetectorErrorModel, np.ndarray, np.ndarray
     if not folder.is_dir():
         pytest.skip(f"{folder} is absent; put the published data set there (DOI 10.5281/zenodo.6804040)")
     dem = stim.DetectorErrorModel.from_file(folder / "circuit_detector_error_model.dem")
-    events = stim.read_shot_data_file(path=folder / "detection_events.b8", format="b8", num_detectors=dem.num_detectors)
+    events = stim.read_shot_data_file(
+        path=folder / "detection_events.b8", format="b8", num_detectors=dem.num_detectors
+    )
     actual, google = (
         stim.read_shot_data_file(path=folder / f"obs_flips_{kind}.01", format="01", num_observables=1)[:, 0]
         for kind in ("actual", "predicted_by_pymatching")
@@ -79,7 +83,9 @@ def sycamore(name: str) -> tuple[stim.DetectorErrorModel, np.ndarray, np.ndarray
 )
 def test_sycamore(name, limit, published):
     dem, events, actual, google = sycamore(name)
-    assert np.mean(google != actual) == pytest.approx(published, abs=1e-4)  # the data are what we think they are
+    assert np.mean(google != actual) == pytest.approx(
+        published, abs=1e-4
+    )  # the data are what we think they are
     assert np.mean(check(compile_graph(dem), events) != actual) <= limit
 
 
@@ -87,7 +93,10 @@ def test_unit_weights_fail_more_often_than_log_likelihoods():
     dem, events, actual, _ = sycamore("surface_code_bX_d5_r05_center_5_5")
     graph = compile_graph(dem)
     unit = dataclasses.replace(graph, weights=np.ones_like(graph.weights))
-    assert np.mean(check(unit, events[:10000]) != actual[:10000]) > np.mean(check(graph, events[:10000]) != actual[:10000]) + 0.02
+    assert (
+        np.mean(check(unit, events[:10000]) != actual[:10000])
+        > np.mean(check(graph, events[:10000]) != actual[:10000]) + 0.02
+    )
 
 
 def test_peers_own_shots():
@@ -95,7 +104,9 @@ def test_peers_own_shots():
     if not folder.is_dir():
         pytest.skip(f"{folder} is absent")
     dem = stim.DetectorErrorModel.from_file(next(folder.glob("*.dem")))
-    shots = stim.read_shot_data_file(path=next(folder.glob("*.b8")), format="b8", num_detectors=336, num_observables=1)
+    shots = stim.read_shot_data_file(
+        path=next(folder.glob("*.b8")), format="b8", num_detectors=336, num_observables=1
+    )
     events, flips = shots[:, :336], shots[:, 336]
     failures = np.count_nonzero(check(compile_graph(dem), events) != flips)
     assert failures <= 22  # matching fails 11 of the 500
@@ -107,7 +118,10 @@ def test_a_toric_code_has_no_boundary():
         pytest.skip(f"{folder} is absent")
     dem = stim.DetectorErrorModel.from_file(next(folder.glob("toric*.dem")))
     shots = stim.read_shot_data_file(
-        path=next(folder.glob("toric*.b8")), format="b8", num_detectors=dem.num_detectors, num_observables=dem.num_observables
+        path=next(folder.glob("toric*.b8")),
+        format="b8",
+        num_detectors=dem.num_detectors,
+        num_observables=dem.num_observables,
     )
     events = shots[:, : dem.num_detectors]
     flips = np.packbits(shots[:, dem.num_detectors :], axis=1, bitorder="little")[:, 0]
@@ -138,7 +152,12 @@ def test_single_errors_are_corrected():
 def test_nothing_seen_is_nothing_done():
     graph = compile_graph(memory(3, 0.001).detector_error_model(decompose_errors=True))
     result = UnionFindModel(graph).decode(np.zeros((1, graph.num_detectors), dtype=bool), correction=True)
-    assert (result.observables[0], result.cycles[0], result.grow_steps[0], result.merge_steps[0]) == (0, 2, 0, 0)
+    assert (result.observables[0], result.cycles[0], result.grow_steps[0], result.merge_steps[0]) == (
+        0,
+        2,
+        0,
+        0,
+    )
     assert result.correction is not None
     assert not result.correction.any()
 
@@ -158,7 +177,9 @@ def helios_graph(d: int) -> DecodingGraph:
 
     dem = stim.DetectorErrorModel()
     for k, x, z in itertools.product(range(d), range(d), range(d - 1)):
-        near = [(k + 1, x, z)] * (k + 1 < d) + [(k, x + 1, z)] * (x + 1 < d) + [(k, x, z + 1)] * (z + 1 < d - 1)
+        near = (
+            [(k + 1, x, z)] * (k + 1 < d) + [(k, x + 1, z)] * (x + 1 < d) + [(k, x, z + 1)] * (z + 1 < d - 1)
+        )
         ends = [[number(k, x, z), number(*n)] for n in near] + [[number(k, x, z)]] * (z in (0, d - 2))
         for end in ends:
             dem.append("error", 0.1, [stim.target_relative_detector_id(v) for v in end])
@@ -171,7 +192,9 @@ def helios_vectors(d: int) -> tuple[np.ndarray, np.ndarray]:
     if not folder.is_dir():
         pytest.skip(f"{folder} is absent")
     defects, roots = (
-        np.array([int(word, 16) for word in (folder / f"{kind}_data_{d}.txt").read_text().split()]).reshape(-1, d * d * (d - 1) + 1)
+        np.array([int(word, 16) for word in (folder / f"{kind}_data_{d}.txt").read_text().split()]).reshape(
+            -1, d * d * (d - 1) + 1
+        )
         for kind in ("input", "output")
     )
     np.testing.assert_array_equal(defects[:, 0], roots[:, 0])
@@ -179,13 +202,15 @@ def helios_vectors(d: int) -> tuple[np.ndarray, np.ndarray]:
     return defects[:, 1:].astype(bool), (k * d + x) * (d - 1) + z
 
 
-# In eight of Helios' 448 published shots, all at high density, its own answer is not a fixed point of union-find. In six it
-# is the state after two growth steps with odd clusters left that reach no boundary; in two an even cluster has grown on.
+# In eight of Helios' 448 published shots, all at high density, its own answer is not a fixed point of union-find. In six
+# it is the state after two growth steps with odd clusters left that reach no boundary; in two a cluster at rest has grown.
 HELIOS_UNFINISHED = {3: [], 5: [228], 7: [192, 194, 200, 204, 206]}
 HELIOS_OVERGROWN = {3: [], 5: [], 7: [190, 197]}
 
 
-def reference_clusters(graph: DecodingGraph, defects: np.ndarray, max_growths: int = 10**6) -> tuple[np.ndarray, int]:
+def reference_clusters(
+    graph: DecodingGraph, defects: np.ndarray, max_growths: int = 10**6
+) -> tuple[np.ndarray, int]:
     """Textbook union-find with unit weights: (least vertex of each vertex's cluster, odd clusters left)."""
     support = [0] * len(graph.edges)
     parent = list(range(graph.num_detectors))
@@ -196,14 +221,17 @@ def reference_clusters(graph: DecodingGraph, defects: np.ndarray, max_growths: i
             v = parent[v]
         return v
 
-    for growths in itertools.count():
+    growths = 0
+    while True:
         count = Counter(root(int(v)) for v in np.flatnonzero(defects))
         closed = {root(v) for v in grounded}
         active = {c for c, k in count.items() if k % 2 and c not in closed}
         if not active or growths == max_growths:
             return np.array([root(v) for v in range(graph.num_detectors)]), len(active)
         rates = [
-            0 if e.v != BOUNDARY and root(e.u) == root(e.v) else (root(e.u) in active) + (e.v != BOUNDARY and root(e.v) in active)
+            0
+            if e.v != BOUNDARY and root(e.u) == root(e.v)
+            else (root(e.u) in active) + (e.v != BOUNDARY and root(e.v) in active)
             for e in graph.edges
         ]
         for k, edge in enumerate(graph.edges):
@@ -213,6 +241,7 @@ def reference_clusters(graph: DecodingGraph, defects: np.ndarray, max_growths: i
             elif support[k] >= 2:
                 a, b = sorted((root(edge.u), root(edge.v)))
                 parent[b] = a
+        growths += 1
 
 
 @pytest.mark.parametrize("d", [3, 5, 7])
@@ -235,4 +264,6 @@ def test_clusters_are_those_of_helios(d):
 def test_clusters_are_those_of_textbook_union_find(seed, density):
     graph = helios_graph(3)
     defects = np.random.default_rng(seed).random((1, graph.num_detectors)) < density
-    np.testing.assert_array_equal(UnionFindModel(graph).clusters(defects)[0], reference_clusters(graph, defects[0])[0])
+    np.testing.assert_array_equal(
+        UnionFindModel(graph).clusters(defects)[0], reference_clusters(graph, defects[0])[0]
+    )
