@@ -202,8 +202,9 @@ def helios_vectors(d: int) -> tuple[np.ndarray, np.ndarray]:
     return defects[:, 1:].astype(bool), (k * d + x) * (d - 1) + z
 
 
-# In eight of Helios' 448 published shots, all at high density, its own answer is not a fixed point of union-find. In six
-# it is the state after two growth steps with odd clusters left that reach no boundary; in two a cluster at rest has grown.
+# In eight of Helios' 448 published shots, all at high density, its own answer is not a fixed point of union-find. In
+# six it is the state after two growth steps with odd clusters left that reach no boundary; in two a cluster at rest
+# has grown on.
 HELIOS_UNFINISHED = {3: [], 5: [228], 7: [192, 194, 200, 204, 206]}
 HELIOS_OVERGROWN = {3: [], 5: [], 7: [190, 197]}
 
