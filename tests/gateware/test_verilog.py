@@ -8,7 +8,7 @@ from litex.gen.fhdl import verilog as litex_verilog
 from migen import If, Module, Signal
 from migen.fhdl.tools import group_by_targets as migen_groups
 
-from triplane.gateware.verilog import convert, group_by_targets
+from triplane.gateware.verilog import convert, group_by_targets, without_comments
 
 
 def random_statements(seed):
@@ -42,10 +42,13 @@ def test_text_is_litexs(seed):
         module = Module()
         pin = Signal(name="pin")
         module.comb += [pin.eq(1), *random_statements(seed)]
-        return [
-            line for line in function(module, {pin}).main_source.splitlines() if not line.startswith("//")
-        ]
+        return without_comments(function(module, {pin}).main_source)
 
     before = litex_verilog.group_by_targets
     assert text(convert) == text(litex_verilog.convert)
     assert litex_verilog.group_by_targets is before
+
+
+def test_comments_are_taken_out():
+    text = "// date\nmodule a;\n/*\nSoC\n// tree\n*/\n\n(* keep *)\nwire b; // note\nendmodule\n"
+    assert without_comments(text) == "module a;\n(* keep *)\nwire b; // note\nendmodule\n"
