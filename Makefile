@@ -18,7 +18,7 @@ types: ## mypy, strict
 	$(RUN) mypy
 
 docs: ## the site in docs/_build/html; a warning is an error
-	$(RUN) sphinx-build --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+	$(RUN) sphinx-build --fresh-env --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
 
 generated: ## committed files that are generated are what their sources say
 	$(RUN) python -m triplane.gateware.registers docs/registers.md --check
