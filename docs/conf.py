@@ -12,7 +12,7 @@ version = release = installed("triplane")
 
 extensions = ["myst_parser"]
 exclude_patterns = ["_build"]
-myst_enable_extensions = ["colon_fence", "deflist", "substitution"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "substitution"]
 myst_heading_anchors = 3
 # The layout is printed from its declaration, the one that the gateware and the host are made from.
 myst_substitutions = {"result_record": RESULT.table(), "result_words": RESULT.words}
