@@ -97,7 +97,7 @@ def mismatching_shots(dataset: Dataset, view: ProgressView) -> int:
     counter = view.count("comparing with the golden model", dataset.shots)
     differing = 0
     done = 0
-    with hal.connect("sim", graph=graph, correction=True, progress=view.step) as board:
+    with hal.connect("sim", graph=graph, correction=True, progress=view.build) as board:
         board.load(hal.DecoderProgram.from_graph(graph, correction=True))
         for chunk in board.run(graph.pack_events(dataset.events), round_period_cycles=BACK_TO_BACK):
             part = slice(done, done + len(chunk))

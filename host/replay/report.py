@@ -81,6 +81,13 @@ def print_report(result: ReplayResult, console: Console) -> None:
         f"{result.cycles / result.stream_s / 1e3:,.0f} kilocycles/s; gateware {result.build_hash[:12]}",
         highlight=False,
     )
+    if result.options.round_ns is not None:
+        console.print(
+            f"a round every {result.options.round_ns:g} ns: {result.pacing.stalled:,} of "
+            f"{result.pacing.released:,} started late, {result.pacing.starved:,} waited for the host, "
+            f"at most {result.pacing.backlog_max:,} were due at once",
+            highlight=False,
+        )
     if result.run:
         console.print(
             f"run {result.run[:12]}: every input, version and result is kept; "

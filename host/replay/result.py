@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from triplane.gateware.decoder.graph import DecodingGraph
+from triplane.hal import Pacing
 from triplane.host.replay.datasets import Dataset
 from triplane.host.replay.ledger import LatencyLedger
 from triplane.host.replay.references import Rate, Reference
@@ -64,6 +65,7 @@ class ReplayResult:
         clock_hz: of the board.
         simulated: whether the board is a simulation.
         cycles: clock cycles that passed on the board while it streamed.
+        pacing: how well the rounds kept to their cadence.
         stream_s, connect_s: wall time of streaming, and of building or finding the gateware.
         build_hash: identity of the gateware.
         options: how it was streamed.
@@ -79,6 +81,7 @@ class ReplayResult:
     clock_hz: int
     simulated: bool
     cycles: int
+    pacing: Pacing
     stream_s: float
     connect_s: float
     build_hash: str
@@ -109,6 +112,7 @@ class ReplayResult:
             },
             "weight_bits": self.graph.weight_bits,
             "round_ns": self.options.round_ns,
+            "pacing": dataclasses.asdict(self.pacing),
             "build_hash": self.build_hash,
             "structure_hash": self.graph.structure_hash,
             "table_hash": self.graph.table_hash,
@@ -133,6 +137,7 @@ def record(
         recorder.add_input(name, path)
     for name, data in (extra_inputs or {}).items():
         recorder.add_input(name, data)
+    recorder.add_output("records", result.records.tobytes(), source="record stream, layouts.RESULT")
     content = result.as_json()
     del content["run"]
     parameters: dict[str, Any] = {

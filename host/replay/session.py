@@ -75,7 +75,11 @@ def replay(
     )
 
     started = time.monotonic()
-    with (connect or hal.connect)("sim", graph=graph, correction=False, progress=view.step) as board:
+    try:
+        found = (connect or hal.connect)("sim", graph=graph, correction=False, progress=view.build)
+    except ValueError as error:
+        raise ReplayError(f"{dataset.name}: no board can decode this model: {error}") from error
+    with found as board:
         connect_s = time.monotonic() - started
         board.load(hal.DecoderProgram.from_graph(graph))
         identity = board.identify()
@@ -88,7 +92,7 @@ def replay(
         if options.vcd is not None:
             _trace(board, options.vcd, rounds[: options.vcd_shots], period, bound)
             view.step(f"waveform of {min(options.vcd_shots, dataset.shots)} shots: {options.vcd}")
-        records, cycles, stream_s = _stream(board, rounds, period, bound, dataset, view)
+        records, cycles, pacing, stream_s = _stream(board, rounds, period, bound, dataset, view)
 
     predicted = unpack_observables(records["observables"], graph.num_observables)
     counter = view.count("PyMatching", 2 * dataset.shots)
@@ -112,6 +116,7 @@ def replay(
         clock_hz=clock_hz,
         simulated=True,
         cycles=cycles,
+        pacing=pacing,
         stream_s=stream_s,
         connect_s=connect_s,
         build_hash=str(identity.build_hash),
@@ -131,7 +136,7 @@ def _stream(
     bound: int,
     dataset: Dataset,
     view: ProgressView,
-) -> tuple[npt.NDArray[np.void], int, float]:
+) -> tuple[npt.NDArray[np.void], int, hal.Pacing, float]:
     counter = view.count("streaming", len(rounds))
     chunks: list[npt.NDArray[np.void]] = []
     done = 0
@@ -148,7 +153,7 @@ def _stream(
         raise ReplayError(f"the board reports a fault after shot {done - 1}: {fault}")
     if done != len(rounds):
         raise ReplayError(f"the board answered {done} of {len(rounds)} shots; the record stream ended early")
-    return np.concatenate(chunks), int(run.cycles), stream_s
+    return np.concatenate(chunks), int(run.cycles), run.pacing, stream_s
 
 
 def check_records(records: npt.NDArray[np.void], first: int, bound: int, dataset: Dataset) -> None:

@@ -15,6 +15,7 @@ import stim
 from triplane.gateware.decoder.graph import DecodingGraph
 from triplane.gateware.decoder.layouts import RESULT
 from triplane.gateware.decoder.unionfind.plan import plan_arrays
+from triplane.hal import Pacing
 from triplane.host.replay.sampling import memory_circuit, sample_dataset
 
 
@@ -125,7 +126,7 @@ class FakeBoard:
 
 class _Stream:
     def __init__(self, chunks: Iterator[Any], cycles: int) -> None:
-        self._chunks, self.cycles = chunks, cycles
+        self._chunks, self.cycles, self.pacing = chunks, cycles, Pacing(3000, 0, 2, 5)
 
     def __iter__(self) -> Iterator[Any]:
         return self._chunks

@@ -9,18 +9,29 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from triplane.host.replay.progress import ProgressView
+from triplane.host.replay.progress import ProgressView, pace
 from triplane.host.replay.references import Rate
 from triplane.host.replay.report import OutputError, format_rate, print_report, write_json, write_whole
+from triplane.host.replay.result import ReplayOptions
 from triplane.host.replay.session import replay
 
 
 def test_tables(sampled: Any, fake_board: Any) -> None:
-    result = replay(sampled, connect=fake_board.connect)
+    result = replay(sampled, ReplayOptions(round_ns=1000), connect=fake_board.connect)
     out = io.StringIO()
     print_report(result, Console(file=out, width=120))
     text = out.getvalue()
-    for expected in ("sampled: 500 shots", "Triplane union-find, 5-bit weights", "PyMatching, correlated"):
+    for expected in (
+        "sampled: 500 shots",
+        "Triplane union-find, 5-bit weights",
+        "PyMatching, correlated",
+    for expected in (
+        "sampled: 500 shots",
+        "Triplane union-find, 5-bit weights",
+        "PyMatching, correlated",
+        "2 of 3,000 started",
+    ):
+    ):
         assert expected in text
     assert f"{result.rate.rate:.4f}" in text
     assert f"{result.ledger['decode'].bound:,}" in text
@@ -59,8 +70,8 @@ def test_plain_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch)
             counter.to(done)
     lines = out.getvalue().splitlines()
     assert lines[0] == "graph [5 rounds]"
-    assert lines[1] == "streaming: 30 of 100 shots, 5 shots/s, 14 s left"
-    assert lines[-1] == "streaming: 100 of 100 shots, 5 shots/s"
+    assert lines[1] == "streaming: 30 of 100 shots, 6 s, 14 s left"
+    assert lines[-1] == "streaming: 100 of 100 shots, 20 s"
     assert len(lines) == 5
 
 
@@ -71,6 +82,22 @@ def test_bar_on_a_terminal() -> None:
         view.count("streaming", 100).to(40)
     assert "40 of 100 shots" in out.getvalue()
     assert out.getvalue().endswith("\x1b[?25h")  # the cursor is shown again
+
+
+def test_build_lines_that_count_move_one_bar() -> None:
+    out = io.StringIO()
+    with ProgressView(Console(file=out, force_terminal=True, width=100)) as view:
+        view.build("verilating")
+        view.build("compiling 1 of 2")
+        view.build("compiling 2 of 2")
+        assert len(view._bars.tasks) == 1
+    assert "2 of 2 files" in out.getvalue()
+
+
+def test_pace() -> None:
+    assert pace(0, 10, "shots", 1.0) == "0 of 10 shots"
+    assert pace(1000, 4000, "shots", 2.0) == "1,000 of 4,000 shots, 500 shots/s, 6 s left"
+    assert pace(15, 15, "files", 30.0) == "15 of 15 files, 30 s"
 
 
 def test_quiet() -> None:

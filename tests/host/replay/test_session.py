@@ -109,6 +109,23 @@ def test_surplus_records(sampled: Any, fake_board: Any) -> None:
         replay(sampled, connect=fake_board.connect)
 
 
+def test_model_that_no_board_can_decode(sampled: Any) -> None:
+    def connect(*_: Any, **__: Any) -> Any:
+        raise ValueError("the worst case of 70000 cycles does not fit")
+
+    with pytest.raises(ReplayError, match="sampled: no board can decode this model: the worst case of 70000"):
+        replay(sampled, connect=connect)
+
+
+def test_gateware_of_another_bound(sampled: Any, fake_board: Any) -> None:
+    def prepare(board: Any) -> None:
+        board.registers["decoder_status"].fields["bound"].of = lambda value: 7
+
+    fake_board.prepare = prepare
+    with pytest.raises(ReplayError, match="states a bound of 7 cycles, the graph's is"):
+        replay(sampled, connect=fake_board.connect)
+
+
 def test_fault(sampled: Any, fake_board: Any) -> None:
     fake_board.prepare = lambda board: setattr(board, "fault", lambda: "event FIFO overflow")
     with pytest.raises(ReplayError, match="fault after shot 499: event FIFO overflow"):
