@@ -103,21 +103,15 @@ def _example() -> str:
     """The page for the simulated board with the decoder of a distance-3 repetition code over 3 rounds."""
     import stim
 
-    from triplane.boards.sim.platform import CLOCK_HZ, ClockReset, Platform, register_bus
+    from triplane.boards.sim.target import simulated_soc
     from triplane.gateware.decoder.core import Decoder
     from triplane.gateware.decoder.graph import compile_graph
-    from triplane.gateware.soc import TriplaneSoC
 
     circuit = stim.Circuit.generated(
         "repetition_code:memory", distance=3, rounds=3, before_round_data_depolarization=0.01
     )
     graph = compile_graph(circuit.detector_error_model(decompose_errors=True))
-    platform = Platform()
-    bus, pins = register_bus(platform)
-    soc = TriplaneSoC(
-        platform, ClockReset(platform), Decoder(graph), {"pins": bus}, build_hash="0" * 64, clock_hz=CLOCK_HZ
-    )
-    soc.comb += pins
+    soc = simulated_soc(Decoder(graph), build_hash="0" * 64)
     soc.finalize()
     about = "Widths are those of a distance-3 repetition code over 3 rounds on the simulated board."
     return registers_md(register_map(soc), about)

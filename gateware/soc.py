@@ -5,8 +5,10 @@ from litex.build.generic_platform import GenericPlatform
 from litex.gen import LiteXModule
 from litex.soc.integration.soc_core import SoCMini
 from litex.soc.interconnect import wishbone
-from migen import Module
+from litex.soc.interconnect.csr import CSRStorage
+from migen import ClockDomainsRenamer, Module, Signal
 
+from triplane.gateware.clockgate import ClockGate
 from triplane.gateware.counter import CycleCounter
 from triplane.gateware.faults import Faults
 from triplane.gateware.identification import Identification
@@ -30,13 +32,20 @@ class TriplaneSoC(SoCMini):
     Parameters
     ----------
     platform: where the Verilog goes.
-    crg: module that drives the clock domain `sys`.
+    crg: module that drives the clock domains `sys` and `decoder`: the same clock, the latter only where
+        `decoder_enable` is high (or always).
     decoder: module with `sink` and `source` streams of 32-bit words, input `now` (64), `table_changed`, integers
-        `num_layers`, `words_per_round`, `result_words`, `correction_words`, and its own CSRs.
+        `num_layers`, `words_per_round`, `result_words`, `correction_words`, and its own CSRs. It runs in the clock
+        domain `decoder`, whose clock may rest while the decoder's register `status` says not `busy`, nothing waits at
+        `sink` and no register is written; a decoder without that register never rests.
     masters: bus masters by name.
     build_hash: SHA-256 (hex) that identifies this gateware.
     clock_hz: system clock.
     event_depth, result_depth: FIFO depths in words, at most 2**15 - 1.
+
+    Attributes
+    ----------
+    decoder_enable: high in cycles at whose end the decoder's clock needs its edge.
     """
 
     csr_map = {name: number for number, name in enumerate(BANKS)}
@@ -91,7 +100,9 @@ class TriplaneSoC(SoCMini):
         self.pacer = RoundPacer(decoder.words_per_round)
         self.results = ResultPort(result_depth)
         self.link = LinkStatus()
-        self.decoder = decoder
+        self.decoder = ClockDomainsRenamer("decoder")(decoder)
+        self.gate = ClockGate()
+        self.decoder_enable = self.gate.enable
 
         # # #
 
@@ -115,9 +126,22 @@ class TriplaneSoC(SoCMini):
             faults.stalled.eq(self.pacer.stalled),
             self.pacer.safe.eq(faults.safe),
             [core.clear.eq(faults.clear) for core in (self.events, self.pacer, self.results)],
+            # Rest
+            self.gate.request.eq(_awake(decoder)),
             # What the host polls
             self.link.event_space.eq(self.events.space),
             self.link.result_level.eq(self.results.level),
             self.link.running.eq(self.pacer.running),
             self.link.safe.eq(faults.safe),
         ]
+
+
+def _awake(decoder: LiteXModule) -> Signal | int:
+    """High while the decoder's clock must run."""
+    registers = decoder.get_csrs()
+    (busy,) = [csr.fields.busy for csr in registers if csr.name == "status"] or [1]
+    awake = decoder.sink.valid | decoder.source.valid | busy
+    for csr in registers:
+        if isinstance(csr, CSRStorage):
+            awake |= csr.re
+    return awake

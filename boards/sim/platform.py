@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Pins and clock of the simulated board: the clock, the reset and the register bus are its only connections."""
+"""Pins and clock of the simulated board: clocks, reset and the register bus are its only connections."""
 
 from litex.build.generic_platform import GenericPlatform, Pins, Subsignal
 from litex.gen import LiteXModule
@@ -12,6 +12,9 @@ BUS_ADDRESS_BITS = 30
 _io = [
     ("sys_clk", 0, Pins(1)),
     ("sys_rst", 0, Pins(1)),
+    # The decoder's clock: the harness leaves out the edges that `decoder_enable` does not ask for.
+    ("decoder_clk", 0, Pins(1)),
+    ("decoder_enable", 0, Pins(1)),
     # Wishbone, word addresses; the native harness is its master.
     (
         "wishbone",
@@ -39,16 +42,19 @@ class Platform(GenericPlatform):
 
 
 class ClockReset(LiteXModule):
-    """One clock domain, `sys`, straight from the pins."""
+    """Clock domains `sys` and `decoder`, straight from the pins."""
 
     def __init__(self, platform: Platform) -> None:
         self.cd_sys = ClockDomain()
+        self.cd_decoder = ClockDomain()
 
         # # #
 
         self.comb += [
             self.cd_sys.clk.eq(platform.request("sys_clk")),
             self.cd_sys.rst.eq(platform.request("sys_rst")),
+            self.cd_decoder.clk.eq(platform.request("decoder_clk")),
+            self.cd_decoder.rst.eq(self.cd_sys.rst),
         ]
 
 

@@ -23,5 +23,5 @@ def simulated_soc(
         event_depth=event_depth,
         result_depth=result_depth,
     )
-    soc.comb += connections
+    soc.comb += [*connections, platform.request("decoder_enable").eq(soc.decoder_enable)]
     return soc

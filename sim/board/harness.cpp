@@ -46,10 +46,13 @@ struct Board {
     // One cycle. Outputs sampled between `settle` and `edge` are those that the coming edge sees.
     void settle() {
         top->sys_clk = 0;
+        top->decoder_clk = 0;
         top->eval();
         dump(2 * cycles);
     }
     void edge() {
+        // The decoder's clock has its edge in the same instant, or none.
+        top->decoder_clk = top->decoder_enable;
         top->sys_clk = 1;
         top->eval();
         dump(2 * cycles + 1);
