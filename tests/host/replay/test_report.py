@@ -25,12 +25,7 @@ def test_tables(sampled: Any, fake_board: Any) -> None:
         "sampled: 500 shots",
         "Triplane union-find, 5-bit weights",
         "PyMatching, correlated",
-    for expected in (
-        "sampled: 500 shots",
-        "Triplane union-find, 5-bit weights",
-        "PyMatching, correlated",
         "2 of 3,000 started",
-    ):
     ):
         assert expected in text
     assert f"{result.rate.rate:.4f}" in text
