@@ -347,7 +347,7 @@ def compile_graph(
 
 
 def _llr(probability: float) -> float:
-    return math.log((1 - probability) / probability)
+    return math.log1p(-probability) - math.log(probability)  # the quotient overflows for the smallest numbers
 
 
 def _scale(probabilities: Sequence[float], weight_bits: int) -> float:

@@ -12,7 +12,7 @@ from triplane.gateware.decoder.graph import BOUNDARY
 from triplane.gateware.decoder.unionfind.edge import EdgeCell, WeightClass
 from triplane.gateware.decoder.unionfind.peel import Peeler
 from triplane.gateware.decoder.unionfind.plan import ArrayPlan
-from triplane.gateware.decoder.unionfind.tree import FirstTree, OrTree, XorTree
+from triplane.gateware.decoder.unionfind.tree import FirstTree, OrTree, XorTree, bits
 from triplane.gateware.decoder.unionfind.vertex import Act, Link, Vertex
 
 COUNTER_BITS = 16
@@ -140,7 +140,7 @@ class UnionFindArray(LiteXModule):
                 wish = (act.adopt & vertex.wants_adopt) | (act.merge & (chosen == end))
                 joins |= picked & wish
             joined.append(joins | (act.pair & paired))
-        self.comb += peeler.grow.eq(Cat(*joined))
+        self.comb += peeler.grow.eq(bits(joined))
 
         # What the look has shown, over the whole array
         self.pairing = OrTree([v.wants_pair for v in vertices])

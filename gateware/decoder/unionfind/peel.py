@@ -13,7 +13,7 @@ from migen import Cat, If, Signal
 
 from triplane.gateware.decoder.graph import BOUNDARY
 from triplane.gateware.decoder.unionfind.plan import ArrayPlan
-from triplane.gateware.decoder.unionfind.tree import OrTree, XorTree
+from triplane.gateware.decoder.unionfind.tree import OrTree, XorTree, bits
 
 
 class Peeler(LiteXModule):
@@ -45,7 +45,7 @@ class Peeler(LiteXModule):
         for incident in plan.incident:
             present, leaf = Signal(max(len(incident), 1)), Signal()
             self.comb += [
-                present.eq(Cat(*(forest[e] for e in incident))),
+                present.eq(bits([forest[e] for e in incident])),
                 leaf.eq((present != 0) & ((present & (present - 1)) == 0)),
             ]
             leaf_of.append(leaf)
@@ -62,7 +62,7 @@ class Peeler(LiteXModule):
                 off, carries = u_leaf | v_leaf, (u_leaf & u_defect) | (~u_leaf & v_leaf & v_defect)
             taken_off.append(forest[position] & off)
             carried.append(forest[position] & carries)
-        self.comb += [removed.eq(Cat(*taken_off)), used.eq(Cat(*carried))]
+        self.comb += [removed.eq(bits(taken_off)), used.eq(bits(carried))]
 
         self.any_leaf = OrTree(leaf_of)
         self.comb += self.empty.eq(~self.any_leaf.output)

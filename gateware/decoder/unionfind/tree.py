@@ -10,7 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from litex.gen import LiteXModule
-from migen import Mux, Signal
+from migen import Cat, Constant, Mux, Signal
+
+
+def bits(parts: Sequence) -> Cat | Constant:
+    """One-bit parts side by side, the first least significant; 0 where there are none, which Verilog cannot write."""
+    return Cat(*parts) if parts else Constant(0)
 
 
 class _Tree(LiteXModule):

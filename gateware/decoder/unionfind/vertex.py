@@ -8,7 +8,9 @@ from functools import reduce
 from operator import or_
 
 from litex.gen import LiteXModule
-from migen import Cat, If, Mux, Replicate, Signal
+from migen import If, Mux, Replicate, Signal
+
+from triplane.gateware.decoder.unionfind.tree import bits
 
 
 @dataclass(frozen=True)
@@ -117,10 +119,10 @@ class Vertex(LiteXModule):
             idents.append(_masked(self.choice[k], ident, len(to)))
             potentials.append(_masked(self.choice[k], potential, len(offset)))
         self.comb += [
-            leads.eq(Cat(*news)),
+            leads.eq(bits(news)),
             self.choice.eq(leads & ~(leads - 1)),  # the lowest set bit
-            paired.eq(Cat(*mutuals)),
-            touched.eq(Cat(*frees)),
+            paired.eq(bits(mutuals)),
+            touched.eq(bits(frees)),
             to.eq(reduce(or_, idents, 0)),
             offset.eq(self.potential ^ reduce(or_, potentials, 0)),
             still.eq(reduce(or_, stills, 0)),

@@ -103,6 +103,11 @@ def test_weights_use_the_whole_register_and_keep_their_order(bits):
     assert np.abs(graph.weights - exact * graph.units_per_nat).max() <= 0.5 + 1e-9
 
 
+def test_the_least_probability_has_a_weight():
+    graph = graph_of("error(5e-324) D0\nerror(0.1) D0 D1")
+    assert graph.edges[0].weight == pytest.approx(744.44, abs=0.01)
+
+
 def test_an_outlier_saturates_instead_of_squeezing_the_rest():
     graph = graph_of("error(0.01) D0 D1\nerror(0.02) D1 D2\nerror(1e-30) D0 D2", sharing="edge")
     assert graph.weights.tolist() == [16, 31, 13]  # twice the median of 4.6 nats is the top code

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The union-find array under Verilator against its golden model, bit for bit and cycle for cycle."""
 
+import dataclasses
+
 import cocotb
 import numpy as np
 import stim
@@ -109,6 +111,14 @@ def all_events(detectors: int) -> np.ndarray:
 def test_two_detectors_exhaustively():
     graph = compile_graph(stim.DetectorErrorModel("error(0.1) D0 L0\nerror(0.05) D0 D1\nerror(0.2) D1 L1"))
     compare(graph, all_events(2), "two")
+
+
+def test_a_detector_that_no_error_flips():
+    graph = compile_graph(stim.DetectorErrorModel("error(0.1) D1 D2"))
+    (plan, _) = plan_arrays(graph)
+    assert plan.edges == ()
+    alone = dataclasses.replace(graph, num_detectors=1, edges=(), components=((0,),), layers=((0,),))
+    compare(alone, all_events(1), "alone")
 
 
 def test_repetition_code_exhaustively():
