@@ -55,7 +55,7 @@ def connect(
 
     Raises:
         ValueError: unknown driver.
-        ToolchainError: the simulated board must be built and a tool is missing.
+        errors.BuildError: the simulated board must be built and a tool is missing, or failed.
         errors.BoardError: the board is not what it should be.
     """
     if url == "sim":

@@ -34,6 +34,10 @@ class SafeStateError(BoardError):
     """The board went safe before the run was over."""
 
 
+class BuildError(BoardError):
+    """The simulated board could not be built: a tool is missing, or failed."""
+
+
 class BoardClosedError(BoardError):
     """The board was closed."""
 

@@ -15,6 +15,7 @@ from triplane.hal.drivers.bus import RegisterBoard
 from triplane.hal.errors import (
     BoardClosedError,
     BoardError,
+    BuildError,
     IdentityError,
     RunTimeoutError,
     SafeStateError,
@@ -25,6 +26,7 @@ from triplane.hal.records import Pacing, RecordSource
 from triplane.hal.registers import RegisterMap
 from triplane.sim.board import BoardBuild, Design, SimulatedBoard, build_board
 from triplane.sim.board import BoardError as SimulationError
+from triplane.sim.toolchain import ToolchainError
 
 SLICE_S = 0.1
 """Wall clock time of one native call: how soon Ctrl-C is heard and progress moves."""
@@ -56,10 +58,16 @@ class SimBoard(RegisterBoard):
             event_depth=descriptor.control.event_fifo_words,
             result_depth=descriptor.control.result_fifo_words,
         )
-        self._build = build_board(self._design, progress=progress)
+        self._build = self._built(trace=False)
         super().__init__(descriptor, RegisterMap(self._build.registers), graph, correction)
         self._tracing = False
         self._open(self._build)
+
+    def _built(self, *, trace: bool) -> BoardBuild:
+        try:
+            return build_board(self._design, trace=trace, progress=self._progress)
+        except ToolchainError as error:
+            raise BuildError(str(error)) from error
 
     def _open(self, build: BoardBuild) -> None:
         self.close()
@@ -106,7 +114,7 @@ class SimBoard(RegisterBoard):
         _ = self.simulation
         tracing = path is not None
         if tracing != self._tracing:
-            self._open(build_board(self._design, trace=tracing, progress=self._progress))
+            self._open(self._built(trace=tracing))
             self._tracing = tracing
             if self._program is not None:
                 self.load(self._program)

@@ -249,6 +249,15 @@ def test_trace(loaded, code, tmp_path):
         loaded.trace(tmp_path / "missing" / "x.vcd", 10)
 
 
+def test_a_missing_compiler_is_named(code, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("TRIPLANE_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(
+        errors.BuildError, match=r"needs g\+\+, make, perl, .*`apt-get install g\+\+ make perl`"
+    ):
+        hal.connect("sim", graph=code.graph)
+
+
 def test_unknown_boards_are_named(code):
     with pytest.raises(ValueError, match="no driver for board 'zcu216'; there are: sim"):
         hal.connect("zcu216", graph=code.graph)
