@@ -44,11 +44,17 @@ class ArrayPlan:
         vertices: vertex number -> detector index.
         edges: the component's edges.
         weight_bits: width of a weight register.
+        growth_steps: steps in half-units that growth may take, ascending from 1.
     """
 
     vertices: tuple[int, ...]
     edges: tuple[ArrayEdge, ...]
     weight_bits: int
+    growth_steps: tuple[int, ...] = GROWTH_STEPS
+
+    def __post_init__(self) -> None:
+        if self.growth_steps[:1] != (1,) or list(self.growth_steps) != sorted(set(self.growth_steps)):
+            raise ValueError(f"growth steps must ascend from 1, not {self.growth_steps}")
 
     @cached_property
     def incident(self) -> tuple[tuple[int, ...], ...]:
@@ -70,7 +76,7 @@ class ArrayPlan:
     @property
     def steps(self) -> tuple[int, ...]:
         """The growth steps that a slack of this width can use, ascending."""
-        return tuple(s for s in GROWTH_STEPS if s < 2**self.slack_bits)
+        return tuple(s for s in self.growth_steps if s < 2**self.slack_bits)
 
     @property
     def bound(self) -> int:
@@ -103,7 +109,7 @@ class ArrayPlan:
         return longest
 
 
-def plan_arrays(graph: DecodingGraph) -> tuple[ArrayPlan, ...]:
+def plan_arrays(graph: DecodingGraph, growth_steps: tuple[int, ...] = GROWTH_STEPS) -> tuple[ArrayPlan, ...]:
     """One plan per connected component of the graph, in the order of `graph.components`."""
     plans = []
     for component in graph.components:
@@ -115,5 +121,5 @@ def plan_arrays(graph: DecodingGraph) -> tuple[ArrayPlan, ...]:
             for index, e in enumerate(graph.edges)
             if e.u in local
         )
-        plans.append(ArrayPlan(component, edges, graph.weight_bits))
+        plans.append(ArrayPlan(component, edges, graph.weight_bits, growth_steps))
     return tuple(plans)

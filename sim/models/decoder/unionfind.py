@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 
 from triplane.gateware.decoder.graph import BOUNDARY, DecodingGraph
 from triplane.gateware.decoder.layouts import UNMATCHED
-from triplane.gateware.decoder.unionfind.plan import ArrayPlan, plan_arrays
+from triplane.gateware.decoder.unionfind.plan import GROWTH_STEPS, ArrayPlan, plan_arrays
 
 
 @dataclass(frozen=True)
@@ -46,11 +46,12 @@ class UnionFindModel:
 
     Args:
         graph: the compiled graph.
+        growth_steps: the steps that growth may take; the gateware has the default.
     """
 
-    def __init__(self, graph: DecodingGraph) -> None:
+    def __init__(self, graph: DecodingGraph, growth_steps: tuple[int, ...] = GROWTH_STEPS) -> None:
         self.graph = graph
-        self._arrays = [_Tables.build(plan, graph) for plan in plan_arrays(graph)]
+        self._arrays = [_Tables.build(plan, graph) for plan in plan_arrays(graph, growth_steps)]
 
     def decode(self, events: npt.ArrayLike, *, correction: bool = False) -> DecodeResult:
         """Decodes detection events: bool (shots, num_detectors), column k = detector k.
