@@ -97,6 +97,23 @@ def test_a_run_that_takes_too_long_is_stopped(loaded, code):
     assert decode(loaded, code)[0]["sequence"][-1] == 499
 
 
+def test_ctrl_c_stops_the_rounds(loaded, code, monkeypatch):
+    run = loaded.run(np.tile(code.rounds, (40, 1, 1)), round_period_cycles=50)
+    next(run)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loaded.simulation, "advance", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            next(run)
+    released = loaded.get("pacer_released")
+    loaded.simulation.run(1000)
+    assert loaded.get("pacer_released") == released
+    assert len(decode(loaded, code)[0]) == len(code.rounds)
+
+
 def test_a_fault_ends_the_run_and_the_next_run_clears_it(loaded, code):
     run = loaded.run(code.rounds, round_period_cycles=1000)
     next(run)
