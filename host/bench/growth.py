@@ -10,11 +10,11 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-import stim
 
 from triplane.gateware.decoder.graph import compile_graph
 from triplane.gateware.decoder.unionfind.plan import GROWTH_STEPS
 from triplane.host.bench import BenchContext, benchmark
+from triplane.host.replay.sampling import memory_circuit, sample_dataset
 from triplane.sim.models.decoder.unionfind import UnionFindModel
 
 SEED = 2026
@@ -37,21 +37,13 @@ def bench_growth(ctx: BenchContext) -> None:
     """Mean, p99 and p99.9 of the decode cycles for each set of steps, with the logical error rate."""
     for distance, p, shots in WORK:
         count = shots // 20 if ctx.quick else shots
-        circuit = stim.Circuit.generated(
-            "surface_code:rotated_memory_z",
-            distance=distance,
-            rounds=distance,
-            after_clifford_depolarization=p,
-            before_round_data_depolarization=p,
-            before_measure_flip_probability=p,
-            after_reset_flip_probability=p,
-        )
-        events, flips = circuit.compile_detector_sampler(seed=SEED).sample(count, separate_observables=True)
-        graph = compile_graph(circuit.detector_error_model(decompose_errors=True))
+        circuit = memory_circuit(distance=distance, rounds=distance, probability=p)
+        dataset = sample_dataset(circuit, name="growth", shots=count, seed=SEED, properties={})
+        graph = compile_graph(dataset.model)
         work = f"d={distance}, {distance} rounds, p={p:.1%}, {count:,} shots"
         row = functools.partial(ctx.row, work=work, goal=None, command="triplane bench growth")
         for name, steps in STEP_SETS.items():
-            result = UnionFindModel(graph, steps).decode(events)
+            result = UnionFindModel(graph, steps).decode(dataset.events)
             figures = {
                 "mean": float(result.cycles.mean()),
                 "p99": float(np.percentile(result.cycles, 99)),
@@ -59,5 +51,5 @@ def bench_growth(ctx: BenchContext) -> None:
             }
             for statistic, value in figures.items():
                 row(measure=f"decode, {name}, {statistic}", value=value, unit="cycles")
-            rate = float(np.mean((result.observables & 1) != flips[:, 0]))
+            rate = float(np.mean((result.observables & 1) != dataset.observables[:, 0]))
             row(measure=f"logical error rate, {name}", value=rate, unit="per shot")

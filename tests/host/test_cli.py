@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The command as people run it: a process of its own, judged by what it prints, writes and returns."""
 
+import functools
 import json
 import os
 import signal
@@ -206,6 +207,8 @@ def test_cancelled(environment: dict[str, str], tmp_path: Path) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
+        # A test run in the background ignores the signal, and its children inherit that.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
         assert process.stderr is not None
         for line in process.stderr:

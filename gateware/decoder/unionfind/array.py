@@ -139,7 +139,9 @@ class UnionFindArray(LiteXModule):
                 paired &= vertex.wants_pair & picked
                 wish = (act.adopt & vertex.wants_adopt) | (act.merge & (chosen == end))
                 joins |= picked & wish
-            joined.append(joins | (act.pair & paired))
+            join = Signal()  # one line of Verilog for each edge: tools limit the length of a line
+            self.comb += join.eq(joins | (act.pair & paired))
+            joined.append(join)
         self.comb += peeler.grow.eq(bits(joined))
 
         # What the look has shown, over the whole array

@@ -60,8 +60,10 @@ class Peeler(LiteXModule):
                 # Where both ends are leaves the edge goes once, with the event of its first end.
                 v_leaf, v_defect = leaf_of[edge.v], self.defects[edge.v]
                 off, carries = u_leaf | v_leaf, (u_leaf & u_defect) | (~u_leaf & v_leaf & v_defect)
-            taken_off.append(forest[position] & off)
-            carried.append(forest[position] & carries)
+            leaf_edge, on_path = Signal(), Signal()
+            self.comb += [leaf_edge.eq(forest[position] & off), on_path.eq(forest[position] & carries)]
+            taken_off.append(leaf_edge)
+            carried.append(on_path)
         self.comb += [removed.eq(bits(taken_off)), used.eq(bits(carried))]
 
         self.any_leaf = OrTree(leaf_of)

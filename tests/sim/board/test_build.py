@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Building boards: the cache, processes side by side, interruption, broken tools."""
 
+import functools
 import json
 import os
 import shutil
@@ -33,7 +34,13 @@ print(json.dumps({"elaborated": build.elaborated, "compiled": build.compiled, "h
 def start(cache, **environment):
     env = os.environ | {"TRIPLANE_CACHE": str(cache)} | environment
     return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", SCRIPT],
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test run in the background ignores the signal, and its children inherit that.
+        preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
 
 

@@ -2,6 +2,7 @@
 """The union-find array under Verilator against its golden model, bit for bit and cycle for cycle."""
 
 import dataclasses
+import subprocess
 
 import cocotb
 import numpy as np
@@ -10,15 +11,17 @@ from cocotb.triggers import ReadOnly, RisingEdge
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from litex.gen import LiteXModule
-from migen import Signal
+from migen import ClockDomain, Signal
 
 from triplane.gateware.decoder.graph import DecodingGraph, compile_graph
 from triplane.gateware.decoder.unionfind.array import UnionFindArray
 from triplane.gateware.decoder.unionfind.edge import WeightClass
 from triplane.gateware.decoder.unionfind.plan import plan_arrays
+from triplane.gateware.verilog import convert
 from triplane.sim.cocotb_runner import parameters, run_cocotb
 from triplane.sim.models.decoder.unionfind import UnionFindModel
 from triplane.sim.streams import start_clock
+from triplane.sim.toolchain import find_toolchain
 
 
 class Bench(LiteXModule):
@@ -197,3 +200,33 @@ def connected_models(draw) -> stim.DetectorErrorModel:
 def test_random_graphs_exhaustively(dem, weight_bits):
     graph = compile_graph(dem, weight_bits=weight_bits)
     compare(graph, all_events(graph.num_detectors), "random")
+
+
+def test_the_largest_code_can_be_read_by_verilator(tmp_path):
+    circuit = stim.Circuit.generated(
+        "surface_code:rotated_memory_x",
+        distance=7,
+        rounds=7,
+        before_measure_flip_probability=0.003,
+        after_clifford_depolarization=0.003,
+    )
+    graph = compile_graph(_largest_component(circuit.detector_error_model(decompose_errors=True)))
+    assert graph.num_detectors == 192
+    bench = Bench(graph)
+    clock = ClockDomain("sys")
+    bench.clock_domains += clock
+    pins = {*bench.pins.values(), clock.clk, clock.rst}
+    source = tmp_path / "largest.v"
+    source.write_text(convert(bench, ios=pins, name="largest").main_source)
+    tools = find_toolchain()
+    command = [
+        tools.perl,
+        tools.verilator_root / "bin" / "verilator",
+        "--lint-only",
+        "-Wno-fatal",
+        "-Wno-lint",
+        "-Wno-COMBDLY",
+        str(source),
+    ]
+    done = subprocess.run(command, env=tools.environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]
