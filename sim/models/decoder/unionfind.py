@@ -51,7 +51,7 @@ class UnionFindModel:
 
     def __init__(self, graph: DecodingGraph, growth_steps: tuple[int, ...] = GROWTH_STEPS) -> None:
         self.graph = graph
-        self._arrays = [_Tables.build(plan, graph) for plan in plan_arrays(graph, growth_steps)]
+        self.tables = [ArrayTables.build(plan, graph) for plan in plan_arrays(graph, growth_steps)]
 
     def decode(self, events: npt.ArrayLike, *, correction: bool = False) -> DecodeResult:
         """Decodes detection events: bool (shots, num_detectors), column k = detector k.
@@ -71,11 +71,11 @@ class UnionFindModel:
         grows = np.zeros(shots, dtype=np.uint16)
         merges = np.zeros(shots, dtype=np.uint16)
         used = np.zeros((shots, len(self.graph.edges)), dtype=bool) if correction else None
-        for tables in self._arrays:
+        for tables in self.tables:
             mine = np.ascontiguousarray(defects[:, tables.vertices])
             stats = np.zeros((shots, 5), dtype=np.int64)
             picked = np.zeros((shots if correction else 1, len(tables.edge_index)), dtype=np.bool_)
-            _decode(*tables.arrays, mine, stats, picked, correction)
+            decode_kernel(*tables.arrays, mine, stats, picked, correction)
             observables ^= stats[:, 0].astype(np.uint32)
             cycles = np.maximum(cycles, stats[:, 1].astype(np.uint16))
             flags |= np.where(stats[:, 2], np.uint16(UNMATCHED), np.uint16(0))
@@ -89,11 +89,11 @@ class UnionFindModel:
         """Edges that clusters have grown over when decoding ends: bool (shots, edges), from bool (shots, detectors)."""
         defects = np.asarray(events, dtype=bool)
         full = np.zeros((len(defects), len(self.graph.edges)), dtype=bool)
-        for tables in self._arrays:
+        for tables in self.tables:
             mine = np.ascontiguousarray(defects[:, tables.vertices])
             stats = np.zeros((len(defects), 5), dtype=np.int64)
             picked = np.zeros((len(defects), len(tables.edge_index)), dtype=np.bool_)
-            _decode(*tables.arrays, mine, stats, picked, False)
+            decode_kernel(*tables.arrays, mine, stats, picked, False)
             full[:, tables.edge_index] = picked
         return full
 
@@ -122,13 +122,21 @@ class UnionFindModel:
 
 
 @dataclass(frozen=True)
-class _Tables:
+class ArrayTables:
+    """One array as the kernel takes it.
+
+    Attributes:
+        vertices, edge_index: int64, detector of each vertex and graph edge of each edge.
+        arrays: the kernel's first arguments, int64 each.
+    """
+
     vertices: npt.NDArray[np.int64]
     edge_index: npt.NDArray[np.int64]
     arrays: tuple[npt.NDArray[np.int64], ...]
 
     @classmethod
-    def build(cls, plan: ArrayPlan, graph: DecodingGraph) -> _Tables:
+    def build(cls, plan: ArrayPlan, graph: DecodingGraph) -> ArrayTables:
+        """Tables of one array, with the weights that the graph carries."""
         starts = np.cumsum([0, *(len(i) for i in plan.incident)])
         arrays = (
             np.array([e.u for e in plan.edges]),
@@ -151,7 +159,7 @@ _GROUNDED = -1  # cluster id of everything that hangs on the boundary
 
 
 @numba.njit(cache=True)
-def _decode(eu, ev, eobs, length, starts, incident, steps, first, events, stats, picked, peel):  # type: ignore[no-untyped-def]
+def decode_kernel(eu, ev, eobs, length, starts, incident, steps, first, events, stats, picked, peel):  # type: ignore[no-untyped-def]
     """Decodes every shot of one array; `picked` receives the correction where `peel` is set, else the grown edges."""
     vertices = events.shape[1]
     edges = len(eu)
