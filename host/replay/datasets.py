@@ -23,7 +23,7 @@ bit for bit. `tests/host/replay/test_datasets.py` repeats both comparisons.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,7 @@ import numpy.typing as npt
 import stim
 import yaml
 
-from triplane.host.replay.files import FITTED_ON_HALF, PREDICTED, Files, find_files
+from triplane.host.replay.files import FITTED_ON_HALF, PREDICTED, PUBLISHED, Files, find_files
 from triplane.host.replay.shotfiles import (
     Bits,
     DatasetError,
@@ -59,6 +59,7 @@ class Dataset:
         shots_in_files: how many shots the files hold.
         files: where it came from; None for sampled data.
         properties: content of properties.yml, or what the sampler was told.
+        contents: part (see `Files.all`) -> the very bytes that were read and decoded; empty for sampled data.
     """
 
     name: str
@@ -70,11 +71,17 @@ class Dataset:
     shots_in_files: int
     files: Files | None
     properties: dict[str, object]
+    contents: dict[str, bytes] = dataclasses.field(default_factory=dict, repr=False)
 
     @property
     def shots(self) -> int:
         """How many shots are to be decoded."""
         return len(self.events)
+
+    def evidence(self) -> Iterator[tuple[str, bytes, str]]:
+        """(part, bytes, absolute path) of every file that was read, for a run's manifest."""
+        for part, path in (self.files.all() if self.files else {}).items():
+            yield part, self.contents[part], str(path.resolve())
 
 
 def load_dataset(
@@ -94,24 +101,29 @@ def load_dataset(
     Raises DatasetError naming file, value and remedy.
     """
     files = find_files(paths, None if model is None else str(model))
-    dem = read_model(files.model)
-    properties = _read_properties(files.properties)
+    # Each file is read once: what is kept as evidence is what was decoded.
+    contents = {part: read_bytes(path) for part, path in files.all().items()}
+    dem = read_model(files.model, contents["model"])
+    properties = _read_properties(files.properties, contents.get("properties", b""))
     _compare(files, properties, "circuit_detectors", dem.num_detectors, "detectors")
     _compare(files, properties, "circuit_observables", dem.num_observables, "observables")
     if files.observables is None:
         events, observables = read_events_and_observables(
-            files.events, dem.num_detectors, dem.num_observables
+            files.events, contents["events"], dem.num_detectors, dem.num_observables
         )
     else:
-        events = read_events(files.events, dem.num_detectors)
-        observables = read_bits(files.observables, dem.num_observables, what="observable")
+        events = read_events(files.events, contents["events"], dem.num_detectors)
+        observables = read_bits(
+            files.observables, contents["observables"], dem.num_observables, what="observable"
+        )
         _same_shots(files.observables, len(observables), files.events, len(events))
     _compare(files, properties, "shots", len(events), "shots", found_in=files.events)
     predictions = {}
     for path in files.predictions:
-        bits = read_bits(path, dem.num_observables, what="predicted observable")
+        name = path.stem.removeprefix(PREDICTED)
+        bits = read_bits(path, contents[PUBLISHED + name], dem.num_observables, what="predicted observable")
         _same_shots(path, len(bits), files.events, len(events))
-        predictions[path.stem.removeprefix(PREDICTED)] = bits
+        predictions[name] = bits
 
     parity = FITTED_ON_HALF.get(files.model.stem)
     indices = (
@@ -146,6 +158,7 @@ def load_dataset(
         shots_in_files=len(events),
         files=files,
         properties=properties,
+        contents=contents,
     )
 
 
@@ -156,14 +169,12 @@ def _same_shots(path: Path, shots: int, events: Path, expected: int) -> None:
         )
 
 
-def _read_properties(path: Path | None) -> dict[str, object]:
+def _read_properties(path: Path | None, data: bytes) -> dict[str, object]:
     if path is None:
         return {}
     try:
-        content = yaml.safe_load(read_bytes(path))
+        content = yaml.safe_load(data)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        if isinstance(error, DatasetError):
-            raise
         raise DatasetError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise DatasetError(f"{path}: must hold a mapping of properties, not {type(content).__name__}")

@@ -18,6 +18,9 @@ FITTED_ON_HALF = {"pij_from_even_for_odd": 1, "pij_from_odd_for_even": 0}
 
 PREFERRED_MODELS = ("circuit_detector_error_model.dem",)
 PREDICTED = "obs_flips_predicted_by_"
+PUBLISHED = "published_"
+"""What the part of a prediction's file is called: this and the name of the publisher's decoder."""
+
 NOT_SHOTS_OF_DETECTORS = ("measurements", "sweep")
 
 
@@ -38,7 +41,7 @@ class Files:
             named["observables"] = self.observables
         if self.properties is not None:
             named["properties"] = self.properties
-        return named | {f"published_{path.stem.removeprefix(PREDICTED)}": path for path in self.predictions}
+        return named | {PUBLISHED + path.stem.removeprefix(PREDICTED): path for path in self.predictions}
 
 
 def find_files(paths: Sequence[Path], model: str | None) -> Files:

@@ -133,8 +133,8 @@ def record(
     from triplane.host.provenance import RunRecorder
 
     recorder = RunRecorder(command=list(command))
-    for name, path in (result.dataset.files.all() if result.dataset.files else {}).items():
-        recorder.add_input(name, path)
+    for name, data, source in result.dataset.evidence():
+        recorder.add_input(name, data, source=source)
     for name, data in (extra_inputs or {}).items():
         recorder.add_input(name, data)
     recorder.add_output("records", result.records.tobytes(), source="record stream, layouts.RESULT")

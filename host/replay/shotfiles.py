@@ -4,11 +4,15 @@
 Stim's readers say what is wrong with a byte; they do not say which file, nor that a file of the right length
 may hold other bits than the model says (a `.b8` record of 12 detectors and one of 12 detectors and 1
 observable are both two bytes). This module adds the file, the value and the remedy.
+
+A file is read once, by `read_bytes`; everything else takes those bytes, and the path for messages only. So what is
+decoded is what the run's manifest keeps, whatever happens to the file meanwhile.
 """
 
 from __future__ import annotations
 
 import math
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -51,13 +55,12 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
-def read_model(path: Path) -> stim.DetectorErrorModel:
+def read_model(path: Path, data: bytes) -> stim.DetectorErrorModel:
     """Read a detector error model from a `.dem` file, or derive it from the noise of a `.stim` circuit.
 
     Raises DatasetError when the file does not parse (with Stim's text), when errors of a circuit do not
     decompose into edges, and when the model holds no detectors, no errors or no observables.
     """
-    data = read_bytes(path)
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -117,30 +120,30 @@ def record_bytes(bits: int) -> int:
     return math.ceil(bits / 8)
 
 
-def read_bits(path: Path, bits: int, *, what: str) -> Bits:
+def read_bits(path: Path, data: bytes, bits: int, *, what: str) -> Bits:
     """Read shots of a plain bit vector (observables or predictions of them), bool (shots, bits).
 
     In a `.dets` file the bits are the observables L0, L1, ...; what names the bits in error messages
     ("observable").
     """
-    data = read_bytes(path)
     file_format = shot_format(path)
     if file_format == "dets":
-        return _stim_read(path, "dets", detectors=0, observables=bits)
+        return _stim_read(path, data, "dets", detectors=0, observables=bits)
     _check_width(path, data, file_format, bits, f"{bits} {what}{'s' if bits > 1 else ''}")
-    return _stim_read(path, file_format, detectors=bits, observables=0)
+    return _stim_read(path, data, file_format, detectors=bits, observables=0)
 
 
-def read_events(path: Path, detectors: int) -> Bits:
+def read_events(path: Path, data: bytes, detectors: int) -> Bits:
     """Read detection events alone, bool (shots, detectors)."""
-    data = read_bytes(path)
     file_format = shot_format(path)
     if file_format != "dets":
         _check_width(path, data, file_format, detectors, f"{detectors} detectors")
-    return _stim_read(path, file_format, detectors=detectors, observables=0)
+    return _stim_read(path, data, file_format, detectors=detectors, observables=0)
 
 
-def read_events_and_observables(path: Path, detectors: int, observables: int) -> tuple[Bits, Bits]:
+def read_events_and_observables(
+    path: Path, data: bytes, detectors: int, observables: int
+) -> tuple[Bits, Bits]:
     """Read a file that holds detectors and then observables in every record (stim's append_observables).
 
     Returns bool (shots, detectors) and bool (shots, observables). A file that could as well hold detection
@@ -148,7 +151,6 @@ def read_events_and_observables(path: Path, detectors: int, observables: int) ->
     in `.dets` when no L is named, in `.01` when lines are of the shorter length. Reading such a file as "no
     observable ever flipped" would report a wrong logical error rate.
     """
-    data = read_bytes(path)
     file_format = shot_format(path)
     total = detectors + observables
     remedy = (
@@ -166,7 +168,7 @@ def read_events_and_observables(path: Path, detectors: int, observables: int) ->
         )
     if file_format != "dets":
         _check_width(path, data, file_format, total, f"{detectors} detectors and {observables} observables")
-    bits = _stim_read(path, file_format, detectors=detectors, observables=observables)
+    bits = _stim_read(path, data, file_format, detectors=detectors, observables=observables)
     events, flips = bits[:, :detectors], bits[:, detectors:]
     ambiguous = file_format == "dets" or (
         file_format == "b8" and record_bytes(total) == record_bytes(detectors)
@@ -233,15 +235,24 @@ def _b8_complaint(data: bytes, bits: int) -> str:
     return ""
 
 
-def _stim_read(path: Path, file_format: str, *, detectors: int, observables: int) -> Bits:
+def _stim_read(path: Path, data: bytes, file_format: str, *, detectors: int, observables: int) -> Bits:
     try:
-        bits = stim.read_shot_data_file(
-            path=str(path),
-            format=file_format,
-            num_measurements=0,
-            num_detectors=detectors,
-            num_observables=observables,
-        )
+        # Stim reads files only: it gets a copy of the bytes that are kept, not the file, which may have changed.
+        with tempfile.NamedTemporaryFile(prefix="triplane-") as copy:
+            copy.write(data)
+            copy.flush()
+            bits = stim.read_shot_data_file(
+                path=copy.name,
+                format=file_format,
+                num_measurements=0,
+                num_detectors=detectors,
+                num_observables=observables,
+            )
+    except OSError as error:
+        raise DatasetError(
+            f"{path}: no temporary copy can be made in {tempfile.gettempdir()} ({error.strerror}); "
+            "free space there, or set TMPDIR to another directory"
+        ) from error
     except (ValueError, IndexError, RuntimeError, MemoryError) as error:
         raise DatasetError(
             f"{path}: is not {file_format} data of {detectors} detectors and {observables} observables; "

@@ -14,8 +14,9 @@ import pytest
 import stim
 
 from triplane.gateware.decoder.layouts import RESULT, UNMATCHED
+from triplane.host.provenance import Store, verify_run
 from triplane.host.replay.datasets import DatasetError, load_dataset
-from triplane.host.replay.result import OptionsError, ReplayOptions
+from triplane.host.replay.result import OptionsError, ReplayOptions, record
 from triplane.host.replay.session import BACK_TO_BACK, ReplayError, replay, unpack_observables
 
 
@@ -194,3 +195,21 @@ def test_several_observables(fake_board: Any, sampled: Any, tmp_path: Path) -> N
     result = replay(dataset, connect=fake_board.connect)
     wrong = (pymatching.Matching(model).decode_batch(events) != flips).any(axis=1).sum()
     assert result.rate.failures == wrong > 0
+
+
+def test_what_was_decoded_is_recorded(
+    written: Path, fake_board: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIPLANE_HOME", str(tmp_path / "home"))
+    dataset = load_dataset([written])
+    before = {path.name: path.read_bytes() for path in written.iterdir()}
+    result = replay(dataset, connect=fake_board.connect)
+    for path in written.iterdir():
+        path.write_bytes(b"changed")
+    (written / "detection_events.b8").unlink()
+    manifest = verify_run(record(result, ["triplane"]).run).manifest
+    assert len(manifest.inputs) == 5
+    for artefact in manifest.inputs.values():
+        name = Path(artefact.source).name
+        assert artefact.source == str(written / name)
+        assert Store().get(artefact.sha256) == before[name]
