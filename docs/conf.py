@@ -3,8 +3,6 @@
 
 from importlib.metadata import version as installed
 
-from triplane.gateware.decoder.layouts import RESULT
-
 project = "Triplane"
 author = "Triplane maintainers"
 copyright = "Triplane maintainers, BSD-2-Clause"  # noqa: A001 (Sphinx reads this name)
@@ -12,10 +10,8 @@ version = release = installed("triplane")
 
 extensions = ["myst_parser"]
 exclude_patterns = ["_build"]
-myst_enable_extensions = ["colon_fence", "deflist", "dollarmath", "substitution"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
-# The layout is printed from its declaration, the one that the gateware and the host are made from.
-myst_substitutions = {"result_record": RESULT.table(), "result_words": RESULT.words}
 
 nitpicky = True
 html_theme = "furo"

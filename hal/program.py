@@ -9,7 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from triplane.gateware.decoder.graph import DecodingGraph
+from triplane.gateware.decoder.graph import DecodingGraph, table_hash
 from triplane.hal.errors import ProgramError
 
 
@@ -22,19 +22,22 @@ class DecoderProgram:
         first_growth: growth that is safe before anything is looked at: 1 up to the smallest weight.
         correction: append the physical correction to every record.
         structure_hash: SHA-256 (hex) of the structure of the graph that these tables belong to.
-        table_hash: SHA-256 (hex) of the tables.
     """
 
     weights: npt.NDArray[np.uint16]
     first_growth: int
     correction: bool
     structure_hash: str
-    table_hash: str
 
     @classmethod
     def from_graph(cls, graph: DecodingGraph, *, correction: bool = False) -> Self:
         """The program of a decoding graph."""
-        return cls(graph.weights, graph.first_growth, correction, graph.structure_hash, graph.table_hash)
+        return cls(graph.weights, graph.first_growth, correction, graph.structure_hash)
+
+    @property
+    def table_hash(self) -> str:
+        """SHA-256 (hex) of these very tables; the graph's own where they are unchanged."""
+        return table_hash(self.structure_hash, np.asarray(self.weights), int(self.first_growth))
 
     def check(self, graph: DecodingGraph) -> None:
         """Raise ProgramError, naming resource, need and limit, unless this fits gateware built for `graph`."""
@@ -59,8 +62,4 @@ class DecoderProgram:
         if not 1 <= self.first_growth <= int(weights.min()):
             raise ProgramError(
                 f"first_growth is {self.first_growth}; it must be 1 to {weights.min()}, the smallest weight"
-            )
-        if len(self.table_hash) != 64 or not set(self.table_hash) <= set("0123456789abcdef"):
-            raise ProgramError(
-                f"table_hash must be a SHA-256 in 64 hexadecimal digits, not {self.table_hash!r}"
             )

@@ -94,17 +94,20 @@ class RunStream(Iterator[Records]):
         self.shots = shots
         self.received = 0
         self._open = True
+        self._closed_by_caller = False
 
     def __iter__(self) -> RunStream:
         return self
 
     def __next__(self) -> Records:
         if not self._open:
+            self._check_whole()
             raise StopIteration
         try:
             words = self._source.take()
             if words is None:
                 self._open = False
+                self._check_whole()
                 raise StopIteration
             records = Records.from_words(words, self._source.num_edges)
             self._check(records)
@@ -115,6 +118,14 @@ class RunStream(Iterator[Records]):
             raise
         self.received += len(records)
         return records
+
+    def _check_whole(self) -> None:
+        """A run that somebody else ended must not look like one that came to its end."""
+        if self.received < self.shots and not self._closed_by_caller:
+            raise RecordStreamError(
+                f"the run ended after {self.received} of {self.shots} records, since the board was closed, started "
+                "a run of its own or went to its safe state; ask fault() for the reason, and start the run again"
+            )
 
     def _check(self, records: Records) -> None:
         expected = np.arange(self.received, self.received + len(records), dtype=np.uint32)
@@ -138,6 +149,11 @@ class RunStream(Iterator[Records]):
 
     def close(self) -> None:
         """End the run; records that have not been taken are lost. Closing twice does no harm."""
+        self._closed_by_caller = True
+        self.end()
+
+    def end(self) -> None:
+        """End the run for a reason of the board's: whoever still iterates gets a RecordStreamError."""
         if self._open:
             self._open = False
             self._source.stop()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Python examples in the documentation run as they stand."""
+"""Python examples in the documentation run as they stand, and tables are what the code declares."""
 
 import re
 import textwrap
@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from triplane.gateware.decoder.layouts import RESULT
+
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-FRAGMENTS = ("graph.pack_events(events)   #",)
+FRAGMENTS = ("graph.pack_events(events)  #",)
 """Examples that show one line of a longer one."""
 
 
@@ -28,3 +30,10 @@ def test_example_runs(example, tmp_path, monkeypatch, capsys):
     Path("detection_events.b8").write_bytes(b"\x01")
     exec(compile(example, "example", "exec"), {})  # noqa: S102 (the project's own documentation)
     assert capsys.readouterr().out
+
+
+def test_the_record_on_its_page_is_the_record():
+    page = (DOCS / "packet-format.md").read_text()
+    assert RESULT.table() in page
+    assert RESULT.words == 6
+    assert "Six words per shot" in page

@@ -129,13 +129,7 @@ class DecodingGraph:
     @cached_property
     def table_hash(self) -> str:
         """SHA-256 (hex) of the tables that are loaded into that gateware."""
-        return _digest(
-            {
-                "structure": self.structure_hash,
-                "weights": self.weights.tolist(),
-                "first_growth": self.first_growth,
-            }
-        )
+        return table_hash(self.structure_hash, self.weights, self.first_growth)
 
     @cached_property
     def class_members(self) -> tuple[tuple[int, ...], ...]:
@@ -192,6 +186,11 @@ class DecodingGraph:
         used = np.asarray(correction, dtype=bool)
         masks = np.array([e.observables for e in self.edges], dtype=np.uint32)
         return np.bitwise_xor.reduce(np.where(used, masks, np.uint32(0)), axis=1, initial=np.uint32(0))
+
+
+def table_hash(structure_hash: str, weights: npt.NDArray[np.integer], first_growth: int) -> str:
+    """SHA-256 (hex) of tables for the gateware of that structure: weights (num_classes,) and the first growth."""
+    return _digest({"structure": structure_hash, "weights": weights.tolist(), "first_growth": first_growth})
 
 
 def _digest(content: object) -> str:

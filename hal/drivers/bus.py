@@ -16,7 +16,13 @@ from triplane.gateware.decoder.graph import DecodingGraph
 from triplane.gateware.decoder.layouts import RESULT, correction_words
 from triplane.hal.board import Fault, Identity, Words
 from triplane.hal.descriptor import Descriptor
-from triplane.hal.errors import BoardError, IdentityError, ProgramError, UnsupportedError
+from triplane.hal.errors import (
+    BoardError,
+    IdentityError,
+    ProgramError,
+    RegisterValueError,
+    UnsupportedError,
+)
 from triplane.hal.program import DecoderProgram
 from triplane.hal.records import Pacing, Records, RecordSource, RunStream
 from triplane.hal.registers import WORD_MAX, RegisterMap
@@ -88,7 +94,11 @@ class RegisterBoard(ABC):
 
     def burst_write(self, address: int, words: npt.ArrayLike, *, increment: bool = True) -> None:
         """Write words to consecutive addresses, or all to `address`."""
-        values = [int(word) for word in np.asarray(words, dtype=object).reshape(-1)]
+        given = np.asarray(words, dtype=object).reshape(-1)
+        for word in given:
+            if not isinstance(word, int | np.integer):
+                raise RegisterValueError(f"{word!r} is no whole number; registers take 32-bit words")
+        values = [int(word) for word in given]
         self.registers.check_write(address, values, increment)
         self._write(address, np.array(values, dtype=np.uint32), increment)
 
@@ -99,8 +109,12 @@ class RegisterBoard(ABC):
         return sum(int(word) << 32 * index for index, word in enumerate(words))
 
     def set(self, name: str, value: int) -> None:
-        """Write all words of a register by name."""
+        """Write all words of a register by name; raises RegisterValueError for a value that does not fit."""
         register = self.registers[name]
+        if not 0 <= value < 2**register.bits:
+            raise RegisterValueError(
+                f"{name} takes 0 to {2**register.bits - 1:#x} ({register.bits} bits), not {value:#x}"
+            )
         words = [value >> 32 * index & WORD_MAX for index in range(register.size_words)]
         self.burst_write(register.address, words)
 
@@ -255,4 +269,4 @@ class RegisterBoard(ABC):
     def _end_run(self) -> None:
         run, self._run = self._run, None
         if run is not None:
-            run.close()
+            run.end()

@@ -91,7 +91,7 @@ class SimBoard(RegisterBoard):
         board, self._board = self._board, None
         if board is not None:
             if self._run is not None:
-                self._run.close()
+                self._run.end()
                 self._run = None
             board.close()
 
