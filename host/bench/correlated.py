@@ -24,7 +24,7 @@ PASSES = 3
 LEVELS = (1, 2, 3, 4, None)
 QUICK = 20
 
-SAMPLED = ((5, 0.001, 1_000_000), (5, 0.003, 200_000), (7, 0.003, 60_000))
+SAMPLED = ((5, 0.001, 2_000_000), (5, 0.003, 200_000), (7, 0.003, 60_000))
 """Distance (and rounds), error probability, shots."""
 
 RECORDED = (
