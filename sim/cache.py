@@ -37,6 +37,24 @@ def content_key(parts: Iterable[str | bytes]) -> str:
     return digest.hexdigest()
 
 
+def seal(path: Path) -> None:
+    """Store the SHA-256 of a file beside it, as `sha256sum` prints it."""
+    path.with_name(f"{path.name}.sha256").write_text(f"{_sha256(path)}  {path.name}\n")
+
+
+def sealed(path: Path) -> bool:
+    """Whether a file is there and what it was when `seal` was called."""
+    try:
+        return path.with_name(f"{path.name}.sha256").read_text() == f"{_sha256(path)}  {path.name}\n"
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock; the kernel releases it if the process dies."""
@@ -45,20 +63,32 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def cached(kind: str, key: str, build: Callable[[Path], None]) -> tuple[Path, bool]:
-    """Entry `key` of cache `kind`, built by `build(folder)` if absent.
+def cached(
+    kind: str,
+    key: str,
+    build: Callable[[Path], None],
+    *,
+    intact: Callable[[Path], bool] = Path.is_dir,
+    report: Callable[[str], None] = lambda _: None,
+) -> tuple[Path, bool]:
+    """Entry `key` of cache `kind`, built by `build(folder)` if absent, or if `intact(folder)` says that it is damaged.
+
+    report: called with a line of text where a damaged entry is dropped.
 
     Returns (folder, built): `built` is False where the entry was there already. The folder given to `build` never
     has spaces in its path, since make cannot take them. Whatever `build` raises passes through, nothing is left behind.
     """
     root = cache_root() / kind
     entry = root / key
-    if entry.is_dir():
+    if entry.is_dir() and intact(entry):
         return entry, False
     root.mkdir(parents=True, exist_ok=True)
     with _locked(root / f"{key}.lock"):
         if entry.is_dir():
-            return entry, False
+            if intact(entry):
+                return entry, False
+            report(f"{entry} is damaged; building it again")
+            shutil.rmtree(entry)
         # Left by a process that was killed; nobody else works on this entry while we hold the lock.
         for stale in root.glob(f"{key[:KEY_CHARS]}.*"):
             if stale.suffix in (".partial", ".publish"):

@@ -13,7 +13,7 @@ clock is the only parallelism that a board of this size would have to synchronis
 
 What can go wrong: a missing compiler is named with its remedy before anything starts; a build that is interrupted
 leaves nothing behind; two processes that want the same board build it once; a board that stops moving is reported
-as stuck after a bounded number of cycles.
+as stuck after a bounded number of cycles; a cache entry that is damaged is dropped and built again.
 """
 
 from triplane.sim.board.build import BoardBuild, build_board

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from triplane.sim.board.design import Design
-from triplane.sim.cache import cached, content_key
+from triplane.sim.cache import cached, content_key, seal, sealed
 from triplane.sim.toolchain import Toolchain, compiler_version, find_toolchain, verilator_version
 from triplane.sim.verilate import Progress, run_tool, verilate
 
 HARNESS = Path(__file__).with_name("harness.cpp")
+# Files of a cache entry, each with its SHA-256 beside it: what a full disk or a bad one has damaged is built again.
+LIBRARY, DESIGN = "board.so", "design.json"
 
 VERILATOR_FLAGS = (
     "--cc", "-O3", "--top-module", "board", "--no-timing", "--no-assert",
@@ -68,7 +70,11 @@ def build_board(design: Design, *, trace: bool = False, progress: Progress | Non
         nonlocal compiled
         key = content_key([verilog, *recipe])
         folder, compiled = cached(
-            "boards", key, lambda work: _compile(find_toolchain(), verilog, trace, work, report)
+            "boards",
+            key,
+            lambda work: _compile(find_toolchain(), verilog, trace, work, report),
+            intact=lambda folder: sealed(folder / LIBRARY),
+            report=report,
         )
         return folder
 
@@ -77,17 +83,22 @@ def build_board(design: Design, *, trace: bool = False, progress: Progress | Non
         report("elaborating the gateware")
         verilog, registers, build_hash = design.elaborate()
         entry = {"library": library(verilog).name, "verilog": verilog, "build_hash": build_hash, **registers}
-        (folder / "design.json").write_text(json.dumps(entry, indent=1))
+        (folder / DESIGN).write_text(json.dumps(entry, indent=1))
+        seal(folder / DESIGN)
 
-    folder, elaborated = cached("designs", content_key([design.source_key, *recipe]), elaborate)
-    entry = json.loads((folder / "design.json").read_text())
-    # The library may have been evicted since.
-    path = folder.parents[1] / "boards" / entry["library"]
-    if not path.is_dir():
-        path = library(entry["verilog"])
-    return BoardBuild(
-        path / "board.so", {"registers": entry["registers"]}, entry["build_hash"], elaborated, compiled
+    folder, elaborated = cached(
+        "designs",
+        content_key([design.source_key, *recipe]),
+        elaborate,
+        intact=lambda folder: sealed(folder / DESIGN),
+        report=report,
     )
+    entry = json.loads((folder / DESIGN).read_text())
+    # The library may have been evicted, or damaged, since.
+    path = folder.parents[1] / "boards" / entry["library"] / LIBRARY
+    if not elaborated and not sealed(path):
+        path = library(entry["verilog"]) / LIBRARY
+    return BoardBuild(path, {"registers": entry["registers"]}, entry["build_hash"], elaborated, compiled)
 
 
 def _compile(tools: Toolchain, verilog: str, trace: bool, work: Path, report: Progress) -> None:
@@ -107,6 +118,7 @@ def _compile(tools: Toolchain, verilog: str, trace: bool, work: Path, report: Pr
     report("linking")
     tracing = [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}"]
     inputs = [*model.include_flags, str(HARNESS), *model.archives]
-    command = [tools.cxx, *LINK_FLAGS, *COMPILER_FLAGS, *tracing, *inputs, "-o", str(work / "board.so")]
+    command = [tools.cxx, *LINK_FLAGS, *COMPILER_FLAGS, *tracing, *inputs, "-o", str(work / LIBRARY)]
     run_tool(command, model.environment)
+    seal(work / LIBRARY)
     shutil.rmtree(objects)

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from triplane.sim.cache import cache_root, cached, content_key
+from triplane.sim.cache import cache_root, cached, content_key, seal, sealed
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +47,32 @@ def test_what_a_killed_process_left_is_swept(root):
     stale.mkdir(parents=True)
     cached("kind", key, write)
     assert not stale.exists()
+
+
+def test_a_damaged_entry_is_told_and_built_again(root):
+    entry, _ = cached("kind", "key", write)
+    (entry / "sub" / "file").write_text("contemt")
+    lines = []
+
+    def good(folder):
+        return (folder / "sub" / "file").read_text() == "content"
+
+    again = cached("kind", "key", write, intact=good, report=lines.append)
+    assert again == (entry, True)
+    assert lines == [f"{entry} is damaged; building it again"]
+    assert cached("kind", "key", write, intact=good, report=lines.append) == (entry, False)
+    assert len(lines) == 1
+
+
+def test_a_seal_holds_for_one_content(tmp_path):
+    file = tmp_path / "file"
+    assert not sealed(file)
+    file.write_text("content")
+    assert not sealed(file)
+    seal(file)
+    assert sealed(file)
+    file.write_text("contemt")
+    assert not sealed(file)
 
 
 def test_spaces_stay_out_of_the_build(tmp_path, monkeypatch):

@@ -91,6 +91,61 @@ def test_an_evicted_library_is_built_again(two, cache):
     assert result["hash"] == two[0]["hash"]
 
 
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("board.so", lambda path: os.truncate(path, path.stat().st_size // 2)),
+        ("board.so", lambda path: os.truncate(path, 0)),
+        ("board.so", lambda path: path.unlink()),
+        ("board.so", lambda path: path.write_bytes(path.read_bytes()[:-4096] + b"\0" * 4096)),
+        ("board.so.sha256", lambda path: path.unlink()),
+        ("design.json", lambda path: os.truncate(path, path.stat().st_size // 2)),
+        ("design.json", lambda path: path.write_text("{}")),
+        ("design.json", lambda path: path.write_bytes(b"\xff\xfe")),
+        ("design.json", lambda path: path.unlink()),
+    ],
+    ids=["cut", "empty", "missing", "zeros", "no hash", "design cut", "no fields", "no text", "no design"],
+)
+def test_a_damaged_entry_is_told_and_built_again(design, tmp_path, monkeypatch, entry, name, damage):
+    monkeypatch.setenv("TRIPLANE_CACHE", str(tmp_path))
+    shutil.copytree(entry, tmp_path, dirs_exist_ok=True)
+    (path,) = tmp_path.glob(f"*/*/{name}")
+    before = build_board(design)
+    assert not before.elaborated
+    damage(path)
+    # What is rebuilt is tested above; here the compiler's part is taken from the good entry.
+    compiled = []
+
+    def compile_(tools, verilog, trace, work, report):
+        compiled.append(work)
+        (library,) = entry.glob("boards/*/board.so")
+        for file in library.parent.iterdir():
+            shutil.copy(file, work)
+
+    monkeypatch.setattr("triplane.sim.board.build._compile", compile_)
+    lines = []
+    again = build_board(design, progress=lines.append)
+    assert lines[0] == f"{path.parent} is damaged; building it again"
+    assert (again.elaborated, again.compiled) == (name == "design.json", name != "design.json")
+    assert len(compiled) == again.compiled
+    assert (again.registers, again.build_hash) == (before.registers, before.build_hash)
+    with SimulatedBoard(again.library) as board:
+        address = again.registers["registers"]["identification_scratch"]["address"]
+        assert board.read(address)[0] == 0x12345678
+    assert not build_board(design, progress=lines.append).elaborated
+    assert sum("damaged" in line for line in lines) == 1
+
+
+@pytest.fixture(scope="module")
+def entry(design, tmp_path_factory):
+    """A cache that holds one board."""
+    folder = tmp_path_factory.mktemp("entry")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TRIPLANE_CACHE", str(folder))
+        build_board(design)
+    return folder
+
+
 def test_an_interrupted_build_leaves_nothing_and_no_compiler(two, cache, tmp_path):
     process = start(tmp_path)
     for line in process.stdout:
@@ -145,20 +200,3 @@ def test_a_graph_of_other_structure_is_another_board(design):
         Design(design.decoder, design.identity, event_depth=128),
     ]
     assert len({design.source_key, *(other.source_key for other in others)}) == 3
-
-
-def test_trace_window_is_bounded(design, tmp_path):
-    traced = build_board(design, trace=True)
-    assert traced.library != build_board(design).library
-    path = tmp_path / "window.vcd"
-    with SimulatedBoard(traced.library) as board:
-        board.run(100)
-        board.trace(path, 50)
-        board.run(1000)
-        size = path.stat().st_size
-        board.run(1000)
-        assert path.stat().st_size == size
-    text = path.read_text()
-    stamps = [int(line[1:]) for line in text.splitlines() if line.startswith("#")]
-    assert "sys_clk" in text
-    assert 90 <= stamps[-1] - stamps[0] <= 100, "50 cycles are 100 half cycles"
