@@ -93,7 +93,10 @@ class SimBoard(RegisterBoard):
             if self._run is not None:
                 self._run.end()
                 self._run = None
-            board.close()
+            try:
+                board.close()
+            except SimulationError as error:
+                raise BoardError(str(error)) from error
 
     def _read(self, address: int, count: int, increment: bool) -> Words:
         return self.simulation.read(address, count, increment=increment)

@@ -5,12 +5,17 @@
 // A board is one verilated model with its own context, so that a process can hold any number of them. Every function
 // takes a bounded number of cycles; nothing here waits for anything without a limit.
 
+#include <cerrno>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include "Vboard.h"
 #include "verilated.h"
 #if VM_TRACE
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "verilated_vcd_c.h"
 #endif
 
@@ -23,13 +28,47 @@ constexpr int WORD_BYTES = 4;
 // Words that must be waiting before a drain is worth its poll, as long as there is something else to do.
 constexpr uint64_t WORTHWHILE = 64;
 
-enum Status : int { OK = 0, DONE = 1, STUCK = 2, SAFE = 3, BUS_ERROR = 4, NO_TRACE = 5 };
+enum Status : int { OK = 0, DONE = 1, STUCK = 2, SAFE = 3, BUS_ERROR = 4, NO_TRACE = 5, TRACE_FAILED = 6 };
+
+#if VM_TRACE
+// The file of a VCD. After the first error it swallows what is left: Verilator's own file calls vl_fatal on a full disk,
+// which waits for ever inside a shared library.
+class TraceFile final : public VerilatedVcdFile {
+    int fd = -1;
+
+public:
+    int error = 0;
+
+    bool open(const std::string& name) override {
+        fd = ::open(name.c_str(), O_CREAT | O_WRONLY | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0666);
+        if (fd < 0) error = errno;
+        return fd >= 0;
+    }
+    void close() override {
+        if (fd >= 0 && ::close(fd) && !error) error = errno;
+        fd = -1;
+    }
+    ssize_t write(const char* data, ssize_t length) override {
+        ssize_t written = 0;
+        while (!error && written < length) {
+            const ssize_t got = ::write(fd, data + written, length - written);
+            if (got > 0) {
+                written += got;
+            } else if (got == 0 || errno != EINTR) {
+                error = got ? errno : EIO;
+            }
+        }
+        return length;
+    }
+};
+#endif
 
 struct Board {
     std::unique_ptr<VerilatedContext> context = std::make_unique<VerilatedContext>();
     std::unique_ptr<Vboard> top;
     uint64_t cycles = 0;
 #if VM_TRACE
+    TraceFile file;
     std::unique_ptr<VerilatedVcdC> vcd;
     uint64_t vcd_until = 0;
 #endif
@@ -61,14 +100,20 @@ struct Board {
     void dump([[maybe_unused]] uint64_t half) {
 #if VM_TRACE
         if (!vcd) return;
-        if (cycles < vcd_until) {
+        if (cycles < vcd_until && !file.error) {
             vcd->dump(half);
         } else {
-            vcd->close();
-            vcd.reset();
+            end_trace();
         }
 #endif
     }
+#if VM_TRACE
+    Status end_trace() {
+        if (vcd) vcd->close();
+        vcd.reset();
+        return file.error ? TRACE_FAILED : OK;
+    }
+#endif
     void run(uint64_t count) {
         for (uint64_t i = 0; i < count; ++i) {
             settle();
@@ -195,14 +240,12 @@ int board_stream(Board* board, Stream* s, uint64_t max_cycles) {
 // Writes a VCD of the next `cycles` cycles; time is in half cycles. Ends a window that is still open.
 int board_trace([[maybe_unused]] Board* board, [[maybe_unused]] const char* path, [[maybe_unused]] uint64_t cycles) {
 #if VM_TRACE
-    if (board->vcd) board->vcd->close();
-    board->vcd = std::make_unique<VerilatedVcdC>();
+    board->end_trace();
+    board->file.error = 0;
+    board->vcd = std::make_unique<VerilatedVcdC>(&board->file);
     board->top->trace(board->vcd.get(), 99);
     board->vcd->open(path);
-    if (!board->vcd->isOpen()) {
-        board->vcd.reset();
-        return NO_TRACE;
-    }
+    if (board->file.error) return board->end_trace();
     board->vcd_until = board->cycles + cycles;
     return OK;
 #else
@@ -210,11 +253,22 @@ int board_trace([[maybe_unused]] Board* board, [[maybe_unused]] const char* path
 #endif
 }
 
-// Closes a window before its end, so that the file is whole.
-void board_trace_end([[maybe_unused]] Board* board) {
+// Closes a window before its end, so that the file is whole. Says whether all of it could be written, also where the
+// window has ended by itself.
+int board_trace_end([[maybe_unused]] Board* board) {
 #if VM_TRACE
-    if (board->vcd) board->vcd->close();
-    board->vcd.reset();
+    return board->end_trace();
+#else
+    return OK;
+#endif
+}
+
+// What TRACE_FAILED was, as errno; 0 if nothing failed.
+int board_trace_error([[maybe_unused]] const Board* board) {
+#if VM_TRACE
+    return board->file.error;
+#else
+    return 0;
 #endif
 }
 

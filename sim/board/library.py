@@ -2,6 +2,7 @@
 """A simulated board in this process: ctypes over the native harness."""
 
 import ctypes
+import os
 from pathlib import Path
 from types import TracebackType
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 Words = npt.NDArray[np.uint32]
 
 # Status codes of harness.cpp
-_OK, _DONE, _STUCK, _SAFE, _BUS_ERROR, _NO_TRACE = range(6)
+_OK, _DONE, _STUCK, _SAFE, _BUS_ERROR, _NO_TRACE, _TRACE_FAILED = range(7)
 
 IDLE_STEP_CYCLES = 16
 
@@ -75,7 +76,8 @@ def _load(path: Path) -> ctypes.CDLL:
         ("board_read", ctypes.c_int, board, ctypes.c_uint32, words, ctypes.c_uint64, ctypes.c_int),
         ("board_stream", ctypes.c_int, board, ctypes.POINTER(_Stream), ctypes.c_uint64),
         ("board_trace", ctypes.c_int, board, ctypes.c_char_p, ctypes.c_uint64),
-        ("board_trace_end", None, board),
+        ("board_trace_end", ctypes.c_int, board),
+        ("board_trace_error", ctypes.c_int, board),
     ):
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
@@ -92,6 +94,7 @@ class SimulatedBoard:
     def __init__(self, library: Path) -> None:
         self._library = _load(library)
         self._board: int | None = self._library.board_create()
+        self._trace_path = ""
         self.reset()
 
     def __enter__(self) -> "SimulatedBoard":
@@ -100,14 +103,23 @@ class SimulatedBoard:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except BoardError:
+            if error is None:  # else what happened first is what counts
+                raise
 
     def close(self) -> None:
-        """Free the board; a VCD that is being written is completed."""
-        board, self._board = self._board, None
-        if board is not None:
-            self._library.board_trace_end(board)
-            self._library.board_destroy(board)
+        """Free the board; a VCD that is being written is completed.
+
+        Raises BoardError, with the board freed, where the VCD could not be written.
+        """
+        if self._board is not None:
+            try:
+                self.end_trace()
+            finally:
+                board, self._board = self._board, None
+                self._library.board_destroy(board)
 
     @property
     def _handle(self) -> int:
@@ -208,7 +220,24 @@ class SimulatedBoard:
         """Write a VCD of the next `cycles` cycles (time unit: half a clock cycle). Needs a build with `trace=True`."""
         if cycles < 1:
             raise ValueError(f"a trace must be at least 1 cycle long, not {cycles}")
-        if self._library.board_trace(self._handle, str(path).encode(), cycles) == _NO_TRACE:
+        self.end_trace()
+        self._trace_path = str(path)
+        status = self._library.board_trace(self._handle, os.fsencode(path), cycles)
+        if status == _NO_TRACE:
             raise BoardError(
-                f"cannot write {path}: the board was built without tracing, or the file cannot be created"
+                f"cannot write {path}: the board was built without tracing; build it with trace=True"
             )
+        if status == _TRACE_FAILED:
+            raise self._trace_failed()
+
+    def end_trace(self) -> None:
+        """Complete the VCD, if there is one. Raises BoardError where not all of it could be written."""
+        if self._library.board_trace_end(self._handle) == _TRACE_FAILED and self._trace_path:
+            raise self._trace_failed()
+
+    def _trace_failed(self) -> BoardError:
+        path, self._trace_path = self._trace_path, ""  # told once
+        reason = os.strerror(self._library.board_trace_error(self._handle))
+        return BoardError(
+            f"cannot write the waveform {path}: {reason}; free space there, or give a file somewhere else"
+        )
