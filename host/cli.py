@@ -2,7 +2,8 @@
 """The command line. Commands import what they need when they run, so that `--help` and first lines come at
 once.
 
-Exit codes: 0 done; 1 an error, told in one message; 2 wrong usage; 130 cancelled with Ctrl-C.
+Exit codes: 0 done; 1 an error, told in one message; 2 wrong usage; 130 cancelled with Ctrl-C;
+143 and 129 ended by SIGTERM and SIGHUP.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from triplane.host.options import DeadlineNs, Json, Plot, RoundNs, Shots, Vcd, VcdShots, WeightBits
+from triplane.host.termination import terminable
 
 if TYPE_CHECKING:
     from triplane.host.replay.datasets import Dataset
@@ -297,4 +299,5 @@ def _is_expected(error: Exception) -> bool:
 
 def main() -> None:
     """Entry point of the `triplane` command."""
-    app(prog_name="triplane")
+    with terminable():
+        app(prog_name="triplane")

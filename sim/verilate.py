@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Verilog to object archives: what the simulated board and the cocotb runner have in common."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -97,7 +98,13 @@ def verilate(
 def run_tool(
     command: Sequence[str], environment: dict[str, str], line_seen: Callable[[str], None] | None = None
 ) -> None:
-    """Run a tool to its end. Whatever interrupts us ends the tool and all that it has started too."""
+    """Run a tool to its end. Any exception in the meantime ends the tool and all that it has started.
+
+    That covers Ctrl-C, and SIGTERM and SIGHUP where they raise (`host.termination`: in the `triplane` command). After
+    SIGKILL the tool runs on, and the next build of the same entry sweeps up what it left.
+
+    Raises ToolchainError with the tool's last output where it fails.
+    """
     lines: list[str] = []
     with subprocess.Popen(
         command,
@@ -116,7 +123,10 @@ def run_tool(
                     line_seen(line)
             status = process.wait()
         except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            # The pipe ends with the last process that holds it: from then on nothing writes into the folder any more.
+            process.stdout.read()
             raise
     if status:
         tail = "".join(lines[-LOG_LINES:])
