@@ -12,9 +12,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from triplane.host.outputs import write_whole
 from triplane.host.replay.ledger import Stage
 from triplane.host.replay.references import CONFIDENCE, Rate
-from triplane.host.replay.report import format_rate, write_whole
+from triplane.host.replay.report import format_rate
 
 if TYPE_CHECKING:
     from triplane.host.replay.result import ReplayResult

@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A replay's result for people (tables) and for programs (JSON, written whole or not at all)."""
+"""A replay's result for people: tables that fit into 80 columns."""
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
@@ -17,48 +13,6 @@ from triplane.host.replay.references import CONFIDENCE, Rate
 
 if TYPE_CHECKING:
     from triplane.host.replay.result import ReplayResult
-
-
-class OutputError(OSError):
-    """A file cannot be written; the message names it and what to do."""
-
-
-def check_writable(path: Path) -> None:
-    """Refuse an output file that could not be written, before a long run instead of after it."""
-    folder = path.resolve().parent
-    if path.is_dir():
-        raise OutputError(f"{path}: is a directory; name a file in it")
-    if not folder.is_dir():
-        raise OutputError(f"{path}: the directory {folder} does not exist; create it first")
-    if not os.access(folder, os.W_OK):
-        raise OutputError(f"{path}: the directory {folder} is not writable")
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it appears complete or not at all, and survives a crash once it has appeared."""
-    check_writable(path)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.resolve().parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON atomically; NaN and infinities are refused, since JSON has none."""
-    write_whole(path, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
 
 
 def print_report(result: ReplayResult, console: Console) -> None:

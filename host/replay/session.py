@@ -20,6 +20,7 @@ from triplane import hal
 from triplane.gateware.decoder.graph import DecodingGraph, GraphError, compile_graph
 from triplane.gateware.decoder.layouts import UNMATCHED
 from triplane.gateware.decoder.unionfind.plan import plan_arrays
+from triplane.host.outputs import OutputError, explain, is_live
 from triplane.host.replay.datasets import Dataset, DatasetError
 from triplane.host.replay.ledger import LatencyLedger, Stage, ns_to_cycles
 from triplane.host.replay.progress import ProgressView
@@ -184,15 +185,23 @@ def check_records(records: npt.NDArray[np.void], first: int, bound: int, dataset
 def _trace(board: hal.Board, path: Path, rounds: npt.NDArray[np.uint32], period: int, bound: int) -> None:
     """Stream a few shots with the waveform on; the file appears whole or not at all."""
     shots, layers, words = rounds.shape
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    straight = is_live(path)  # a device or a pipe is written to, never replaced
+    target = path if straight else path.resolve()
+    partial = path if straight else target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         board.trace(partial, RUN_UP_CYCLES + shots * (layers * max(period, words) + bound))
         for _ in board.run(rounds, round_period_cycles=period):
             pass
         board.trace(None, 0)
-        partial.replace(path)
+        if not straight:
+            partial.replace(target)
+    except OSError as error:
+        if isinstance(error, hal.errors.BoardError):
+            raise
+        raise OutputError(explain(error, path)) from error
     finally:
-        partial.unlink(missing_ok=True)
+        if not straight:
+            partial.unlink(missing_ok=True)
 
 
 def _bound(board: hal.Board, graph: DecodingGraph) -> int:

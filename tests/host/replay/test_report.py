@@ -2,8 +2,6 @@
 """Tables for people, files for programs."""
 
 import io
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +9,7 @@ from rich.console import Console
 
 from triplane.host.replay.progress import ProgressView, pace
 from triplane.host.replay.references import Rate
-from triplane.host.replay.report import OutputError, format_rate, print_report, write_json, write_whole
+from triplane.host.replay.report import format_rate, print_report
 from triplane.host.replay.result import ReplayOptions
 from triplane.host.replay.session import replay
 
@@ -35,23 +33,6 @@ def test_tables(sampled: Any, fake_board: Any) -> None:
 def test_digits_follow_the_interval() -> None:
     assert format_rate(Rate(7413, 50_000)) == ("0.1483", "0.1452 to 0.1514")
     assert format_rate(Rate(3, 1_000_000))[0] == "0.0000030"
-
-
-def test_file_is_whole_or_as_before(tmp_path: Path) -> None:
-    path = tmp_path / "out.json"
-    write_json(path, {"shots": 1})
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write_json(path, {"rate": float("nan")})
-    assert json.loads(path.read_text()) == {"shots": 1}
-    assert list(tmp_path.iterdir()) == [path]
-    assert path.stat().st_mode & 0o444 == 0o444
-
-
-def test_outputs_that_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match=r"absent/out.json: the directory .*absent does not exist"):
-        write_whole(tmp_path / "absent" / "out.json", b"")
-    with pytest.raises(OutputError, match="is a directory"):
-        write_whole(tmp_path, b"")
 
 
 def test_plain_lines_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -152,6 +152,17 @@ def test_waveform_is_whole_or_absent(sampled: Any, fake_board: Any, tmp_path: Pa
     assert not list(tmp_path.rglob("*.vcd*")) + list(tmp_path.rglob("*.partial"))
 
 
+def test_waveform_goes_where_a_link_leads(sampled: Any, fake_board: Any, tmp_path: Path) -> None:
+    link, null = tmp_path / "link.vcd", tmp_path / "null"
+    link.symlink_to("real.vcd")
+    null.symlink_to("/dev/null")
+    for path in (link, null):
+        replay(sampled, ReplayOptions(vcd=path), connect=fake_board.connect)
+        assert path.is_symlink()
+    assert (tmp_path / "real.vcd").read_text() == "$end\n"
+    assert not list(tmp_path.rglob("*.partial"))
+
+
 def test_undecomposable_model_is_named(sampled: Any, written: Path) -> None:
     (written / "hyper.dem").write_text("error(0.1) D0 D1 D2 L0\ndetector D23\n")
     with pytest.raises(DatasetError, match=r"hyper.dem: .*D0 D1 D2 L0.* no decomposition into edges"):
