@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -71,7 +71,7 @@ def demo(
         from triplane.host.replay.result import ReplayOptions
         from triplane.host.replay.sampling import memory_circuit, sample_dataset
 
-        _check_outputs(json_file, plot, vcd)
+        outputs = _resolve_outputs(json_file, plot, vcd)
         circuit = memory_circuit(distance=DEMO_DISTANCE, rounds=DEMO_DISTANCE, probability=DEMO_PROBABILITY)
         dataset = sample_dataset(
             circuit,
@@ -86,12 +86,11 @@ def demo(
                 "seed": seed,
             },
         )
-        options = ReplayOptions(weight_bits, round_ns, deadline_ns, vcd, vcd_shots)
+        options = ReplayOptions(weight_bits, round_ns, deadline_ns, outputs.vcd, vcd_shots)
         _run(
             dataset,
             options,
-            json_file,
-            plot,
+            outputs,
             seeds={"sampler": seed},
             extra_inputs={"circuit": str(circuit).encode()},
         )
@@ -145,12 +144,14 @@ def replay(
     in clock cycles.
     """
     with _errors():
-        _check_outputs(json_file, plot, vcd)
+        outputs = _resolve_outputs(json_file, plot, vcd)
         from triplane.host.replay.datasets import load_dataset
         from triplane.host.replay.result import ReplayOptions
 
         dataset = load_dataset(paths, model=model, shots=shots)
-        _run(dataset, ReplayOptions(weight_bits, round_ns, deadline_ns, vcd, vcd_shots), json_file, plot)
+        outputs.check(dataset.files.all().values() if dataset.files else ())
+        options = ReplayOptions(weight_bits, round_ns, deadline_ns, outputs.vcd, vcd_shots)
+        _run(dataset, options, outputs)
 
 
 @app.command(epilog="Example:   triplane report 3f2a91   (the first digits of a run's id)")
@@ -184,12 +185,11 @@ def bench(
     with _errors():
         from triplane.host.bench import list_benchmarks, run_benchmark
 
-        if json_file is not None:
-            _check_outputs(json_file)
+        outputs = _resolve_outputs(json_file)
         if name is None:
             list_benchmarks()
         else:
-            run_benchmark(name, quick=quick, json_file=json_file)
+            run_benchmark(name, quick=quick, json_file=outputs.json_file)
 
 
 @app.command()
@@ -230,40 +230,61 @@ def _version() -> str:
 def _run(
     dataset: Dataset,
     options: ReplayOptions,
-    json_file: Path | None,
-    plot: Path | None,
+    outputs: _Outputs,
     *,
     seeds: dict[str, int] | None = None,
     extra_inputs: dict[str, bytes] | None = None,
 ) -> ReplayResult:
     from rich.console import Console
 
+    from triplane.host.outputs import write_json
+    from triplane.host.provenance import RunRecorder
     from triplane.host.replay import session
     from triplane.host.replay.progress import ProgressView
-    from triplane.host.replay.report import print_report, write_json
+    from triplane.host.replay.report import print_report
     from triplane.host.replay.result import record
 
+    RunRecorder(sys.argv).check()
     with ProgressView() as view:
         result = session.replay(dataset, options, view=view)
-    result = record(result, sys.argv, seeds=seeds, extra_inputs=extra_inputs)
-    print_report(result, Console())
-    if json_file is not None:
-        write_json(json_file, result.as_json())
-        print(f"result: {json_file}")
-    if plot is not None:
-        from triplane.host.plots import plot_replay
+    try:
+        result = record(result, sys.argv, seeds=seeds, extra_inputs=extra_inputs)
+    finally:  # a result that cannot be recorded is shown and written nevertheless, with run null
+        print_report(result, Console())
+        if outputs.json_file is not None:
+            write_json(outputs.json_file, result.as_json())
+            print(f"result: {outputs.json_file}")
+        if outputs.plot is not None:
+            from triplane.host.plots import plot_replay
 
-        plot_replay(result, plot)
-        print(f"figure: {plot}")
+            plot_replay(result, outputs.plot)
+            print(f"figure: {outputs.plot}")
     return result
 
 
-def _check_outputs(*paths: Path | None) -> None:
-    from triplane.host.replay.report import check_writable
+class _Outputs(NamedTuple):
+    """Where to write, resolved once; None where nothing is asked for."""
 
-    for path in paths:
-        if path is not None:
-            check_writable(path)
+    json_file: Path | None
+    plot: Path | None
+    vcd: Path | None
+
+    def check(self, inputs: Iterable[Path] = ()) -> None:
+        """Refuse two outputs in one file, and an output that is an input."""
+        from triplane.host.outputs import check_distinct
+
+        named = zip(("--json", "--plot", "--vcd"), self, strict=True)
+        check_distinct([(option, path) for option, path in named if path is not None], inputs)
+
+
+def _resolve_outputs(json_file: Path | None, plot: Path | None = None, vcd: Path | None = None) -> _Outputs:
+    from triplane.host.outputs import check_figure, resolve_output
+
+    if plot is not None:
+        check_figure(plot)
+    outputs = _Outputs(*(None if path is None else resolve_output(path) for path in (json_file, plot, vcd)))
+    outputs.check()
+    return outputs
 
 
 @contextmanager
@@ -284,7 +305,9 @@ def _errors() -> Iterator[None]:
     except Exception as error:
         if os.environ.get("TRIPLANE_TRACEBACK") or not _is_expected(error):
             raise
-        print(f"error: {error}", file=sys.stderr)
+        from triplane.host.outputs import explain
+
+        print(f"error: {explain(error) if isinstance(error, OSError) else error}", file=sys.stderr)
         raise typer.Exit(1) from None
 
 

@@ -44,6 +44,15 @@ class Row:
     command: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Input:
+    """What figures rest on: bytes under a name, and where they came from."""
+
+    name: str
+    content: bytes
+    source: str
+
+
 class BenchContext:
     """Handed to a benchmark while it runs.
 
@@ -51,12 +60,19 @@ class BenchContext:
         quick: whether to take a fraction of the work, such as the first 2,000 shots.
         clock_hz: of the cycle counts in the rows.
         rows: handed in so far.
+        inputs: handed in so far, for the run's manifest.
+        tables, gateware: part of the work -> its hashes, for the manifest.
+        seeds: name -> seed, for the manifest.
     """
 
     def __init__(self, *, quick: bool = False, on_row: Callable[[Row], None] | None = None) -> None:
         self.quick = quick
         self.clock_hz = CLOCK_HZ
         self.rows: list[Row] = []
+        self.inputs: list[Input] = []
+        self.tables: dict[str, dict[str, str]] = {}
+        self.gateware: dict[str, dict[str, str]] = {}
+        self.seeds: dict[str, int] = {}
         self._on_row = on_row
 
     def row(
@@ -77,6 +93,14 @@ class BenchContext:
     def skip(self, *, work: str, reason: str, command: str) -> Row:
         """Say that something could not be measured here, and why."""
         return self._add(Row(work, f"skipped: {reason}", None, "", None, None, command))
+
+    def add_input(self, name: str, content: bytes | Path, *, source: str | None = None) -> None:
+        """Keep what figures rest on: bytes, or a file, which is read now. `source` says where bytes came from."""
+        if any(known.name == name for known in self.inputs):
+            raise BenchError(f"input {name!r} is there already; give each its own name")
+        data = content if isinstance(content, bytes) else content.read_bytes()
+        where = "memory" if isinstance(content, bytes) else str(content.resolve())
+        self.inputs.append(Input(name, data, source or where))
 
     def _add(self, row: Row) -> Row:
         self.rows.append(row)

@@ -41,26 +41,33 @@ def run_benchmark(
 
     command: as typed, for the manifest; None takes this process's own. Raises BenchError for a name that is not there.
     """
+    from triplane.host.outputs import write_json
     from triplane.host.provenance import RunRecorder
-    from triplane.host.replay.report import write_json
 
     console = console or Console()
     found = find_benchmark(name)
+    recorder = RunRecorder(command=list(sys.argv if command is None else command))
+    recorder.check()
     ctx = BenchContext(
         quick=quick, on_row=lambda row: console.print(_line(row), highlight=False, soft_wrap=True)
     )
     found.function(ctx)
     rows = [dataclasses.asdict(row) for row in ctx.rows]
-    recorder = RunRecorder(command=list(sys.argv if command is None else command))
     recorder.set(parameters={"benchmark": name, "quick": quick})
-    run = recorder.commit({"clock_hz": ctx.clock_hz, "rows": rows})
-    content = {"clock_hz": ctx.clock_hz, "run": run, "rows": rows}
-    console.print(table(name, ctx.rows, quick=quick))
-    console.print(summary(ctx.rows), highlight=False)
-    console.print(f"run {run[:12]}", highlight=False)
-    if json_file is not None:
-        write_json(json_file, content)
-        console.print(f"result: {json_file}", highlight=False, markup=False)
+    content: dict[str, Any] = {"clock_hz": ctx.clock_hz, "run": None, "rows": rows}
+    try:
+        for item in ctx.inputs:
+            recorder.add_input(item.name, item.content, source=item.source)
+        recorder.set(tables=ctx.tables, gateware=ctx.gateware, seeds=ctx.seeds)
+        content["run"] = recorder.commit({"clock_hz": ctx.clock_hz, "rows": rows})
+    finally:  # an hour's figures are not lost with the place to record them
+        console.print(table(name, ctx.rows, quick=quick))
+        console.print(summary(ctx.rows), highlight=False)
+        if content["run"] is not None:
+            console.print(f"run {content['run'][:12]}", highlight=False)
+        if json_file is not None:
+            write_json(json_file, content)
+            console.print(f"result: {json_file}", highlight=False, markup=False, soft_wrap=True)
     return content
 
 

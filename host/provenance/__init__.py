@@ -25,6 +25,7 @@ from triplane.host.provenance.errors import (
     ManifestError,
     MissingObjectError,
     ProvenanceError,
+    StoreWriteError,
     UnknownRunError,
 )
 from triplane.host.provenance.ledger import Entry, Ledger
@@ -44,6 +45,7 @@ __all__ = [
     "ProvenanceError",
     "RunRecorder",
     "Store",
+    "StoreWriteError",
     "UnknownRunError",
     "Verification",
     "verify_run",

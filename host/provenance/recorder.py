@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from triplane.host.provenance.canonical import canonical, parse
-from triplane.host.provenance.errors import ProvenanceError
+from triplane.host.provenance.errors import CorruptLedgerError, ProvenanceError, StoreWriteError
 from triplane.host.provenance.ledger import Ledger
 from triplane.host.provenance.manifest import Artefact, Commit, Manifest
 from triplane.host.provenance.store import Store
@@ -44,6 +44,27 @@ class RunRecorder:
             "seeds": {},
             "parameters": {},
         }
+
+    def check(self) -> None:
+        """Whether the run could be recorded: to be asked before the work, not after it.
+
+        Raises StoreWriteError where the store cannot be written, CorruptLedgerError where its ledger is damaged.
+        """
+        self._store.check_writable()
+        ledger = Ledger(self._store)
+        try:
+            if ledger.path.exists():
+                with ledger.path.open("ab"):
+                    pass
+            # Of the whole chain: a run that is chained to a damaged one could never be verified.
+            ledger.verify()
+        except OSError as error:
+            raise StoreWriteError.of(self._store.root, error) from error
+        except CorruptLedgerError as error:
+            raise CorruptLedgerError(
+                f"{error}; nothing was run, since it could not be recorded. To go on without the runs in "
+                f"{self._store.root}, set TRIPLANE_HOME to another folder"
+            ) from error
 
     def add_input(
         self, name: str, content: str | os.PathLike[str] | bytes, *, source: str | None = None
@@ -81,8 +102,11 @@ class RunRecorder:
             result=parse(canonical(dict(result), "result")),
             **facts,
         )
-        run = self._store.put(manifest.to_bytes())
-        Ledger(self._store).append(run)
+        try:
+            run = self._store.put(manifest.to_bytes())
+            Ledger(self._store).append(run)
+        except OSError as error:
+            raise StoreWriteError.of(self._store.root, error) from error
         return run
 
     def _add(self, kind: str, name: str, content: str | os.PathLike[str] | bytes, source: str | None) -> str:
@@ -90,7 +114,10 @@ class RunRecorder:
         if name in artefacts:
             raise ProvenanceError(f"{kind[:-1]} {name!r} is there already; give each its own name")
         if isinstance(content, bytes):
-            digest, size = self._store.put(content), len(content)
+            try:
+                digest, size = self._store.put(content), len(content)
+            except OSError as error:
+                raise StoreWriteError.of(self._store.root, error) from error
             source = source or "memory"
         else:
             digest, size = self._store.put_file(content)

@@ -12,7 +12,12 @@ from typing import BinaryIO
 import platformdirs
 
 from triplane.host.provenance.canonical import sha256
-from triplane.host.provenance.errors import CorruptObjectError, MissingObjectError, ProvenanceError
+from triplane.host.provenance.errors import (
+    CorruptObjectError,
+    MissingObjectError,
+    ProvenanceError,
+    StoreWriteError,
+)
 from triplane.host.provenance.files import READ_ONLY, written_whole
 
 logger = logging.getLogger(__name__)
@@ -47,6 +52,16 @@ class Store:
 
     def __contains__(self, name: str) -> bool:
         return self.path(name).is_file()
+
+    def check_writable(self) -> None:
+        """Write a file and delete it again; raises StoreWriteError where an object could not be put."""
+        try:
+            for folder in (self.root, self.root / "objects"):
+                folder.mkdir(parents=True, exist_ok=True)
+                with written_whole(folder) as (file, _):
+                    file.write(b"can be written")
+        except OSError as error:
+            raise StoreWriteError.of(self.root, error) from error
 
     def put(self, data: bytes) -> str:
         """Keep bytes; returns their SHA-256. Putting what is there already writes nothing."""

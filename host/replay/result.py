@@ -69,7 +69,7 @@ class ReplayResult:
         stream_s, connect_s: wall time of streaming, and of building or finding the gateware.
         build_hash: identity of the gateware.
         options: how it was streamed.
-        run: id of the run's manifest.
+        run: id of the run's manifest; "" where it is not recorded.
     """
 
     dataset: Dataset
@@ -101,7 +101,7 @@ class ReplayResult:
             "references_detail": {ref.name: ref.as_json() for ref in self.references},
             "latency": self.ledger.as_json(),
             "clock_hz": self.clock_hz,
-            "run": self.run,
+            "run": self.run or None,
             "simulated": self.simulated,
             "throughput": {
                 "shots_per_s": self.dataset.shots / self.stream_s,

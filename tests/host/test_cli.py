@@ -14,6 +14,18 @@ import numpy as np
 import pymatching
 import pytest
 import stim
+import typer
+
+from triplane.gateware.decoder.graph import compile_graph
+from triplane.gateware.decoder.layouts import RESULT
+from triplane.hal import Pacing
+from triplane.host import cli
+from triplane.host.provenance import RunRecorder, StoreWriteError
+from triplane.host.replay import session
+from triplane.host.replay.ledger import LatencyLedger, Stage
+from triplane.host.replay.references import Rate
+from triplane.host.replay.result import ReplayOptions, ReplayResult
+from triplane.host.replay.sampling import memory_circuit, sample_dataset
 
 HEAVY = ("numpy", "stim", "pymatching", "scipy", "matplotlib", "numba", "migen", "litex", "pydantic")
 
@@ -40,6 +52,29 @@ def sycamore_d3() -> Path:
             f"the Sycamore data set is not at {folder}; set TRIPLANE_DATA to the folder of published data"
         )
     return folder
+
+
+@pytest.fixture
+def replayed() -> ReplayResult:
+    """A result that no board computed."""
+    circuit = memory_circuit(distance=3, rounds=3, probability=0.01)
+    dataset = sample_dataset(circuit, name="sampled", shots=500, seed=7, properties={})
+    return ReplayResult(
+        dataset=dataset,
+        graph=compile_graph(dataset.model),
+        records=np.zeros(500, RESULT.dtype),
+        rate=Rate(3, 500),
+        references=(),
+        ledger=LatencyLedger((Stage("decode", np.arange(500, dtype=np.uint16), 600),)),
+        clock_hz=245_760_000,
+        simulated=True,
+        cycles=1000,
+        pacing=Pacing(3000, 0, 0, 65_535),
+        stream_s=1.0,
+        connect_s=1.0,
+        build_hash="ab" * 32,
+        options=ReplayOptions(),
+    )
 
 
 def command(*arguments: object) -> list[str]:
@@ -103,6 +138,51 @@ def test_unusable_model(environment: dict[str, str], tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "m.dem: 'error(0.1) D0 D1 D2 L0' flips 3 detectors" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_outputs_are_told_apart(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "m.dem").write_text("error(0.1) D0 L0\n")
+    (tmp_path / "s.dets").write_text("shot D0 L0\n")
+    done = triplane(environment, "replay", tmp_path, "--json", tmp_path / "m.dem")
+    assert done.returncode == 1
+    assert "m.dem: --json would overwrite an input of this run" in done.stderr
+    done = triplane(environment, "demo", "--json", tmp_path / "out", "--vcd", tmp_path / "out")
+    assert done.returncode == 1
+    assert "out: is named by --json and by --vcd; give each its own file" in done.stderr
+    done = triplane(environment, "demo", "--plot", tmp_path / "out.pdf")
+    assert done.returncode == 1
+    assert "out.pdf: figures are PNG; name it out.png" in done.stderr
+
+
+def test_a_store_that_cannot_be_written_is_told_first(environment: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for name in (["demo"], ["bench", "growth", "--quick"]):
+        done = triplane({**environment, "TRIPLANE_HOME": str(tmp_path / "file" / "home")}, *name)
+        assert done.returncode == 1
+        assert "file/home: runs cannot be recorded there (Not a directory" in done.stderr
+        assert "TRIPLANE_HOME" in done.stderr
+        assert "graph" not in done.stderr
+
+
+def test_a_result_that_cannot_be_recorded_is_not_lost(
+    replayed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise StoreWriteError("the store is full")
+
+    monkeypatch.setenv("TRIPLANE_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(session, "replay", lambda dataset, options, view: replayed)
+    monkeypatch.setattr(RunRecorder, "commit", full)
+    out = tmp_path / "out.json"
+    with pytest.raises(typer.Exit) as exited, cli._errors():
+        cli._run(replayed.dataset, replayed.options, cli._Outputs(out, None, None))
+    printed = capsys.readouterr()
+    assert exited.value.exit_code == 1
+    assert printed.err.endswith("error: the store is full\n")
+    assert "logical error rate per shot" in printed.out
+    result = json.loads(out.read_text())
+    assert result["run"] is None
+    assert result["shots"] == 500
 
 
 def failures(model: stim.DetectorErrorModel, events: Any, actual: Any, *, correlated: bool = False) -> int:

@@ -9,7 +9,7 @@ from rich.console import Console
 from triplane.host import bench
 from triplane.host.bench import registry
 from triplane.host.bench.goals import GoalError
-from triplane.host.provenance import Store, verify_run
+from triplane.host.provenance import RunRecorder, Store, StoreWriteError, verify_run
 
 COLUMNS = ["work", "measure", "value", "unit", "goal", "ok", "command"]
 
@@ -106,6 +106,42 @@ def test_the_run_is_in_the_ledger(add):
     assert manifest.command == ["triplane", "bench"]
     assert manifest.parameters == {"benchmark": "sample", "quick": True}
     assert manifest.result == {"clock_hz": content["clock_hz"], "rows": content["rows"]}
+
+
+def test_what_figures_rest_on_is_in_the_manifest(add, tmp_path):
+    (tmp_path / "m.dem").write_text("error(0.1) D0 L0")
+
+    def benchmark(ctx):
+        ctx.add_input("model", tmp_path / "m.dem")
+        ctx.add_input("circuit", b"M 0", source="stim")
+        with pytest.raises(bench.BenchError, match="input 'circuit' is there already"):
+            ctx.add_input("circuit", b"M 1")
+        ctx.tables["d3"] = {"table_hash": "ab"}
+        ctx.gateware["d3"] = {"build_hash": "cd"}
+        ctx.seeds["sampler"] = 7
+
+    add(benchmark)
+    found = verify_run(run()[0]["run"], Store())
+    assert [(name, item.bytes, item.source) for _, name, item in found.objects] == [
+        ("circuit", 3, "stim"),
+        ("model", 16, str(tmp_path / "m.dem")),
+    ]
+    assert found.manifest.tables == {"d3": {"table_hash": "ab"}}
+    assert found.manifest.gateware == {"d3": {"build_hash": "cd"}}
+    assert found.manifest.seeds == {"sampler": 7}
+
+
+def test_figures_are_not_lost_with_the_store(add, tmp_path, monkeypatch):
+    def full(*_):
+        raise StoreWriteError("the store is full")
+
+    monkeypatch.setattr(RunRecorder, "commit", full)
+    add(measure)
+    with pytest.raises(StoreWriteError, match="full"):
+        run(json_file=tmp_path / "out.json")
+    content = json.loads((tmp_path / "out.json").read_text())
+    assert content["run"] is None
+    assert len(content["rows"]) == 4
 
 
 def test_another_clock_is_written(add):

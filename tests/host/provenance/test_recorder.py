@@ -4,7 +4,16 @@ import sys
 
 import pytest
 
-from triplane.host.provenance import Ledger, ManifestError, ProvenanceError, RunRecorder, verify_run
+from triplane.host.provenance import (
+    CorruptLedgerError,
+    Ledger,
+    ManifestError,
+    ProvenanceError,
+    RunRecorder,
+    Store,
+    StoreWriteError,
+    verify_run,
+)
 from triplane.host.provenance.recorder import checkout, host_facts
 
 RECORD_15 = """
@@ -111,3 +120,23 @@ def test_a_checkout_is_named_by_its_commit(tmp_path):
 
 def test_nobody_is_named():
     assert set(host_facts()) == {"python", "implementation", "platform", "machine", "cpus"}
+
+
+def test_a_store_that_cannot_be_written_is_told_before_the_run(tmp_path):
+    (tmp_path / "file").touch()
+    recorder = RunRecorder(["triplane"], Store(tmp_path / "file" / "home"))
+    for fails in (recorder.check, lambda: recorder.add_input("a", b"a"), lambda: recorder.commit({})):
+        with pytest.raises(
+            StoreWriteError, match=r"file/home: runs cannot .* \(Not a directory.*TRIPLANE_HOME"
+        ):
+            fails()
+
+
+def test_a_damaged_ledger_is_told_before_the_run(store, record, flip):
+    record()
+    RunRecorder(["triplane"], store).check()
+    assert len(Ledger(store).verify().entries) == 1
+    flip(Ledger(store).path)
+    with pytest.raises(CorruptLedgerError, match=r"is damaged .* nothing was run.* set TRIPLANE_HOME"):
+        RunRecorder(["triplane"], store).check()
+    assert not list(store.root.rglob("*.partial"))
