@@ -132,7 +132,7 @@ def test_nothing_is_chained_to_a_damaged_line(ledger, flip):
     fill(ledger)
     flip(ledger.path, -10)
     before = ledger.path.read_bytes()
-    with pytest.raises(CorruptLedgerError, match="damaged at the last line"):
+    with pytest.raises(CorruptLedgerError, match="damaged at line 5"):
         ledger.append("0" * 64)
     assert ledger.path.read_bytes() == before
 
@@ -209,10 +209,55 @@ def test_a_damaged_head_is_named(ledger, content):
         ledger.verify()
 
 
-def test_appending_reads_the_end_only(ledger, monkeypatch):
-    monkeypatch.setattr("triplane.host.provenance.ledger.TAIL_BYTES", 600)
-    fill(ledger, 20)
-    assert len(ledger.verify().entries) == 20
+def test_nothing_is_chained_to_a_ledger_damaged_anywhere(ledger, flip):
+    fill(ledger)
+    flip(ledger.path, 10)
+    before = ledger.path.read_bytes()
+    with pytest.raises(CorruptLedgerError, match=r"damaged at line 1: .*restore"):
+        ledger.append("0" * 64)
+    assert ledger.path.read_bytes() == before
+
+
+@pytest.mark.parametrize("lines", [2, 5])
+def test_a_missing_head_is_damage(ledger, lines):
+    newest = fill(ledger, lines)[-1]
+    before = ledger.path.read_bytes()
+    head = ledger.path.with_name("ledger.head")
+    head.unlink()
+    for read_or_append in (ledger.verify, lambda: ledger.append("0" * 64)):
+        with pytest.raises(
+            CorruptLedgerError, match=rf"ledger\.head is missing.* {newest.seq} {newest.hash}$"
+        ):
+            read_or_append()
+    assert ledger.path.read_bytes() == before
+    assert not head.exists()
+    head.write_text(f"{newest.seq} {newest.hash}\n")  # the remedy
+    ledger.append("0" * 64)
+    assert len(ledger.verify().entries) == lines + 1
+
+
+def test_the_first_line_ever_may_have_no_head(ledger):
+    fill(ledger, 1)
+    ledger.path.with_name("ledger.head").unlink()  # as after a crash between the two
+    assert len(ledger.verify().entries) == 1
+    ledger.append("0" * 64)
+    assert len(ledger.verify().entries) == 2
+
+
+def test_crashes_in_a_row_leave_the_head_one_line_behind(ledger, monkeypatch):
+    write = Ledger._write_head
+    for number in range(3):
+        with monkeypatch.context() as patched:
+            # Only what makes up for the crash before is written.
+            patched.setattr(
+                Ledger,
+                "_write_head",
+                lambda self, entry, newest=number: write(self, entry) if entry.seq < newest else None,
+            )
+            ledger.append(f"{number:064x}")
+        head = ledger.path.with_name("ledger.head")
+        assert (int(head.read_text().split()[0]) if head.exists() else -1) == number - 1
+    assert len(ledger.verify().entries) == 3
 
 
 def test_a_ledger_without_permission_to_write_can_be_read(ledger, monkeypatch):
