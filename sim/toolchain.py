@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-HOST_TOOLS = ("g++", "make", "perl")
+HOST_TOOLS = ("g++", "make", "perl", "ar")
+PACKAGES = ("g++", "make", "perl", "binutils")
 
 
 class ToolchainError(RuntimeError):
@@ -76,12 +77,21 @@ def verilator_version() -> str:
 @functools.lru_cache(maxsize=8)
 def _first_version_line(executable: str, modified_ns: int) -> str:
     """First line of `executable --version`; `modified_ns` only makes the cache notice an upgrade."""
-    done = subprocess.run([executable, "--version"], capture_output=True, text=True, check=True, timeout=30)
-    return done.stdout.splitlines()[0]
+    try:
+        done = subprocess.run(
+            [executable, "--version"], capture_output=True, text=True, check=True, timeout=30
+        )
+        return done.stdout.splitlines()[0]
+    except (OSError, subprocess.SubprocessError, IndexError) as error:
+        said = getattr(error, "stderr", None) or "it printed no version"
+        raise ToolchainError(
+            f"the compiler {executable} does not work: {error} ({str(said).strip()}); "
+            "install it again, or put one that works first in PATH"
+        ) from error
 
 
 def compiler_version() -> str | None:
-    """First line of `g++ --version`, or None without a compiler."""
+    """First line of `g++ --version`, or None without a compiler. Raises ToolchainError if it cannot say."""
     executable = shutil.which("g++")
     return executable and _first_version_line(executable, Path(executable).stat().st_mtime_ns)
 
@@ -96,7 +106,7 @@ def find_toolchain() -> Toolchain:
     if missing:
         raise ToolchainError(
             f"building the simulated board needs {', '.join(missing)}, not found in PATH; "
-            f"install with `apt-get install {' '.join(HOST_TOOLS)}`"
+            f"install with `apt-get install {' '.join(PACKAGES)}`"
         )
-    cxx, make, perl = (str(found[tool]) for tool in HOST_TOOLS)
+    cxx, make, perl, _ = (str(found[tool]) for tool in HOST_TOOLS)
     return Toolchain(Path(spec.origin).parent, verilator_version(), cxx, make, perl, str(compiler_version()))

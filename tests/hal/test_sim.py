@@ -298,7 +298,7 @@ def test_a_missing_compiler_is_named(code, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("TRIPLANE_CACHE", str(tmp_path / "cache"))
     with pytest.raises(
-        errors.BuildError, match=r"needs g\+\+, make, perl, .*`apt-get install g\+\+ make perl`"
+        errors.BuildError, match=r"needs g\+\+, make, perl, .*`apt-get install g\+\+ make perl binutils`"
     ):
         hal.connect("sim", graph=code.graph)
 

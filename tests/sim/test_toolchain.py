@@ -28,14 +28,32 @@ def test_one_missing(path_of, missing):
     path_of(*(tool for tool in HOST_TOOLS if tool != missing))
     with pytest.raises(
         ToolchainError,
-        match=rf"needs {missing.replace('+', '.')}, not found.*`apt-get install g\+\+ make perl`",
+        match=rf"needs {missing.replace('+', '.')}, not found.*`apt-get install g\+\+ make perl binutils`",
     ):
         find_toolchain()
 
 
 def test_all_missing(path_of):
     path_of()
-    with pytest.raises(ToolchainError, match=r"needs g\+\+, make, perl, not found"):
+    with pytest.raises(ToolchainError, match=r"needs g\+\+, make, perl, ar, not found"):
+        find_toolchain()
+
+
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("#!/bin/sh\necho cc1plus is lost >&2\nexit 1\n", "cc1plus is lost"),
+        ("#!/bin/sh\n", "it printed no version"),
+        ("#!/missing/interpreter\n", "No such file"),
+    ],
+    ids=["fails", "silent", "does not start"],
+)
+def test_a_broken_compiler_is_named(path_of, tmp_path, script, message):
+    path_of(*(tool for tool in HOST_TOOLS if tool != "g++"))
+    compiler = tmp_path / "bin" / "g++"
+    compiler.write_text(script)
+    compiler.chmod(0o755)
+    with pytest.raises(ToolchainError, match=rf"bin/g\+\+ does not work: .*{message}.*install it again"):
         find_toolchain()
 
 

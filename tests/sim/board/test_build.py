@@ -176,7 +176,7 @@ def test_a_missing_compiler_is_named_before_anything_is_elaborated(design, tmp_p
     monkeypatch.setenv("TRIPLANE_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("PATH", str(tmp_path))
     lines = []
-    with pytest.raises(ToolchainError, match=r"needs g\+\+, make, perl.*apt-get install"):
+    with pytest.raises(ToolchainError, match=r"needs g\+\+, make, perl, ar.*apt-get install"):
         build_board(design, progress=lines.append)
     assert lines == []
 
