@@ -9,6 +9,7 @@ that want the same thing build it once: the second waits, then finds it.
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,15 @@ import platformdirs
 
 KEY_CHARS = 32
 """Characters of a key in the name of its temporary folder: more than enough to be its own."""
+
+
+class CacheError(RuntimeError):
+    """Nothing can be built in the cache; the text says what to do."""
+
+
+def make_takes(path: Path) -> bool:
+    """Whether make can have this path: no spaces, and nothing that has a meaning in a makefile, as $ and # have."""
+    return re.fullmatch(r"[\w./+,@~-]+", str(path)) is not None
 
 
 def cache_root() -> Path:
@@ -76,7 +86,10 @@ def cached(
     report: called with a line of text where a damaged entry is dropped.
 
     Returns (folder, built): `built` is False where the entry was there already. The folder given to `build` never
-    has spaces in its path, since make cannot take them. Whatever `build` raises passes through, nothing is left behind.
+    has spaces, $, # and the like in its path, since make cannot take them: a temporary folder stands in where the cache
+    has. Whatever `build` raises passes through, nothing is left behind.
+
+    Raises CacheError if the temporary folder has them too.
     """
     root = cache_root() / kind
     entry = root / key
@@ -93,7 +106,12 @@ def cached(
         for stale in root.glob(f"{key[:KEY_CHARS]}.*"):
             if stale.suffix in (".partial", ".publish"):
                 shutil.rmtree(stale, ignore_errors=True)
-        parent = root if " " not in str(root) else None
+        parent = root if make_takes(root) else Path(tempfile.gettempdir())
+        if not make_takes(parent):
+            raise CacheError(
+                f"make can build neither in {root} nor in {parent}, for the characters in these paths; set "
+                "TRIPLANE_CACHE or TMPDIR to a folder without spaces, $, # and the like"
+            )
         with tempfile.TemporaryDirectory(prefix=f"{key[:KEY_CHARS]}.", suffix=".partial", dir=parent) as work:
             build(Path(work))
             _publish(Path(work), entry)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from triplane.sim.cache import cached, content_key
+from triplane.sim.cache import cached, content_key, make_takes
 from triplane.sim.toolchain import Toolchain, ToolchainError
 
 JOBS = 2
@@ -54,7 +54,7 @@ def verilate(
     """
     objects.mkdir(exist_ok=True)
     root = tools.verilator_root
-    if " " in str(root):
+    if not make_takes(root):
         root = objects / "verilator"
         root.symlink_to(tools.verilator_root)
     environment = tools.environment(root)

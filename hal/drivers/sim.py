@@ -26,6 +26,7 @@ from triplane.hal.records import Pacing, RecordSource
 from triplane.hal.registers import RegisterMap
 from triplane.sim.board import BoardBuild, Design, SimulatedBoard, build_board
 from triplane.sim.board import BoardError as SimulationError
+from triplane.sim.cache import CacheError
 from triplane.sim.toolchain import ToolchainError
 
 SLICE_S = 0.1
@@ -66,7 +67,7 @@ class SimBoard(RegisterBoard):
     def _built(self, *, trace: bool) -> BoardBuild:
         try:
             return build_board(self._design, trace=trace, progress=self._progress)
-        except ToolchainError as error:
+        except (ToolchainError, CacheError) as error:
             raise BuildError(str(error)) from error
 
     def _open(self, build: BoardBuild) -> None:

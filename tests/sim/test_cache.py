@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from triplane.sim.cache import cache_root, cached, content_key, seal, sealed
+from triplane.sim.cache import CacheError, cache_root, cached, content_key, make_takes, seal, sealed
 
 
 @pytest.fixture(autouse=True)
@@ -75,13 +75,25 @@ def test_a_seal_holds_for_one_content(tmp_path):
     assert not sealed(file)
 
 
-def test_spaces_stay_out_of_the_build(tmp_path, monkeypatch):
-    monkeypatch.setenv("TRIPLANE_CACHE", str(tmp_path / "a b"))
+@pytest.mark.parametrize("name", ["a b", "a$b", "a#b", "a:b", "a%b", "a'b"])
+def test_what_make_cannot_take_stays_out_of_the_build(tmp_path, monkeypatch, name):
+    monkeypatch.setenv("TRIPLANE_CACHE", str(tmp_path / name))
     seen = []
     entry, _ = cached("kind", "key", lambda folder: (seen.append(folder), write(folder)))
-    assert " " not in str(seen[0])
-    assert entry == tmp_path / "a b" / "kind" / "key"
+    assert make_takes(seen[0])
+    assert not seen[0].exists()
+    assert entry == tmp_path / name / "kind" / "key"
     assert (entry / "sub" / "file").exists()
+
+
+def test_two_folders_that_make_cannot_take_are_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("TRIPLANE_CACHE", str(tmp_path / "a$b"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "c#d"))
+    with pytest.raises(
+        CacheError, match=r"neither in .*/a\$b/kind nor in .*/c#d, .*TRIPLANE_CACHE or TMPDIR"
+    ):
+        cached("kind", "key", write)
+    assert not (tmp_path / "a$b" / "kind" / "key").exists()
 
 
 def _build_slowly(queue):

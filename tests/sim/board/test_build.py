@@ -200,3 +200,9 @@ def test_a_graph_of_other_structure_is_another_board(design):
         Design(design.decoder, design.identity, event_depth=128),
     ]
     assert len({design.source_key, *(other.source_key for other in others)}) == 3
+
+
+def test_a_cache_in_a_folder_that_make_cannot_take(design, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRIPLANE_CACHE", str(tmp_path / "a $b #c"))
+    with SimulatedBoard(build_board(design).library) as board:
+        assert board.cycles > 0
