@@ -35,11 +35,15 @@ WORK = ((5, 0.001, 200_000), (5, 0.003, 100_000), (7, 0.001, 50_000), (7, 0.003,
 )
 def bench_growth(ctx: BenchContext) -> None:
     """Mean, p99 and p99.9 of the decode cycles for each set of steps, with the logical error rate."""
+    ctx.seeds["sampler"] = SEED
     for distance, p, shots in WORK:
         count = shots // 20 if ctx.quick else shots
         circuit = memory_circuit(distance=distance, rounds=distance, probability=p)
         dataset = sample_dataset(circuit, name="growth", shots=count, seed=SEED, properties={})
         graph = compile_graph(dataset.model)
+        part = f"d{distance}_p{p}"
+        ctx.add_input(f"{part}.circuit", str(circuit).encode(), source="stim.Circuit.generated")
+        ctx.tables[part] = {"structure_hash": graph.structure_hash, "table_hash": graph.table_hash}
         work = f"d={distance}, {distance} rounds, p={p:.1%}, {count:,} shots"
         row = functools.partial(ctx.row, work=work, goal=None, command="triplane bench growth")
         for name, steps in STEP_SETS.items():

@@ -2,6 +2,7 @@
 """`bench replay` on the stand-in board: rows, goals, and what happens without data."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,9 @@ class ModelBoard:
     def load(self, program: Any) -> None:
         assert program.correction
 
+    def identify(self) -> Any:
+        return SimpleNamespace(build_hash="ab" * 32)
+
     def run(self, rounds: Any, *, round_period_cycles: int) -> Any:
         result = UnionFindModel(self.graph).decode(self.sampled.events, correction=True)
         assert result.correction is not None
@@ -58,7 +62,10 @@ def test_one_wrong_bit_is_counted(
     sampled: Any, monkeypatch: pytest.MonkeyPatch, spoil: int | None, differing: int
 ) -> None:
     monkeypatch.setattr(hal, "connect", lambda url, *, graph, **_: ModelBoard(sampled, graph, spoil))
-    assert bench.mismatching_shots(sampled, bench.ProgressView(quiet=True)) == differing
+    ctx = BenchContext()
+    assert bench.mismatching_shots(sampled, bench.ProgressView(quiet=True), ctx, "d3") == differing
+    assert ctx.gateware == {"d3 with correction": {"build_hash": "ab" * 32}}
+    assert len(ctx.tables["d3 with correction"]["table_hash"]) == 64
 
 
 def test_missing_shots_count_as_differing(sampled: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,4 +74,22 @@ def test_missing_shots_count_as_differing(sampled: Any, monkeypatch: pytest.Monk
             return iter(())
 
     monkeypatch.setattr(hal, "connect", lambda url, *, graph, **_: Short(sampled, graph, None))
-    assert bench.mismatching_shots(sampled, bench.ProgressView(quiet=True)) == sampled.shots
+    view = bench.ProgressView(quiet=True)
+    assert bench.mismatching_shots(sampled, view, BenchContext(), "d3") == sampled.shots
+
+
+def test_data_and_hashes_are_evidence(
+    written: Path, fake_board: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRIPLANE_DATA", str(tmp_path))
+    (tmp_path / "google_sycamore_2022").mkdir()
+    written.rename(tmp_path / "google_sycamore_2022" / "d3")
+    monkeypatch.setattr(bench, "EXPERIMENTS", (("d=3", "d3", "<= 1", False),))
+    monkeypatch.setattr(bench, "QUICK_SHOTS", 100)
+    monkeypatch.setattr(hal, "connect", fake_board.connect)
+    ctx = BenchContext(quick=True)
+    bench.bench_replay(ctx)
+    names = {"model", "events", "observables", "properties", "published_zeros"}
+    assert {item.name for item in ctx.inputs} == {f"d3.{name}" for name in names}
+    assert ctx.gateware == {"d3": {"build_hash": "ab" * 32}}
+    assert set(ctx.tables["d3"]) == {"structure_hash", "table_hash"}

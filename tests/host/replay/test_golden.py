@@ -3,6 +3,7 @@
 
 import pytest
 
+from triplane.host.bench import BenchContext
 from triplane.host.bench.replay import data_folder, mismatching_shots
 from triplane.host.replay.datasets import load_dataset
 from triplane.host.replay.progress import ProgressView
@@ -14,4 +15,4 @@ def test_sycamore_bit_for_bit(name: str) -> None:
     if not folder.is_dir():
         pytest.skip(f"{folder} is absent; put the published data set there (doi:10.5281/zenodo.6804040)")
     with ProgressView() as view:
-        assert mismatching_shots(load_dataset([folder], shots=2000), view) == 0
+        assert mismatching_shots(load_dataset([folder], shots=2000), view, BenchContext(), name) == 0
