@@ -29,7 +29,7 @@ RoundNs = Annotated[
             "Time from one round of detection events to the next, rounded to clock cycles. By default rounds "
             "follow as fast as the decoder takes them: latency is counted from a shot's last round, so waiting in "
             "between changes no figure of the ledger, and a simulation spends its time on decoding. "
-            "Superconducting qubits take about 1000."
+            "Superconducting qubits take about 1000; the simulated board counts to 68 ms."
         ),
     ),
 ]
@@ -39,7 +39,7 @@ DeadlineNs = Annotated[
         "--deadline-ns",
         min=1.0,
         show_default="none",
-        help=("Deadline of the stage decode: the ledger counts shots that miss it."),
+        help="Deadline of the stage decode: the ledger counts shots that take longer.",
     ),
 ]
 Json = Annotated[

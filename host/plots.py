@@ -98,7 +98,8 @@ def draw_latency(axes: Axes, stage: Stage) -> None:
     for limit, name in ((stage.deadline_cycles, "deadline"), (stage.bound, "bound")):
         if limit is None:
             continue
-        label = f"{name} {limit:,} cycles ({stage.ns(limit):,.0f} ns)"
+        asked = stage.deadline_ns if name == "deadline" else None
+        label = f"{name} {limit:,} cycles ({stage.ns(limit) if asked is None else asked:,.0f} ns)"
         if limit <= 3 * summary["max"]:
             right = max(right, limit * 1.05)
             axes.axvline(limit, color=LIMIT, linewidth=2, label=label)

@@ -78,7 +78,9 @@ def _print(found: Verification, console: Console) -> None:
             "while it was recorded. No recorded run is affected; the next run moves them aside.[/yellow]"
         )
     if not found.problems:
-        console.print(f"every byte {GOOD}; ledger's newest hash: {found.chain.head}", highlight=False)
+        console.print(
+            f"every byte {GOOD}; ledger's newest hash: {found.chain.head}", highlight=False, soft_wrap=True
+        )
 
 
 def _facts(found: Verification) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ really took.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -27,8 +28,9 @@ class Stage:
         name: of the stage, such as "decode".
         cycles: uint (shots,), each shot's latency in clock cycles.
         bound: worst case in cycles, computed when the gateware was built; None where the stage has none.
-        deadline_cycles: programmed deadline; None where the run sets none.
+        deadline_cycles: most whole cycles within the deadline; None where the run sets none.
         clock_hz: of the cycle counter.
+        deadline_ns: the deadline that was asked for; None takes that of deadline_cycles.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Stage:
     bound: int | None
     deadline_cycles: int | None = None
     clock_hz: int = CLOCK_HZ
+    deadline_ns: float | None = None
 
     def __post_init__(self) -> None:
         if len(self.cycles) == 0:
@@ -76,7 +79,10 @@ class Stage:
             "ns": {key: None if value is None else self.ns(value) for key, value in cycles.items()},
             "deadline": None
             if self.deadline_cycles is None
-            else {"cycles": self.deadline_cycles, "ns": self.ns(self.deadline_cycles)},
+            else {
+                "cycles": self.deadline_cycles,
+                "ns": self.ns(self.deadline_cycles) if self.deadline_ns is None else self.deadline_ns,
+            },
             "misses": self.misses,
         }
 
@@ -101,3 +107,8 @@ class LatencyLedger:
 def ns_to_cycles(duration_ns: float, clock_hz: int = CLOCK_HZ) -> int:
     """The whole number of cycles nearest to a duration."""
     return round(duration_ns * clock_hz / 1e9)
+
+
+def whole_cycles_within(duration_ns: float, clock_hz: int = CLOCK_HZ) -> int:
+    """The most whole cycles that fit into a duration as it reads in decimal: what takes one more takes longer."""
+    return int(Fraction(repr(float(duration_ns))) * clock_hz // 10**9)

@@ -28,6 +28,14 @@ def print_report(result: ReplayResult, console: Console) -> None:
     )
     console.print(_rates(result))
     console.print(_latency(result))
+    for stage in result.ledger.stages:
+        if stage.deadline_cycles is not None:
+            asked = stage.ns(stage.deadline_cycles) if stage.deadline_ns is None else stage.deadline_ns
+            console.print(
+                f"deadline of {stage.name}: {asked:,.12g} ns ({stage.deadline_cycles:,} whole cycles), missed by "
+                f"{stage.misses:,} of {len(stage.cycles):,} shots",
+                highlight=False,
+            )
     rate = dataset.shots / result.stream_s
     board = "simulated board" if result.simulated else "board"
     console.print(
@@ -39,14 +47,17 @@ def print_report(result: ReplayResult, console: Console) -> None:
         console.print(
             f"a round every {result.options.round_ns:g} ns: {result.pacing.stalled:,} of "
             f"{result.pacing.released:,} started late, {result.pacing.starved:,} waited for the host, "
-            f"at most {result.pacing.backlog_max:,} were due at once",
+            + ("at least " if result.backlog_saturated else "at most ")
+            + f"{result.pacing.backlog_max:,} were due at once"
+            + (" (the counter was full)" if result.backlog_saturated else ""),
             highlight=False,
         )
     if result.run:
         console.print(
-            f"run {result.run[:12]}: every input, version and result is kept; "
-            f"see it with [bold]triplane report {result.run[:12]}[/bold]",
+            f"run {result.run[:12]}: every input, version and result is kept; see it with\n"
+            f"  [bold]triplane report {result.run[:12]}[/bold]",
             highlight=False,
+            soft_wrap=True,
         )
 
 
@@ -93,24 +104,14 @@ def _latency(result: ReplayResult) -> Table:
     )
     table.add_column("stage")
     table.add_column("unit")
-    deadlines = any(stage.deadline_cycles is not None for stage in result.ledger.stages)
-    for column in (
-        "min",
-        "median",
-        "mean",
-        "p99.9",
-        "max",
-        "bound",
-        *(("deadline", "misses") if deadlines else ()),
-    ):
-        table.add_column(column, justify="right")
+    for column in ("min", "median", "mean", "p99.9", "max", "bound"):
+        table.add_column(column, justify="right", no_wrap=True)
     for stage in result.ledger.stages:
-        figures = [*stage.summary().values(), stage.bound, *((stage.deadline_cycles,) if deadlines else ())]
+        figures = [*stage.summary().values(), stage.bound]
         table.add_row(
             stage.name,
             "cycles",
             *("-" if f is None else f"{f:,.1f}" if isinstance(f, float) else f"{f:,}" for f in figures),
-            *((f"{stage.misses:,}",) if deadlines and stage.misses is not None else ()),
         )
         table.add_row("", "ns", *("-" if f is None else f"{stage.ns(f):,.0f}" for f in figures))
     return table

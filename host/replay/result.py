@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from triplane.gateware.decoder.graph import DecodingGraph
+from triplane.gateware.syndrome.pacer import BACKLOG_BITS
 from triplane.hal import Pacing
 from triplane.host.replay.datasets import Dataset
 from triplane.host.replay.ledger import LatencyLedger
 from triplane.host.replay.references import Rate, Reference
 
 LONGEST_NS = 1e9
-"""One second: longer rounds and deadlines are typing errors, and would overflow the pacer's counter."""
+"""One second: longer rounds and deadlines are typing errors. A board's own limit of a round is far below."""
 
 
 class OptionsError(ValueError):
@@ -65,7 +66,7 @@ class ReplayResult:
         clock_hz: of the board.
         simulated: whether the board is a simulation.
         cycles: clock cycles that passed on the board while it streamed.
-        pacing: how well the rounds kept to their cadence.
+        pacing: how well the rounds kept to their cadence; of no meaning where none was asked for.
         stream_s, connect_s: wall time of streaming, and of building or finding the gateware.
         build_hash: identity of the gateware.
         options: how it was streamed.
@@ -87,6 +88,11 @@ class ReplayResult:
     build_hash: str
     options: ReplayOptions
     run: str = ""
+
+    @property
+    def backlog_saturated(self) -> bool:
+        """Whether the backlog's counter was full: more rounds may have been due than it says."""
+        return bool(self.pacing.backlog_max >= 2**BACKLOG_BITS - 1)
 
     def as_json(self) -> dict[str, Any]:
         """The result as `--json` writes it, with the keys that scripts may rely on."""
@@ -112,7 +118,9 @@ class ReplayResult:
             },
             "weight_bits": self.graph.weight_bits,
             "round_ns": self.options.round_ns,
-            "pacing": dataclasses.asdict(self.pacing),
+            "pacing": None
+            if self.options.round_ns is None
+            else {**dataclasses.asdict(self.pacing), "backlog_saturated": self.backlog_saturated},
             "build_hash": self.build_hash,
             "structure_hash": self.graph.structure_hash,
             "table_hash": self.graph.table_hash,

@@ -8,6 +8,7 @@ all three hold for every shot.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -17,15 +18,16 @@ import numpy as np
 import numpy.typing as npt
 
 from triplane import hal
+from triplane.boards import descriptor_path
 from triplane.gateware.decoder.graph import DecodingGraph, GraphError, compile_graph
 from triplane.gateware.decoder.layouts import UNMATCHED
 from triplane.gateware.decoder.unionfind.plan import plan_arrays
 from triplane.host.outputs import OutputError, explain, is_live
 from triplane.host.replay.datasets import Dataset, DatasetError
-from triplane.host.replay.ledger import LatencyLedger, Stage, ns_to_cycles
+from triplane.host.replay.ledger import LatencyLedger, Stage, ns_to_cycles, whole_cycles_within
 from triplane.host.replay.progress import ProgressView
 from triplane.host.replay.references import compare, logical_error_rate
-from triplane.host.replay.result import ReplayOptions, ReplayResult
+from triplane.host.replay.result import OptionsError, ReplayOptions, ReplayResult
 
 BACK_TO_BACK = 0
 """Round period in cycles that stands for: the next round as soon as the decoder takes it."""
@@ -62,9 +64,12 @@ def replay(
 
     Raises:
         DatasetError: the model cannot become a decoding graph.
+        OptionsError: rounds are further apart than the board can count.
         ReplayError: a record breaks the sequence, exceeds the bound or reports unmatched detection events.
     """
     options = options or ReplayOptions()
+    if options.round_ns is not None:
+        check_round(options.round_ns)
     view = view or ProgressView(quiet=True)
     try:
         graph = compile_graph(dataset.model, weight_bits=options.weight_bits)
@@ -78,6 +83,10 @@ def replay(
     started = time.monotonic()
     try:
         found = (connect or hal.connect)("sim", graph=graph, correction=False, progress=view.build)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ReplayError(
+            f"the cached build of the board is damaged ({error}); delete it from Triplane's cache and run again"
+        ) from error
     except ValueError as error:
         raise ReplayError(f"{dataset.name}: no board can decode this model: {error}") from error
     with found as board:
@@ -105,8 +114,9 @@ def replay(
         counter.to(seen[0] + done)
 
     references = compare(dataset, progress=matched)
-    deadline = None if options.deadline_ns is None else ns_to_cycles(options.deadline_ns, clock_hz)
-    ledger = LatencyLedger((Stage("decode", records["decode_cycles"], bound, deadline, clock_hz),))
+    deadline = None if options.deadline_ns is None else whole_cycles_within(options.deadline_ns, clock_hz)
+    stage = Stage("decode", records["decode_cycles"], bound, deadline, clock_hz, options.deadline_ns)
+    ledger = LatencyLedger((stage,))
     return ReplayResult(
         dataset=dataset,
         graph=graph,
@@ -123,6 +133,18 @@ def replay(
         build_hash=str(identity.build_hash),
         options=options,
     )
+
+
+def check_round(round_ns: float) -> None:
+    """Refuse rounds further apart than the board's pacer can count, before a board is built or opened."""
+    descriptor = hal.load_descriptor(descriptor_path("sim"))
+    clock_hz, longest = descriptor.timing.clock_hz, descriptor.qec.max_round_period_cycles
+    if ns_to_cycles(round_ns, clock_hz) > longest:
+        limit = int(longest * 10**9 // clock_hz)
+        raise OptionsError(
+            f"round_ns must be at most {limit} ns on this board ({longest} cycles at {clock_hz / 1e6:g} MHz), "
+            f"not {round_ns:.12g}"
+        )
 
 
 def unpack_observables(words: npt.NDArray[np.uint32], count: int) -> npt.NDArray[np.bool_]:

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from triplane.host.replay.ledger import CLOCK_HZ, LatencyLedger, Stage, ns_to_cycles
+from triplane.host.replay.ledger import CLOCK_HZ, LatencyLedger, Stage, ns_to_cycles, whole_cycles_within
 
 
 def test_figures() -> None:
@@ -43,6 +43,17 @@ def test_json() -> None:
 def test_cycles_of_a_duration() -> None:
     assert ns_to_cycles(1000) == 246
     assert ns_to_cycles(4.069) == 1
+
+
+def test_a_deadline_is_never_rounded_up() -> None:
+    assert whole_cycles_within(100) == 24  # 24.576
+    assert whole_cycles_within(101) == 24  # 24.822: the nearest, 25 cycles, takes 101.7 ns
+    assert whole_cycles_within(4.069) == 0
+    assert whole_cycles_within(0.3, 10_000_000_000) == 3
+    cycles = np.array([24, 25], dtype=np.uint16)
+    stage = Stage("decode", cycles, None, whole_cycles_within(101), deadline_ns=101)
+    assert stage.misses == 1
+    assert stage.as_json()["deadline"] == {"cycles": 24, "ns": 101}
 
 
 def test_refusals() -> None:

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Tables for people, files for programs."""
 
+import dataclasses
 import io
 from typing import Any
 
+import numpy as np
 import pytest
 from rich.console import Console
 
+from triplane.host.replay.ledger import LatencyLedger
 from triplane.host.replay.progress import ProgressView, pace
 from triplane.host.replay.references import Rate
 from triplane.host.replay.report import format_rate, print_report
@@ -28,6 +31,25 @@ def test_tables(sampled: Any, fake_board: Any) -> None:
         assert expected in text
     assert f"{result.rate.rate:.4f}" in text
     assert f"{result.ledger['decode'].bound:,}" in text
+
+
+def test_eighty_columns(sampled: Any, fake_board: Any) -> None:
+    result = replay(sampled, ReplayOptions(round_ns=1000, deadline_ns=100.5), connect=fake_board.connect)
+    slow = dataclasses.replace(result.ledger["decode"], cycles=np.full(500, 65_535, np.uint16), bound=65_535)
+    pacing = dataclasses.replace(result.pacing, backlog_max=65_535)
+    result = dataclasses.replace(result, ledger=LatencyLedger((slow,)), pacing=pacing, run="ab" * 32)
+    out = io.StringIO()
+    print_report(result, Console(file=out, width=80))
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= 80
+    (header,) = (line.split() for line in lines if "p99.9" in line)
+    assert header == ["stage", "unit", "min", "median", "mean", "p99.9", "max", "bound"]
+    (cycles,) = (line.split() for line in lines if " cycles " in line and "decode " in line)
+    assert cycles == ["decode", "cycles", "65,535", "65,535", "65,535.0", "65,535", "65,535", "65,535"]
+    text = " ".join(out.getvalue().split())
+    assert "deadline of decode: 100.5 ns (24 whole cycles), missed by 500 of 500 shots" in text
+    assert "at least 65,535 were due at once (the counter was full)" in text
+    assert lines[-1] == "  triplane report abababababab"
 
 
 def test_digits_follow_the_interval() -> None:

@@ -47,7 +47,9 @@ def test_json_has_what_scripts_read(sampled: Any, fake_board: Any) -> None:
     assert written["references"]["pymatching"] == written["logical_error_rate"]
     assert written["latency"]["decode"]["cycles"]["max"] == cycles.max()
     assert written["latency"]["decode"]["cycles"]["mean"] == pytest.approx(cycles.mean())
-    assert written["latency"]["decode"]["misses"] == (cycles > 25).sum()
+    assert written["latency"]["decode"]["misses"] == (cycles * 1e9 / 245.76e6 > 100).sum()
+    assert written["latency"]["decode"]["deadline"] == {"cycles": 24, "ns": 100}
+    assert written["pacing"] is None
     assert written["latency"]["decode"]["ns"]["max"] == pytest.approx(cycles.max() * 1e9 / 245.76e6, abs=1e-3)
     low, high = written["confidence_interval"]
     assert low < written["logical_error_rate"] < high
@@ -60,6 +62,27 @@ def test_json_has_what_scripts_read(sampled: Any, fake_board: Any) -> None:
 def test_round_period(sampled: Any, fake_board: Any) -> None:
     replay(sampled, ReplayOptions(round_ns=1000), connect=fake_board.connect)
     assert fake_board.board.runs == [(500, 246)]
+
+
+def test_longest_round(sampled: Any, fake_board: Any) -> None:
+    replay(sampled, ReplayOptions(round_ns=68_266_662), connect=fake_board.connect)
+    fake_board.board = None
+    with pytest.raises(OptionsError, match=r"at most 68266662 ns .*16777215 cycles.* not 68266667"):
+        replay(sampled, ReplayOptions(round_ns=68_266_667), connect=fake_board.connect)
+    assert fake_board.board is None
+
+
+def test_pacing_needs_a_cadence(sampled: Any, fake_board: Any) -> None:
+    result = replay(sampled, ReplayOptions(round_ns=1000), connect=fake_board.connect)
+    assert result.as_json()["pacing"] == {
+        "released": 3000,
+        "starved": 0,
+        "stalled": 2,
+        "backlog_max": 5,
+        "backlog_saturated": False,
+    }
+    full = dataclasses.replace(result, pacing=dataclasses.replace(result.pacing, backlog_max=65_535))
+    assert full.as_json()["pacing"]["backlog_saturated"] is True
 
 
 def test_half_of_the_shots(written: Path, sampled: Any, fake_board: Any) -> None:
@@ -115,6 +138,14 @@ def test_model_that_no_board_can_decode(sampled: Any) -> None:
         raise ValueError("the worst case of 70000 cycles does not fit")
 
     with pytest.raises(ReplayError, match="sampled: no board can decode this model: the worst case of 70000"):
+        replay(sampled, connect=connect)
+
+
+def test_damaged_cache_is_not_blamed_on_the_model(sampled: Any) -> None:
+    def connect(*_: Any, **__: Any) -> Any:
+        return json.loads("{")
+
+    with pytest.raises(ReplayError, match=r"the cached build of the board is damaged .*delete it"):
         replay(sampled, connect=connect)
 
 
