@@ -11,13 +11,13 @@ from triplane.gateware.decoder.graph import DecodingGraph
 
 
 class RoundCatcher(LiteXModule):
-    """Counts the words of a shot and catches each detector in its word; the last word bypasses the catch.
+    r"""Counts the words of a shot and catches each detector in its word; the last word bypasses the catch.
 
     All words but the last enter at any time, the last only while `may_start` is high.
 
     ```
     sink     word 0 | word 1 | word 2 (last)
-    start   ___________________/--------\\___
+    start   ___________________/--------\___
     events                     | all valid |
     ```
 

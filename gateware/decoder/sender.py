@@ -11,15 +11,15 @@ from triplane.gateware.decoder.layouts import RESULT, correction_words
 
 
 class RecordSender(LiteXModule):
-    """Follows a shot from its last word to the last word of its record; one shot at a time.
+    r"""Follows a shot from its last word to the last word of its record; one shot at a time.
 
     The record is complete in the cycle in which `finish` is high.
 
     ```
       cycle        0      1     2    ...    n
-      start     __/--\\__________________________
+      start     __/--\__________________________
       elapsed       0     1     2           n
-      finish    __________________________/--\\__    record: decode_cycles = n
+      finish    __________________________/--\__    record: decode_cycles = n
     ```
 
     Args:
