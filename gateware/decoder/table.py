@@ -51,7 +51,11 @@ class TableShape:
     confidence_bits: int = 3
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.detectors) <= MAX_ADDRESS_BITS:
+        if not self.detectors:
+            raise ValueError(
+                "a table needs detectors in its address; does any edge of the model cross an observable?"
+            )
+        if len(self.detectors) > MAX_ADDRESS_BITS:
             raise ValueError(
                 f"a table has 1 to {MAX_ADDRESS_BITS} detectors in its address, not {len(self.detectors)}; "
                 "leave out those that say least, or decode with the union-find array"

@@ -4,9 +4,9 @@
 Error mechanisms are independent, and each flips a fixed set of detectors and observables. So the joint distribution of
 syndrome and observables is the XOR convolution of as many two-point distributions as there are mechanisms. It is
 convolved directly, one mechanism after the other. A Walsh-Hadamard transform of the product of characteristic
-functions gives the same with fewer additions, but subtracts: its absolute error of about 1e-17 is larger than the
-probability of most syndromes, whose entries would then be noise. Here nothing is subtracted, and the relative error of
-every entry is below (number of mechanisms) x 2**-52.
+functions gives the same in about the same time, but subtracts: its absolute error of about 1e-16 can be larger than the
+probability of half of the syndromes, whose entries would then be noise. Here nothing is subtracted, and the relative
+error of every entry is below (number of mechanisms) x 2**-52.
 """
 
 from __future__ import annotations

@@ -144,6 +144,7 @@ def test_words_hold_entries_from_the_least_significant_bit():
     ("arguments", "message"),
     [
         ((tuple(range(25)), 1), "1 to 24 detectors in its address, not 25"),
+        (((), 1), "needs detectors in its address"),
         (((0, 0), 1), "names a detector twice"),
         (((0,), 33), "1 to 32 observables, not 33"),
         (((0,), 1, 9), "confidence_bits must be 0 to 8, not 9"),
