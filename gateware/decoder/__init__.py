@@ -3,8 +3,13 @@
 
     graph.py      a Stim detector error model becomes a decoding graph: what is built, and what is loaded
     layouts.py    the result record, declared once for gateware, host and documentation
-    core.py       rounds of detection events in, one array per connected component, result records out
+    rounds.py     the way in: rounds of detection events are caught
+    sender.py     the way out: a result record, and the correction where it is asked for
+    core.py       between them, one array per connected component
     unionfind/    the array: one processing element per detector, one cell per edge
+    lut.py        or between them, one read of a table
+    table.py      shape of the table: address, entry, words
+    memory.py     block memory that is trusted after its CRC was checked
 
 The graph is wired into the fabric and only the weights are memory. The alternative, a processor that walks a graph
 held in RAM, would decode any code with one bitstream, but every step would be a memory access, and a step here is two
@@ -15,8 +20,13 @@ Detectors of the two bases share no edge, so they are separate components and ar
 a shot is that of the slower one. Nothing here knows about bases: components are found, not declared, and a model that
 falls into more of them gets more arrays.
 
+Where the detectors that see an observable are few (16 for a distance-3 surface code over 3 rounds) an exact table
+takes the arrays' place: 8 block RAMs, 3 cycles for every shot, and the most likely observables instead of a good
+matching. Its size doubles with every detector, so distance 5 is out of its reach. The `soc` takes either.
+
 What can go wrong: detection events that no edge explains (an odd number in a component without boundary) end the shot
 with the `unmatched` flag instead of a hang. A latency that would not fit the record is refused when the gateware is
 described. Weights above those the first growth was computed for are harmless; below, the edge starts full, never
-negative. While a shot is decoded its tables must not change, which the order of the driver's writes guarantees.
+negative. A lookup table that was not loaded whole and right answers nothing: its records are flagged. While a shot is
+decoded its tables must not change, which the order of the driver's writes guarantees.
 """

@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 from litex.gen import LiteXModule
-from litex.soc.interconnect import stream
 from litex.soc.interconnect.csr import CSRField, CSRStatus, CSRStorage
-from migen import FSM, Case, Cat, Constant, If, NextState, NextValue, Signal, bits_for
+from migen import Cat, If, Signal, bits_for
 
 from triplane.gateware.decoder.graph import DecodingGraph
 from triplane.gateware.decoder.layouts import RESULT, UNMATCHED, correction_words
+from triplane.gateware.decoder.rounds import RoundCatcher
+from triplane.gateware.decoder.sender import RecordSender
 from triplane.gateware.decoder.unionfind.array import UnionFindArray
 from triplane.gateware.decoder.unionfind.edge import WeightClass
 from triplane.gateware.decoder.unionfind.plan import plan_arrays
@@ -50,8 +51,10 @@ class Decoder(LiteXModule):
                 f"the worst case of {self.bound} cycles does not fit the result record's {MAX_CYCLES}; "
                 "decode fewer rounds at a time"
             )
-        self.sink = stream.Endpoint([("data", 32)])
-        self.source = stream.Endpoint([("data", 32)])
+        self.rounds = rounds = RoundCatcher(graph)
+        self.sender = sender = RecordSender(len(graph.edges))
+        self.sink = rounds.sink
+        self.source = sender.source
         self.now = Signal(64)
         self.table_changed = Signal()
         self.unmatched = Signal()
@@ -118,111 +121,47 @@ class Decoder(LiteXModule):
         observables = max(graph.num_observables, 1)
         self.arrays = arrays = [UnionFindArray(plan, observables, weights) for plan in plans]
         self.submodules += arrays
-        start, all_idle, all_done = Signal(), Signal(), Signal()
+        all_idle = Signal()
+        self.comb += all_idle.eq(_all(array.idle for array in arrays))
+
+        # Shot: its rounds start the arrays, the last array that is done ends it
         self.comb += [
-            all_idle.eq(_all(array.idle for array in arrays)),
-            *(array.load.eq(start) for array in arrays),
+            sender.now.eq(self.now),
+            rounds.may_start.eq(sender.receiving & all_idle),
+            sender.start.eq(rounds.start),
+            *(core.restart.eq(self._control.fields.restart) for core in (rounds, sender)),
+            *(array.load.eq(rounds.start) for array in arrays),
             *(array.peel.eq(self._control.fields.correction) for array in arrays),
         ]
-
-        # Rounds: a shot's words are counted, each detector is caught in its word, the last word bypasses the catch.
-        total = self.num_layers * self.words_per_round
-        word = Signal(max=max(total, 2))
-        taken, last_word, may_start = Signal(), Signal(), Signal()
-        self.comb += [
-            last_word.eq(word == total - 1),
-            self.sink.ready.eq(~last_word | may_start),
-            taken.eq(self.sink.valid & self.sink.ready),
-            start.eq(taken & last_word),
-        ]
-        self.sync += [
-            If(taken, word.eq(word + 1)),
-            If(start | self._control.fields.restart, word.eq(0)),
-        ]
-        caught = [Signal() for _ in range(graph.num_detectors)]
-        events: dict[int, Signal] = {}
-        for r, layer in enumerate(graph.layers):
-            for k, detector in enumerate(layer):
-                position = r * self.words_per_round + k // 32
-                self.sync += If(taken & (word == position), caught[detector].eq(self.sink.data[k % 32]))
-                events[detector] = self.sink.data[k % 32] if position == total - 1 else caught[detector]
         for plan, array in zip(plans, arrays, strict=True):
-            self.comb += array.events.eq(Cat(*(events[detector] for detector in plan.vertices)))
-
-        # Result: the record is complete in the cycle in which the last array is done.
-        #
-        #   cycle        0      1     2    ...    n
-        #   start     __/--\__________________________
-        #   elapsed       0     1     2           n
-        #   all_done  __________________________/--\__    record: decode_cycles = n
+            self.comb += array.events.eq(Cat(*(rounds.events[detector] for detector in plan.vertices)))
         done = []
         for array in arrays:
             earlier = Signal()
             done.append(array.done | earlier)
-            self.sync += If(start, earlier.eq(0)).Elif(array.done, earlier.eq(1))
-        elapsed, sequence, stamp = Signal(16), Signal(32), Signal(64)
-        self.sync += [
-            elapsed.eq(elapsed + 1),
-            If(start, elapsed.eq(1), stamp.eq(self.now)),
-            If(self._control.fields.restart, sequence.eq(0)).Elif(all_done, sequence.eq(sequence + 1)),
-        ]
+            self.sync += If(rounds.start, earlier.eq(0)).Elif(array.done, earlier.eq(1))
+
+        # Result
         self.flips = XorTree([array.observables for array in arrays], observables)
         unmatched = Signal()
-        self.comb += unmatched.eq(_any(array.unmatched for array in arrays))
-        contents = {
-            "sequence": sequence,
-            "timestamp_lo": stamp[:32],
-            "timestamp_hi": stamp[32:],
-            "decode_cycles": elapsed,
-            "flags": Cat(unmatched, Constant(0, 15)),
-            "observables": Cat(self.flips.output, Constant(0, 32)),
-            "grow_steps": sum((array.grow_steps for array in arrays[1:]), arrays[0].grow_steps),
-            "merge_steps": sum((array.merge_steps for array in arrays[1:]), arrays[0].merge_steps),
-        }
         assert UNMATCHED == 1, "the flag's place in the record is bit 0"
-        record = Signal(32 * RESULT.words)
-        position = 0
-        for f in RESULT.fields:
-            self.sync += If(all_done, record[position : position + f.bits].eq(contents[f.name]))
-            position += f.bits
-        self.comb += self.unmatched.eq(all_done & unmatched)
-
-        # Correction, in the order of the graph's edges
-        edge_bits = Signal(32 * self.correction_words)
         used = {
             e.index: a.correction[k]
             for p, a in zip(plans, arrays, strict=True)
             for k, e in enumerate(p.edges)
         }
-        self.comb += edge_bits.eq(Cat(*(used[index] for index in range(len(graph.edges)))))
-        words = [record[32 * k : 32 * (k + 1)] for k in range(RESULT.words)]
-        words += [edge_bits[32 * k : 32 * (k + 1)] for k in range(self.correction_words)]
-        sending = Signal(max=max(len(words), 2))
-        with_correction = self._control.fields.correction
-        final = Signal()
         self.comb += [
-            Case(sending, {k: self.source.data.eq(w) for k, w in enumerate(words)}),
-            final.eq((sending == len(words) - 1) | (~with_correction & (sending == RESULT.words - 1))),
-            self.source.first.eq(sending == 0),
-            self.source.last.eq(final),
-        ]
-
-        self.fsm = fsm = FSM(reset_state="RECEIVE")
-        fsm.act("RECEIVE", may_start.eq(all_idle), If(start, NextState("DECODE")))
-        fsm.act("DECODE",
-            all_done.eq(_all(done)),
-            If(all_done, NextValue(sending, 0), NextState("PEEL")),
-        )  # fmt: skip
-        fsm.act("PEEL", If(all_idle | ~with_correction, NextState("SEND")))
-        fsm.act("SEND",
-            self.source.valid.eq(1),
-            If(self.source.ready,
-                NextValue(sending, sending + 1),
-                If(final, NextState("RECEIVE")),
-            ),
-        )  # fmt: skip
-        self.comb += [
-            self._status.fields.busy.eq(~fsm.ongoing("RECEIVE")),
+            sender.finish.eq(_all(done)),
+            unmatched.eq(_any(array.unmatched for array in arrays)),
+            sender.flags.eq(unmatched),
+            sender.observables.eq(self.flips.output),
+            sender.grow_steps.eq(sum((array.grow_steps for array in arrays[1:]), arrays[0].grow_steps)),
+            sender.merge_steps.eq(sum((array.merge_steps for array in arrays[1:]), arrays[0].merge_steps)),
+            sender.correction.eq(Cat(*(used[index] for index in range(len(graph.edges))))),
+            sender.with_correction.eq(self._control.fields.correction),
+            sender.settled.eq(all_idle),
+            self.unmatched.eq(sender.finished & unmatched),
+            self._status.fields.busy.eq(~sender.receiving),
             self._status.fields.bound.eq(self.bound),
         ]
 

@@ -15,7 +15,13 @@ import numpy.typing as npt
 UNMATCHED = 1 << 0
 """Flag: detection events are left that neither a partner nor a boundary explains."""
 
-FLAGS = {"unmatched": UNMATCHED}
+UNTRUSTED = 1 << 1
+"""Flag: the decoder's table has not passed its check, and nothing was looked up in it."""
+
+FLAGS = {"unmatched": UNMATCHED, "untrusted": UNTRUSTED}
+
+CONFIDENCE_OFFSET = 8
+"""Lowest bit of the flags' confidence; 8 bits, 0 where the decoder gives none."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,12 @@ RESULT = Record(
         ),
         Field("timestamp_hi", 32, "cycle counter, high half"),
         Field("decode_cycles", 16, "cycles from the last round entering to the observables valid"),
-        Field("flags", 16, "bit 0: unmatched, detection events are left that nothing explains"),
+        Field(
+            "flags",
+            16,
+            "bit 0: unmatched, detection events are left that nothing explains; bit 1: untrusted, the lookup "
+            "table has not passed its check; bits 15..8: confidence that the table gives",
+        ),
         Field("observables", 32, "predicted flips, bit k = observable k"),
         Field("grow_steps", 16, "growth steps of all arrays"),
         Field("merge_steps", 16, "merges through the arbiters of all arrays"),

@@ -19,7 +19,7 @@ from triplane.sim.cache import content_key
 if TYPE_CHECKING:
     from triplane.gateware.decoder.graph import DecodingGraph
 
-ELABORATION_PACKAGES = ("litex", "migen")
+ELABORATION_PACKAGES = ("liteeth", "litex", "migen")
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
 PLACEHOLDER = content_key(["build hash"])
 """Stands for the build hash until that is known."""
