@@ -8,6 +8,8 @@ A wide reduction written as one expression becomes a chain in synthesis and a si
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import or_
 
 from litex.gen import LiteXModule
 from migen import Cat, Constant, Mux, Signal
@@ -64,7 +66,7 @@ class XorTree(_Tree):
 
 
 class FirstTree(LiteXModule):
-    """Picks the payload of the first valid input.
+    """Picks the payload of the first valid input. Three payloads and two valid bits fill a LUT5, so nodes take three.
 
     Args:
         inputs: (valid, payload) signals, most urgent first.
@@ -84,17 +86,16 @@ class FirstTree(LiteXModule):
         level = list(inputs)
         while len(level) > 1:
             following = []
-            for start in range(0, len(level), 2):
-                group = level[start : start + 2]
+            for start in range(0, len(level), 3):
+                group = level[start : start + 3]
                 if len(group) == 1:
                     following.append(group[0])
                     continue
-                (first_valid, first), (second_valid, second) = group
                 valid, payload = Signal(), Signal(width)
-                self.comb += [
-                    valid.eq(first_valid | second_valid),
-                    payload.eq(Mux(first_valid, first, second)),
-                ]
+                choice = group[-1][1]
+                for earlier_valid, earlier in reversed(group[:-1]):
+                    choice = Mux(earlier_valid, earlier, choice)
+                self.comb += [valid.eq(reduce(or_, [v for v, _ in group])), payload.eq(choice)]
                 following.append((valid, payload))
             level = following
         self.comb += [self.valid.eq(level[0][0]), self.payload.eq(level[0][1])]
