@@ -20,6 +20,17 @@ def bits(parts: Sequence) -> Cat | Constant:
     return Cat(*parts) if parts else Constant(0)
 
 
+def below(value: Signal, limit: int):
+    """`value < limit` for a constant of at most the value's width, without the carry chain that `<` becomes.
+
+    One LUT for values of up to six bits.
+    """
+    result = 0
+    for k in range(len(value)):
+        result = ~value[k] | result if limit >> k & 1 else ~value[k] & result
+    return result
+
+
 class _Tree(LiteXModule):
     """Balanced reduction with `arity` inputs per node."""
 
