@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 
 from litex.gen import LiteXModule
 from migen import Cat, Constant, Mux, Signal
@@ -29,6 +29,26 @@ def below(value: Signal, limit: int):
     for k in range(len(value)):
         result = ~value[k] | result if limit >> k & 1 else ~value[k] & result
     return result
+
+
+def lowest(value: Signal) -> Cat:
+    """`value` with only its lowest set bit, by prefixes: `value & ~(value - 1)` would be a carry chain."""
+    return Cat(value[k] & (value[:k] == 0) if k else value[0] for k in range(len(value)))
+
+
+def single(value: Signal):
+    """Exactly one bit of `value` is set; six bits fill one LUT."""
+    none, one = 1, 0
+    for start in range(0, len(value), 6):
+        group = [value[k] for k in range(start, min(start + 6, len(value)))]
+        alone = [
+            reduce(and_, [bit if k == chosen else ~bit for k, bit in enumerate(group)])
+            for chosen in range(len(group))
+        ]
+        clear = ~reduce(or_, group)
+        one = (one & clear) | (none & reduce(or_, alone))
+        none = none & clear
+    return one
 
 
 class _Tree(LiteXModule):
