@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import and_
 
 from litex.gen import LiteXModule
 from migen import Cat, If, Mux, Signal
@@ -79,9 +81,10 @@ class EdgeCell(LiteXModule):
         ]
         # How far the active ends can grow until the edge is full, whether it grows or not: two ends fill s half-units
         # in ceil(s / 2). Which clusters the ends are in is the last thing to be known, and only masks the comparison.
-        reach = Signal(slack_bits)
+        half, reach = Signal(slack_bits), Signal(slack_bits)
         self.comb += [
-            reach.eq(Mux(self.u_active & self.v_active, slack[1:] + slack[0], slack)),
+            half.eq(Cat(_ceil_half(slack))),
+            reach.eq(Mux(self.u_active & self.v_active, half, slack)),
             self.blocks.eq(Cat(self.growing & below(reach, s) for s in steps)),
         ]
         self.sync += [
@@ -93,3 +96,9 @@ class EdgeCell(LiteXModule):
                 slack.eq(Mux(rest[-1], 0, rest))
             ),
         ]  # fmt: skip
+
+
+def _ceil_half(value: Signal) -> list:
+    """Bits of (value + 1) // 2: the carry into bit k is the AND of all below, one LUT and no chain."""
+    carries = [reduce(and_, [value[j] for j in range(k + 1)]) for k in range(len(value))]
+    return [value[k + 1] ^ carry for k, carry in enumerate(carries[:-1])] + [carries[-1]]
