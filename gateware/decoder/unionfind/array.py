@@ -154,13 +154,14 @@ class UnionFindArray(LiteXModule):
             [_masked(peeler.defects[v.number], v.potential) for v in vertices],
             num_observables,
         )
-        active, growable = Signal(), Signal()
+        active, growable, blocked = Signal(), Signal(), Signal(len(plan.steps))
         self.sync += If(act.look,
             active.eq(self.activity.output),
             growable.eq(self.growth.output),
             self.observables.eq(self.flips.output),
-            _largest_step(delta, plan.steps, self.limits.output),
+            blocked.eq(self.limits.output),
         )  # fmt: skip
+        self.comb += delta.eq(_largest_step(plan.steps, blocked))
 
         # Controller: a look, then the most local act that anybody wishes for.
         #
@@ -207,6 +208,13 @@ def _masked(bit: Signal, value: Signal) -> Signal:
     return value & Replicate(bit, len(value))
 
 
-def _largest_step(delta: Signal, steps: Sequence[int], blocked: Signal) -> list:
-    # The first step is 1 and never blocked: an edge that grows has at least one half-unit left.
-    return [delta.eq(steps[0])] + [If(~blocked[k], delta.eq(step)) for k, step in enumerate(steps) if k]
+def _largest_step(steps: Sequence[int], blocked: Signal):
+    """The largest step that is not blocked: where a step is, all larger ones are, so one bit in all is 1 and the next
+    one is not. The first step is 1 and never blocked: an edge that grows has at least one half-unit left.
+    """
+    result = 0
+    for k, step in enumerate(steps):
+        allowed = ~blocked[k] if k else 1
+        last = blocked[k + 1] if k + 1 < len(steps) else 1
+        result = result | (Replicate(allowed & last, bits_for(step)) & step)
+    return result

@@ -4,9 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import and_
 
 from litex.gen import LiteXModule
 from migen import Cat, If, Mux, Signal
+
+from triplane.gateware.decoder.unionfind.tree import below
 
 
 class WeightClass(LiteXModule):
@@ -28,8 +32,11 @@ class WeightClass(LiteXModule):
 
         # All growth takes place in half-units, so that two clusters can meet in the middle of an odd weight.
         for ends, length in enumerate(self.length):
-            taken = ends * first_growth
-            self.comb += length.eq(Mux(2 * self.weight > taken, 2 * self.weight - taken, 0))
+            rest = Signal(weight_bits + 3)
+            self.comb += [
+                rest.eq(2 * self.weight - ends * first_growth),
+                length.eq(Mux(rest[-1], 0, rest)),
+            ]
 
 
 class EdgeCell(LiteXModule):
@@ -63,22 +70,35 @@ class EdgeCell(LiteXModule):
 
         slack = Signal(slack_bits)
         one, both = Signal(), Signal()
-        drop = Signal(slack_bits + 1)
+        drop, rest = Signal(slack_bits + 1), Signal(slack_bits + 2)
         self.comb += [
             one.eq((self.u_active ^ self.v_active) & ~self.inside),
             both.eq(self.u_active & self.v_active & ~self.inside),
             self.growing.eq(one | both),
             self.full.eq(slack == 0),
             drop.eq(Mux(both, self.delta << 1, Mux(one, self.delta, 0))),
+            rest.eq(slack - drop),
         ]
-        # Two ends fill s half-units in ceil(s / 2) of growth: a step is too far when s <= 2 step - 2.
-        self.comb += self.blocks.eq(Cat((one & (slack < s)) | (both & (slack < 2 * s - 1)) for s in steps))
+        # How far the active ends can grow until the edge is full, whether it grows or not: two ends fill s half-units
+        # in ceil(s / 2). Which clusters the ends are in is the last thing to be known, and only masks the comparison.
+        half, reach = Signal(slack_bits), Signal(slack_bits)
+        self.comb += [
+            half.eq(Cat(_ceil_half(slack))),
+            reach.eq(Mux(self.u_active & self.v_active, half, slack)),
+            self.blocks.eq(Cat(self.growing & below(reach, s) for s in steps)),
+        ]
         self.sync += [
             If(self.load,
                 If(self.rate_at_load == 0, slack.eq(weights.length[0]))
                 .Elif(self.rate_at_load == 1, slack.eq(weights.length[1]))
                 .Else(slack.eq(weights.length[2]))
             ).Elif(self.grow,
-                slack.eq(Mux(slack > drop, slack - drop, 0))
+                slack.eq(Mux(rest[-1], 0, rest))
             ),
         ]  # fmt: skip
+
+
+def _ceil_half(value: Signal) -> list:
+    """Bits of (value + 1) // 2: the carry into bit k is the AND of all below, one LUT and no chain."""
+    carries = [reduce(and_, [value[j] for j in range(k + 1)]) for k in range(len(value))]
+    return [value[k + 1] ^ carry for k, carry in enumerate(carries[:-1])] + [carries[-1]]

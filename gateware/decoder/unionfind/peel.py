@@ -13,7 +13,7 @@ from migen import Cat, If, Signal
 
 from triplane.gateware.decoder.graph import BOUNDARY
 from triplane.gateware.decoder.unionfind.plan import ArrayPlan
-from triplane.gateware.decoder.unionfind.tree import OrTree, XorTree, bits
+from triplane.gateware.decoder.unionfind.tree import OrTree, XorTree, bits, single
 
 
 class Peeler(LiteXModule):
@@ -21,7 +21,7 @@ class Peeler(LiteXModule):
 
     Attributes:
         load, events: forget the forest and take the detection events, bit k = vertex k.
-        grow: bit k adds edge k to the forest.
+        grow: bit k adds edge k to the forest; not while it is peeled.
         step: take off the leaves.
         defects: detection events not yet explained.
         empty: no leaf was left in the forest before this cycle.
@@ -46,7 +46,7 @@ class Peeler(LiteXModule):
             present, leaf = Signal(max(len(incident), 1)), Signal()
             self.comb += [
                 present.eq(bits([forest[e] for e in incident])),
-                leaf.eq((present != 0) & ((present & (present - 1)) == 0)),
+                leaf.eq(single(present)),
             ]
             leaf_of.append(leaf)
 
@@ -75,7 +75,8 @@ class Peeler(LiteXModule):
                 forest.eq(forest & ~removed),
                 self.correction.eq(self.correction | used),
                 self.defects.eq(self.defects ^ Cat(*(p.output for p in passed))),
+            ).Else(
+                forest.eq(forest | self.grow),
             ),
-            If(self.grow != 0, forest.eq(forest | self.grow)),
             If(self.load, forest.eq(0), self.correction.eq(0), self.defects.eq(self.events)),
         ]  # fmt: skip

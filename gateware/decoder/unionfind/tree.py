@@ -8,6 +8,8 @@ A wide reduction written as one expression becomes a chain in synthesis and a si
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import and_, or_
 
 from litex.gen import LiteXModule
 from migen import Cat, Constant, Mux, Signal
@@ -16,6 +18,37 @@ from migen import Cat, Constant, Mux, Signal
 def bits(parts: Sequence) -> Cat | Constant:
     """One-bit parts side by side, the first least significant; 0 where there are none, which Verilog cannot write."""
     return Cat(*parts) if parts else Constant(0)
+
+
+def below(value: Signal, limit: int):
+    """`value < limit` for a constant of at most the value's width, without the carry chain that `<` becomes.
+
+    One LUT for values of up to six bits.
+    """
+    result = 0
+    for k in range(len(value)):
+        result = ~value[k] | result if limit >> k & 1 else ~value[k] & result
+    return result
+
+
+def lowest(value: Signal) -> Cat:
+    """`value` with only its lowest set bit, by prefixes: `value & ~(value - 1)` would be a carry chain."""
+    return Cat(value[k] & (value[:k] == 0) if k else value[0] for k in range(len(value)))
+
+
+def single(value: Signal):
+    """Exactly one bit of `value` is set; six bits fill one LUT."""
+    none, one = 1, 0
+    for start in range(0, len(value), 6):
+        group = [value[k] for k in range(start, min(start + 6, len(value)))]
+        alone = [
+            reduce(and_, [bit if k == chosen else ~bit for k, bit in enumerate(group)])
+            for chosen in range(len(group))
+        ]
+        clear = ~reduce(or_, group)
+        one = (one & clear) | (none & reduce(or_, alone))
+        none = none & clear
+    return one
 
 
 class _Tree(LiteXModule):
@@ -64,7 +97,7 @@ class XorTree(_Tree):
 
 
 class FirstTree(LiteXModule):
-    """Picks the payload of the first valid input.
+    """Picks the payload of the first valid input. Three payloads and two valid bits fill a LUT5, so nodes take three.
 
     Args:
         inputs: (valid, payload) signals, most urgent first.
@@ -84,17 +117,16 @@ class FirstTree(LiteXModule):
         level = list(inputs)
         while len(level) > 1:
             following = []
-            for start in range(0, len(level), 2):
-                group = level[start : start + 2]
+            for start in range(0, len(level), 3):
+                group = level[start : start + 3]
                 if len(group) == 1:
                     following.append(group[0])
                     continue
-                (first_valid, first), (second_valid, second) = group
                 valid, payload = Signal(), Signal(width)
-                self.comb += [
-                    valid.eq(first_valid | second_valid),
-                    payload.eq(Mux(first_valid, first, second)),
-                ]
+                choice = group[-1][1]
+                for earlier_valid, earlier in reversed(group[:-1]):
+                    choice = Mux(earlier_valid, earlier, choice)
+                self.comb += [valid.eq(reduce(or_, [v for v, _ in group])), payload.eq(choice)]
                 following.append((valid, payload))
             level = following
         self.comb += [self.valid.eq(level[0][0]), self.payload.eq(level[0][1])]

@@ -10,7 +10,7 @@ from operator import or_
 from litex.gen import LiteXModule
 from migen import If, Mux, Replicate, Signal
 
-from triplane.gateware.decoder.unionfind.tree import bits
+from triplane.gateware.decoder.unionfind.tree import below, bits, lowest
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class Vertex(LiteXModule):
             potentials.append(_masked(self.choice[k], potential, len(offset)))
         self.comb += [
             leads.eq(bits(news)),
-            self.choice.eq(leads & ~(leads - 1)),  # the lowest set bit
+            self.choice.eq(lowest(leads)),
             paired.eq(bits(mutuals)),
             touched.eq(bits(frees)),
             to.eq(reduce(or_, idents, 0)),
@@ -142,7 +142,7 @@ class Vertex(LiteXModule):
         # Of a pair the lower number is the root. `to` of a picked neighbour is that neighbour's own number, since
         # it is a cluster of one; for the boundary it is all ones, and there the potential is taken over as well.
         is_root = Signal()
-        self.comb += is_root.eq(self.to > self.number)
+        self.comb += is_root.eq(~below(self.to, self.number + 1))
         lost, joined = Signal(), Signal()
         self.comb += [
             lost.eq(act.merge & (self.ident == act.loser)),

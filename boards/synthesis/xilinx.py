@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Area and depth on UltraScale+, by Yosys."""
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+from triplane.boards.synthesis.netlist import Figures, figures
+from triplane.boards.synthesis.tools import TIMEOUT_S, Progress, identity, run
+from triplane.sim.cache import cached, content_key
+
+XCZU49DR_LUTS = 425_280
+"""LUTs of the device on the ZCU216 (Zynq UltraScale+ RFSoC, DS889)."""
+
+SCRIPT = (
+    "read_verilog design.v; "
+    # Without pads and clock buffers: the design is a part of a larger one.
+    "synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top top; "
+    "setattr -unset src; setattr -unset src c:*; setattr -unset src w:*; write_json design.json"
+)
+NETLIST = "design.json.gz"
+
+
+def synthesize(
+    verilog: str, *, label: str, timeout_s: float = TIMEOUT_S, report: Progress = lambda _: None
+) -> Figures:
+    """Figures of the module `top` in `verilog`, from the cache or mapped now.
+
+    label: what it is, for progress and errors.  timeout_s: seconds until Yosys is stopped.
+    report: called with a line of text as things go on.
+
+    Raises SynthesisError: Yosys is not installed, failed, or took too long.
+    """
+
+    def build(folder: Path) -> None:
+        (folder / "design.v").write_text(verilog)
+        run("yosys", ["-p", SCRIPT], folder, label=label, timeout_s=timeout_s, report=report)
+        with (folder / "design.json").open("rb") as netlist, gzip.open(folder / NETLIST, "wb", 4) as packed:
+            shutil.copyfileobj(netlist, packed)
+        (folder / "design.json").unlink()
+
+    entry, _ = cached("xilinx", content_key([verilog, SCRIPT, identity("yosys")]), build)
+    with gzip.open(entry / NETLIST, "rt") as netlist:
+        return figures(json.load(netlist))
