@@ -134,11 +134,25 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 def _write_straight(path: Path, content: bytes) -> None:
     sys.stdout.flush()  # the path may be /dev/stdout: what was printed before comes before
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND)
+    handle = _standard_stream(path)
+    if handle is None:
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND)
     with os.fdopen(handle, "wb", buffering=0) as file:
         remaining = memoryview(content)
         while remaining:
             remaining = remaining[file.write(remaining) or 0 :]
+
+
+def _standard_stream(path: Path) -> int | None:
+    """Standard output or error once more where a path leads there: opened anew it would have a position of its own."""
+    there = path.stat()
+    for stream in (1, 2):
+        try:
+            if os.path.samestat(there, os.fstat(stream)):
+                return os.dup(stream)
+        except OSError:  # closed
+            continue
+    return None
 
 
 def _replace(path: Path, content: bytes) -> None:

@@ -4,6 +4,8 @@
 import errno
 import json
 import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -73,6 +75,18 @@ def test_pipes_and_devices_are_written_to(tmp_path: Path) -> None:
     write_whole(link, b"gone")
     assert link.is_symlink()
     assert not Path("/dev/null").is_file()
+
+
+def test_standard_output_in_a_file_is_not_overwritten(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path; from triplane.host.outputs import write_whole\n"
+        "print('before'); write_whole(Path('/dev/stdout'), b'result\\n'); print('after')"
+    )
+    with (tmp_path / "log").open("wb") as log:
+        subprocess.run([sys.executable, "-c", code], stdout=log, check=True)
+    assert (tmp_path / "log").read_text() == "before\nresult\nafter\n"
+    with pytest.raises(OutputError, match="/dev/full: No space left on device; free space there"):
+        write_whole(Path("/dev/full"), b"x")
 
 
 def test_one_file_for_two_options(tmp_path: Path) -> None:
