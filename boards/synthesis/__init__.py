@@ -10,8 +10,8 @@
 Yosys maps to the primitives of UltraScale+ but no open tool places them, so for that family depth is counted in levels
 (LUTs and carry blocks from register to register) and not in nanoseconds: 8 levels are what 245.76 MHz leaves room
 for when every net is short, which wide fan-outs are not. Yosys' mapper minimises a modelled delay, in which a LUT with
-few inputs is the faster one, so that its levels are an upper bound. On the ECP5 the whole way to a placed and routed design is
-open, and its Fmax is real for that device, three generations slower.
+few inputs is the faster one, so that its levels are an upper bound. On the ECP5 the whole way to a placed and routed
+design is open, and its Fmax is real for that device, three generations slower.
 
 Counts are those of Yosys as it prints them: two small LUTs that a vendor's tool would fold into one LUT6 count twice,
 and a comparator that Yosys builds with a carry chain has its LUTs counted with it. They compare designs mapped by
