@@ -7,6 +7,7 @@ python -m triplane.gateware.registers docs/registers.md --check    # exit 1 and 
 
 import argparse
 import difflib
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--check", action="store_true", help="write nothing; exit 1 if the page is out of date"
     )
     options = parser.parse_args(arguments)
+    logging.disable(logging.INFO)  # LiteX prints its whole hierarchy
     difference = write_registers_md(options.path, check=options.check)
     if difference:
         print(*difference, f"{options.path} is out of date; run without --check", sep="\n", file=sys.stderr)
