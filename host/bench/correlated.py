@@ -40,10 +40,12 @@ COMMAND = "triplane bench correlated"
 )
 def bench_correlated(ctx: BenchContext) -> None:
     """Failures of every number of passes and levels, beside matching on the same shots."""
+    ctx.seeds["sampler"] = SEED
     for distance, p, shots in SAMPLED:
         circuit = memory_circuit(distance=distance, rounds=distance, probability=p)
         count = shots // QUICK if ctx.quick else shots
         dataset = sample_dataset(circuit, name="correlated", shots=count, seed=SEED, properties={})
+        ctx.add_input(f"d{distance}_p{p}.circuit", str(circuit).encode(), source="stim.Circuit.generated")
         _rows(ctx, f"d={distance}, {distance} rounds, p={p:.1%}, {count:,} shots", dataset)
     for label, name in RECORDED:
         folder = data_folder() / "google_sycamore_2022" / name
@@ -55,6 +57,8 @@ def bench_correlated(ctx: BenchContext) -> None:
             )
             continue
         dataset = load_dataset([folder], shots=2_000 if ctx.quick else None)
+        for part, data, source in dataset.evidence():
+            ctx.add_input(f"{name}.{part}", data, source=source)
         _rows(ctx, f"{label}, {dataset.shots:,} shots", dataset)
 
 
