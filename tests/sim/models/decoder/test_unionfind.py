@@ -4,7 +4,6 @@
 import dataclasses
 import itertools
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pymatching
@@ -16,9 +15,10 @@ from hypothesis import strategies as st
 from triplane.gateware.decoder.graph import BOUNDARY, DecodingGraph, compile_graph
 from triplane.gateware.decoder.layouts import UNMATCHED
 from triplane.gateware.decoder.unionfind.plan import plan_arrays
+from triplane.host.bench.replay import data_folder
 from triplane.sim.models.decoder.unionfind import UnionFindModel
 
-DATA = Path(__file__).parents[5] / "shared" / "data"
+DATA = data_folder()
 
 
 def memory(distance: int, p: float, basis: str = "z", rounds: int | None = None) -> stim.Circuit:
@@ -102,7 +102,7 @@ def test_unit_weights_fail_more_often_than_log_likelihoods():
 def test_peers_own_shots():
     folder = DATA / "beliefmatching_tests"
     if not folder.is_dir():
-        pytest.skip(f"{folder} is absent")
+        pytest.skip(f"{folder} is absent; README.md says which data sets go there")
     dem = stim.DetectorErrorModel.from_file(next(folder.glob("*.dem")))
     shots = stim.read_shot_data_file(
         path=next(folder.glob("*.b8")), format="b8", num_detectors=336, num_observables=1
@@ -115,7 +115,7 @@ def test_peers_own_shots():
 def test_a_toric_code_has_no_boundary():
     folder = DATA / "pymatching_data"
     if not folder.is_dir():
-        pytest.skip(f"{folder} is absent")
+        pytest.skip(f"{folder} is absent; README.md says which data sets go there")
     dem = stim.DetectorErrorModel.from_file(next(folder.glob("toric*.dem")))
     shots = stim.read_shot_data_file(
         path=next(folder.glob("toric*.b8")),
@@ -190,7 +190,7 @@ def helios_graph(d: int) -> DecodingGraph:
 def helios_vectors(d: int) -> tuple[np.ndarray, np.ndarray]:
     folder = DATA / "helios_uf_vectors"
     if not folder.is_dir():
-        pytest.skip(f"{folder} is absent")
+        pytest.skip(f"{folder} is absent; README.md says which data sets go there")
     defects, roots = (
         np.array([int(word, 16) for word in (folder / f"{kind}_data_{d}.txt").read_text().split()]).reshape(
             -1, d * d * (d - 1) + 1
