@@ -12,10 +12,11 @@ import json
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+from triplane.host.files import written_whole
 
 REMEDIES = {
     errno.ENOSPC: "free space there, or choose another directory",
@@ -122,7 +123,9 @@ def write_whole(path: Path, content: bytes) -> None:
         if is_live(target):
             _write_straight(target, content)
         else:
-            _replace(target, content)
+            with written_whole(target.parent) as (file, destinations):
+                file.write(content)
+                destinations.append((target, None))
     except OSError as error:
         raise OutputError(explain(error, path)) from error
 
@@ -155,28 +158,8 @@ def _standard_stream(path: Path) -> int | None:
     return None
 
 
-def _replace(path: Path, content: bytes) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{path.name[:100]}.", suffix=".partial", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
 def _same(one: Path, other: Path) -> bool:
     try:
         return one.samefile(other)
     except OSError:
         return one.resolve() == other.resolve()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import SupportsFloat
 
 from triplane.host.bench.goals import Goal
-
-CLOCK_HZ = 245_760_000
-"""System clock that cycle counts are of; a benchmark of another clock sets `ctx.clock_hz`."""
+from triplane.host.replay.ledger import CLOCK_HZ
 
 
 class BenchError(RuntimeError):

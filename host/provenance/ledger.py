@@ -25,9 +25,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from triplane.host.files import fsync_folder, locked, written_whole
 from triplane.host.provenance.canonical import canonical, parse, sha256
 from triplane.host.provenance.errors import CorruptLedgerError
-from triplane.host.provenance.files import fsync_folder, locked, written_whole
 from triplane.host.provenance.store import Store
 
 logger = logging.getLogger(__name__)

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import platformdirs
 
+from triplane.host.files import READ_ONLY, written_whole
 from triplane.host.provenance.canonical import sha256
 from triplane.host.provenance.errors import (
     CorruptObjectError,
@@ -18,7 +19,6 @@ from triplane.host.provenance.errors import (
     ProvenanceError,
     StoreWriteError,
 )
-from triplane.host.provenance.files import READ_ONLY, written_whole
 
 logger = logging.getLogger(__name__)
 

@@ -20,6 +20,7 @@ from triplane.gateware.decoder.graph import compile_graph
 from triplane.gateware.decoder.layouts import RESULT
 from triplane.hal import Pacing
 from triplane.host import cli
+from triplane.host.bench.replay import data_folder
 from triplane.host.provenance import RunRecorder, StoreWriteError
 from triplane.host.replay import session
 from triplane.host.replay.ledger import LatencyLedger, Stage
@@ -43,10 +44,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def sycamore_d3() -> Path:
-    data = Path(
-        os.environ.get("TRIPLANE_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data")
-    )
-    folder = data / "google_sycamore_2022" / "surface_code_bX_d3_r05_center_3_5"
+    folder = data_folder() / "google_sycamore_2022" / "surface_code_bX_d3_r05_center_3_5"
     if not folder.is_dir():
         pytest.skip(
             f"the Sycamore data set is not at {folder}; set TRIPLANE_DATA to the folder of published data"

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Data sets and a stand-in board for the tests of the replay."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,16 +15,14 @@ from triplane.gateware.decoder.graph import DecodingGraph
 from triplane.gateware.decoder.layouts import RESULT
 from triplane.gateware.decoder.unionfind.plan import plan_arrays
 from triplane.hal import Pacing
+from triplane.host.bench.replay import data_folder
 from triplane.host.replay.sampling import memory_circuit, sample_dataset
 
 
 @pytest.fixture(scope="session")
 def sycamore() -> Path:
     """Folder of the published Sycamore experiments."""
-    data = Path(
-        os.environ.get("TRIPLANE_DATA", Path(__file__).resolve().parents[3].parent / "shared" / "data")
-    )
-    folder = data / "google_sycamore_2022"
+    folder = data_folder() / "google_sycamore_2022"
     if not folder.is_dir():
         pytest.skip(
             f"the Sycamore data set is not at {folder}; set TRIPLANE_DATA to the folder that holds it"
