@@ -27,7 +27,7 @@ SEED = 2026
 PASSES = 3
 QUICK = 100
 
-SAMPLED = ((5, 0.001, 1_000_000), (5, 0.003, 200_000), (7, 0.003, 60_000))
+SAMPLED = ((5, 0.001, 600_000), (5, 0.003, 60_000), (7, 0.003, 60_000))
 """Distance (and rounds), error probability, shots."""
 
 RECORDED = (
