@@ -26,10 +26,12 @@ class PassResult:
         observables: uint32 (passes, shots), bit k = predicted flip of observable k after that pass.
         cycles: uint32 (passes, shots), cycles of the arrays up to and with that pass; peeling and reloading between
             the passes are not counted.
+        grow_steps: uint32 (passes, shots), growth acts of all arrays up to and with that pass.
     """
 
     observables: npt.NDArray[np.uint32]
     cycles: npt.NDArray[np.uint32]
+    grow_steps: npt.NDArray[np.uint32]
 
 
 class CorrelatedModel:
@@ -50,6 +52,7 @@ class CorrelatedModel:
         self.graph = graph
         self.passes = passes
         self._arrays = UnionFindModel(graph).tables
+        self._own = graph.weights[[edge.weight_class for edge in graph.edges]][None, :]
         reliefs = compile_reliefs(graph, levels)
         # By the edge that is used: which edges it relieves, and to what.
         relieved: list[list[tuple[int, int]]] = [[] for _ in graph.edges]
@@ -61,11 +64,16 @@ class CorrelatedModel:
         self._edges = np.array([edge for edge, _ in flat], dtype=np.int64)
         self._lengths = np.array([2 * weight for _, weight in flat], dtype=np.int64)
 
-    def decode(self, events: npt.ArrayLike) -> PassResult:
+    def decode(self, events: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> PassResult:
         """Decodes detection events: bool (shots, num_detectors), column k = detector k.
 
+        Args:
+            events: the detection events.
+            weights: whole numbers (shots, edges), from 1 to the largest of a weight register: each shot's own weights,
+                in place of the graph's.
+
         Raises:
-            ValueError: the events have another shape.
+            ValueError: the events or the weights have another shape.
         """
         defects = np.asarray(events, dtype=bool)
         if defects.ndim != 2 or defects.shape[1] != self.graph.num_detectors:
@@ -73,8 +81,13 @@ class CorrelatedModel:
                 f"events have shape {defects.shape}, the graph needs (shots, {self.graph.num_detectors})"
             )
         shots = len(defects)
+        own = self._own if weights is None else np.asarray(weights)
+        if weights is not None and own.shape != (shots, len(self.graph.edges)):
+            raise ValueError(f"weights have shape {own.shape}, not {(shots, len(self.graph.edges))}")
+        lengths = 2 * own.astype(np.int64)
         observables = np.zeros((self.passes, shots), dtype=np.uint32)
         cycles = np.zeros((self.passes, shots), dtype=np.uint32)
+        grows = np.zeros((self.passes, shots), dtype=np.uint32)
         used = np.zeros((shots, len(self.graph.edges)), dtype=np.bool_)
         for number in range(self.passes):
             following = np.zeros_like(used)
@@ -83,25 +96,36 @@ class CorrelatedModel:
                 stats = np.zeros((shots, 5), dtype=np.int64)
                 mine = np.ascontiguousarray(defects[:, tables.vertices])
                 relief = (self._starts, self._edges, self._lengths, tables.edge_index)
-                _pass(tables.arrays, relief, mine, used, following, stats, number > 0)
+                # The first growth is safe for the graph's own weights only.
+                first = weights is None and number == 0
+                _pass(tables.arrays, relief, lengths, mine, used, following, stats, number > 0, first)
                 observables[number] ^= stats[:, 0].astype(np.uint32)
+                grows[number] += stats[:, 3].astype(np.uint32)
                 slowest = np.maximum(slowest, stats[:, 1].astype(np.uint32))
             cycles[number] = slowest + (cycles[number - 1] if number else 0)
+            grows[number] += grows[number - 1] if number else 0
             used = following
-        return PassResult(observables, cycles)
+        return PassResult(observables, cycles, grows)
 
 
 @numba.njit(cache=True)
-def _pass(arrays, relief, events, used, following, stats, reweight):  # type: ignore[no-untyped-def]
-    """One pass of one array over all shots; `used` is the last correction, `following` receives this one."""
-    eu, ev, eobs, own, starts, incident, steps, first = arrays
+def _pass(arrays, relief, lengths, events, used, following, stats, reweight, head_start):  # type: ignore[no-untyped-def]
+    """One pass of one array over all shots; `used` is the last correction, `following` receives this one.
+
+    `lengths` are of all edges of the graph, a row for each shot or one row for all of them.
+    """
+    eu, ev, eobs, length, starts, incident, steps, first = arrays
     relief_starts, relief_edges, relief_lengths, edge_index = relief
     edges = len(eu)
     none = np.zeros(1, np.int64)
     picked = np.zeros((1, edges), np.bool_)
     relieved = np.empty(used.shape[1], np.int64)
-    length = own.copy()
+    length = length.copy()
+    growth = first if head_start else none
     for shot in range(len(events)):
+        own = lengths[min(shot, len(lengths) - 1)]
+        for e in range(edges):
+            length[e] = own[edge_index[e]]
         if reweight:
             relieved[:] = np.int64(1) << 40
             for e in range(used.shape[1]):
@@ -109,11 +133,9 @@ def _pass(arrays, relief, events, used, following, stats, reweight):  # type: ig
                     for k in range(relief_starts[e], relief_starts[e + 1]):
                         relieved[relief_edges[k]] = min(relieved[relief_edges[k]], relief_lengths[k])
             for e in range(edges):
-                length[e] = min(own[e], relieved[edge_index[e]])
+                length[e] = min(length[e], relieved[edge_index[e]])
         picked[:] = False
         row = slice(shot, shot + 1)
-        # The first growth is safe for the graph's own weights only.
-        growth = none if reweight else first
         decode_kernel(
             eu, ev, eobs, length, starts, incident, steps, growth, events[row], stats[row], picked, True
         )
