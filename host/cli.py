@@ -154,6 +154,110 @@ def replay(
         _run(dataset, options, outputs)
 
 
+@app.command(
+    name="calibrate-decoder",
+    epilog="Examples:\n\n"
+    "triplane calibrate-decoder google_sycamore_2022/surface_code_bX_d5_r05_center_5_5\n\n"
+    "triplane calibrate-decoder model.dem shots.b8 --fit all --out today.dem --board sim\n\n"
+    "triplane replay FOLDER --model $PWD/fitted_from_even_for_odd.dem   (decodes the odd shots)",
+)
+def calibrate_decoder(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="DIR | MODEL EVENTS [OBSERVABLES]",
+            show_default=False,
+            help="A data set as replay takes it. Its model says which errors there are, its events how likely.",
+        ),
+    ],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model",
+            metavar="FILE",
+            show_default="circuit_detector_error_model.dem",
+            help="Another reference model, by name in the directory or by path.",
+        ),
+    ] = None,
+    fit: Annotated[
+        str,
+        typer.Option(
+            "--fit",
+            metavar="even|odd|all",
+            help="Shots to estimate from; the others judge the model. Counted from 0 in the files.",
+        ),
+    ] = "even",
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE.dem",
+            show_default="fitted_from_even_for_odd.dem or the like",
+            help="The fitted model. By the default names replay knows which shots it may decode.",
+        ),
+    ] = None,
+    floor: Annotated[
+        float | None,
+        typer.Option(
+            "--floor",
+            metavar="P",
+            show_default="a quarter of its error",
+            help="Least probability: estimates below it are clipped to it, and listed in the JSON.",
+        ),
+    ] = None,
+    shots: Annotated[
+        int | None,
+        typer.Option("--shots", min=1, help="Take only the first so many shots.", show_default="all"),
+    ] = None,
+    board: Annotated[
+        str | None,
+        typer.Option(
+            "--board", metavar="sim", show_default="none", help="Load the fitted weights into a board."
+        ),
+    ] = None,
+    weight_bits: WeightBits = 5,
+    json_file: Json = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot",
+            metavar="FILE.png",
+            show_default=False,
+            help="Draw the correlations of all pairs of detectors, and the probabilities.",
+        ),
+    ] = None,
+) -> None:
+    """Estimate an error model from recorded detection events, and judge it on shots it has not seen.
+
+    Every error that the reference model knows gets the probability that correlations of the detection events speak
+    for. The fitted model is written as a .dem, and compared with the reference on the other half of the shots.
+    """
+    with _errors():
+        from triplane.host.calibration import command
+        from triplane.host.calibration.estimate import CalibrationError
+        from triplane.host.outputs import check_figure, resolve_output
+
+        if fit not in command.FITS:
+            raise CalibrationError(f"--fit must be {', '.join(command.FITS)}, not {fit!r}")
+        if out is not None and out.suffix != ".dem":
+            raise CalibrationError(f"{out}: error models are .dem; name it {out.with_suffix('.dem').name}")
+        if plot is not None:
+            check_figure(plot)
+        command.run(
+            paths,
+            command=sys.argv,
+            model=model,
+            fit=fit,
+            out=resolve_output(Path(command.MODEL_NAMES[fit]) if out is None else out),
+            floor=floor,
+            shots=shots,
+            weight_bits=weight_bits,
+            board=board,
+            json_file=None if json_file is None else resolve_output(json_file),
+            plot=None if plot is None else resolve_output(plot),
+        )
+
+
 @app.command(epilog="Example:   triplane report 3f2a91   (the first digits of a run's id)")
 def report(
     run: Annotated[
@@ -178,6 +282,15 @@ def bench(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer shots: minutes, not hours.")] = False,
     json_file: Json = None,
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot",
+            metavar="FILE.png",
+            show_default=False,
+            help="Draw the figure of a benchmark that has one.",
+        ),
+    ] = None,
 ) -> None:
     """Measure against the goals this project has set itself. A missed goal is marked; the exit code stays
     0.
@@ -185,11 +298,11 @@ def bench(
     with _errors():
         from triplane.host.bench import list_benchmarks, run_benchmark
 
-        outputs = _resolve_outputs(json_file)
+        outputs = _resolve_outputs(json_file, plot)
         if name is None:
             list_benchmarks()
         else:
-            run_benchmark(name, quick=quick, json_file=outputs.json_file)
+            run_benchmark(name, quick=quick, json_file=outputs.json_file, plot=outputs.plot)
 
 
 @app.command()

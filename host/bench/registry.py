@@ -61,10 +61,18 @@ class BenchContext:
         inputs: handed in so far, for the run's manifest.
         tables, gateware: part of the work -> its hashes, for the manifest.
         seeds: name -> seed, for the manifest.
+        plot: PNG to draw; None where none was asked for.
     """
 
-    def __init__(self, *, quick: bool = False, on_row: Callable[[Row], None] | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        quick: bool = False,
+        on_row: Callable[[Row], None] | None = None,
+        plot: Path | None = None,
+    ) -> None:
         self.quick = quick
+        self.plot = plot
         self.clock_hz = CLOCK_HZ
         self.rows: list[Row] = []
         self.inputs: list[Input] = []
@@ -112,18 +120,24 @@ Function = Callable[[BenchContext], None]
 
 @dataclasses.dataclass(frozen=True)
 class Benchmark:
-    """A function that measures, under the name that `triplane bench NAME` takes."""
+    """A function that measures, under the name that `triplane bench NAME` takes. plots: whether it draws a figure."""
 
     name: str
     help: str
     function: Function
+    plots: bool = False
 
 
 _benchmarks: dict[str, Benchmark] = {}
 
 
-def benchmark(name: str, *, help: str) -> Callable[[Function], Function]:  # noqa: A002 (the word Typer has for it)
-    """Register a function as benchmark `name`; `help` is its line in the list."""
+def benchmark(
+    name: str,
+    *,
+    help: str,  # noqa: A002 (the word Typer has for it)
+    plots: bool = False,
+) -> Callable[[Function], Function]:
+    """Register a function as benchmark `name`; `help` is its line in the list, `plots` whether it heeds `ctx.plot`."""
 
     def register(function: Function) -> Function:
         known = _benchmarks.get(name)
@@ -131,7 +145,7 @@ def benchmark(name: str, *, help: str) -> Callable[[Function], Function]:  # noq
             raise BenchError(
                 f"benchmark {name!r} is in {known.function.__module__} already; name this one otherwise"
             )
-        _benchmarks[name] = Benchmark(name, help, function)
+        _benchmarks[name] = Benchmark(name, help, function, plots)
         return function
 
     return register

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from triplane.host.bench.registry import BenchContext, Row, find_benchmark, find_benchmarks
+from triplane.host.bench.registry import BenchContext, BenchError, Row, find_benchmark, find_benchmarks
 
 VERDICT = {True: "[green]met[/green]", False: "[bold red]MISSED[/bold red]", None: ""}
 
@@ -34,22 +34,28 @@ def run_benchmark(
     *,
     quick: bool = False,
     json_file: Path | None = None,
+    plot: Path | None = None,
     console: Console | None = None,
     command: Sequence[str] | None = None,
 ) -> dict[str, Any]:
     """Run a benchmark, print its table, file its manifest, and write `json_file`; returns what that file holds.
 
-    command: as typed, for the manifest; None takes this process's own. Raises BenchError for a name that is not there.
+    command: as typed, for the manifest; None takes this process's own. Raises BenchError for a name that is not there,
+    and for a plot of a benchmark that draws none.
     """
     from triplane.host.outputs import write_json
     from triplane.host.provenance import RunRecorder
 
     console = console or Console()
     found = find_benchmark(name)
+    if plot is not None and not found.plots:
+        raise BenchError(f"benchmark {name!r} draws no figure; leave --plot out")
     recorder = RunRecorder(command=list(sys.argv if command is None else command))
     recorder.check()
     ctx = BenchContext(
-        quick=quick, on_row=lambda row: console.print(_line(row), highlight=False, soft_wrap=True)
+        quick=quick,
+        on_row=lambda row: console.print(_line(row), highlight=False, soft_wrap=True),
+        plot=plot,
     )
     found.function(ctx)
     rows = [dataclasses.asdict(row) for row in ctx.rows]
@@ -68,6 +74,8 @@ def run_benchmark(
         if json_file is not None:
             write_json(json_file, content)
             console.print(f"result: {json_file}", highlight=False, markup=False, soft_wrap=True)
+        if plot is not None:
+            console.print(f"figure: {plot}", highlight=False, markup=False, soft_wrap=True)
     return content
 
 

@@ -13,8 +13,14 @@ from pathlib import Path
 
 from triplane.host.replay.shotfiles import MODEL_SUFFIXES, SHOT_FORMATS, DatasetError
 
-FITTED_ON_HALF = {"pij_from_even_for_odd": 1, "pij_from_odd_for_even": 0}
-"""Models fitted on one half of the shots -> parity of the 0-based index of the shots they may decode."""
+FITTED_ON_HALF = {
+    "pij_from_even_for_odd": 1,
+    "pij_from_odd_for_even": 0,
+    "fitted_from_even_for_odd": 1,
+    "fitted_from_odd_for_even": 0,
+}
+"""Models fitted on one half of the shots -> parity of the 0-based index of the shots they may decode: those that are
+published, and those that `triplane calibrate-decoder` writes."""
 
 PREFERRED_MODELS = ("circuit_detector_error_model.dem",)
 PREDICTED = "obs_flips_predicted_by_"

@@ -97,6 +97,20 @@ class UnionFindModel:
             full[:, tables.edge_index] = picked
         return full
 
+    def radii(self, events: npt.ArrayLike) -> npt.NDArray[np.uint16]:
+        """Growth until nothing was active, of the array that grew most: uint16 (shots,), half-units.
+
+        What a cluster that was active to the end has grown on every side, from bool (shots, detectors).
+        """
+        defects = np.asarray(events, dtype=bool)
+        radius = np.zeros(len(defects), dtype=np.uint16)
+        for tables in self.tables:
+            mine = np.ascontiguousarray(defects[:, tables.vertices])
+            stats = np.zeros((len(defects), 6), dtype=np.int64)
+            decode_kernel(*tables.arrays, mine, stats, np.zeros((1, len(tables.edge_index)), np.bool_), False)
+            radius = np.maximum(radius, stats[:, 5].astype(np.uint16))
+        return radius
+
     def clusters(self, events: npt.ArrayLike) -> npt.NDArray[np.int64]:
         """Cluster of each detector when decoding ends: int64 (shots, num_detectors).
 
@@ -160,7 +174,10 @@ _GROUNDED = -1  # cluster id of everything that hangs on the boundary
 
 @numba.njit(cache=True)
 def decode_kernel(eu, ev, eobs, length, starts, incident, steps, first, events, stats, picked, peel):  # type: ignore[no-untyped-def]
-    """Decodes every shot of one array; `picked` receives the correction where `peel` is set, else the grown edges."""
+    """Decodes every shot of one array; `picked` receives the correction where `peel` is set, else the grown edges.
+
+    Columns of `stats`: observables, cycles, unmatched, growth acts, merges and, where there is a sixth, total growth.
+    """
     vertices = events.shape[1]
     edges = len(eu)
     keep = len(picked) == len(events)
@@ -189,6 +206,7 @@ def decode_kernel(eu, ev, eobs, length, starts, incident, steps, first, events, 
             slack[e] = max(length[e] - rate * first[0], 0)
             tree[e] = False
         cycles = 2
+        radius = first[0] if any_active else 0
         grows = 0
         merges = 0
         unmatched = False
@@ -307,6 +325,7 @@ def decode_kernel(eu, ev, eobs, length, starts, incident, steps, first, events, 
                     if s <= limit:
                         delta = s
                 grows += 1
+                radius += delta
                 for e in range(edges):
                     rate = int(active[eu[e]])
                     if ev[e] >= 0:
@@ -324,6 +343,8 @@ def decode_kernel(eu, ev, eobs, length, starts, incident, steps, first, events, 
         stats[shot, 2] = unmatched
         stats[shot, 3] = grows
         stats[shot, 4] = merges
+        if stats.shape[1] > 5:
+            stats[shot, 5] = radius
         if keep and not peel:
             picked[shot] = slack == 0
         if peel:

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""How well models decode: the same shots, several models, several decoders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import stim
+
+from triplane.gateware.decoder.graph import compile_graph
+from triplane.host.replay.references import Rate, decode_with_pymatching, logical_error_rate
+from triplane.host.replay.session import unpack_observables
+from triplane.sim.models.decoder.correlated import CorrelatedModel
+
+DECODERS = {
+    "pymatching": "PyMatching",
+    "correlated_pymatching": "PyMatching, correlated",
+    "one_pass": "union-find, 1 pass",
+    "two_passes": "union-find, 2 passes",
+}
+"""Decoder -> its name for people. Those of union-find are golden models of the gateware's arrays."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """One model on the shots that were not fitted.
+
+    Attributes:
+        name: of the model.
+        rates: decoder of `DECODERS` -> its logical error rate.
+    """
+
+    name: str
+    rates: dict[str, Rate]
+
+    def as_json(self) -> dict[str, Any]:
+        """Rates with intervals by decoder."""
+        return {
+            decoder: {
+                "failures": rate.failures,
+                "logical_error_rate": rate.rate,
+                "confidence_interval": list(rate.interval),
+            }
+            for decoder, rate in self.rates.items()
+        }
+
+
+def judge(
+    name: str,
+    model: stim.DetectorErrorModel,
+    events: npt.NDArray[np.bool_],
+    observables: npt.NDArray[np.bool_],
+    *,
+    weight_bits: int,
+    progress: Callable[[int], None] | None = None,
+) -> Judgement:
+    """Logical error rates of a model under every decoder.
+
+    Args:
+        name: of the model.
+        model: what decodes.
+        events, observables: bool (shots, detectors) and (shots, observables).
+        weight_bits: of the union-find decoders.
+        progress: called with the number of shots decoded, of len(DECODERS) times the shots.
+    """
+    done = progress or (lambda shots: None)
+    shots = len(events)
+    rates = {}
+    for decoder, correlated in (("pymatching", False), ("correlated_pymatching", True)):
+        predicted = decode_with_pymatching(model, events, correlated=correlated)
+        rates[decoder] = logical_error_rate(predicted, observables)
+        done(len(rates) * shots)
+    passes = CorrelatedModel(compile_graph(model, weight_bits=weight_bits), passes=2).decode(events)
+    for decoder, words in zip(("one_pass", "two_passes"), passes.observables, strict=True):
+        rates[decoder] = logical_error_rate(unpack_observables(words, observables.shape[1]), observables)
+        done(len(rates) * shots)
+    return Judgement(name, rates)
