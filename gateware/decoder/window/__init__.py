@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The window that is decoded at once, and how it slides over a shot of any length.
+
+    plan.py      what a window is made of, which windows a shot takes
+    compile.py   from a decoding graph to the plan: a whole shot, or a window that slides
+    stream.py    host side: detectors of a shot in the words of its rounds
+
+A window holds W layers. Edges to the layer after it end on the boundary and remember which event of that layer they
+toggle; edges to layers before it are left out. Three kinds of window are decoded by the same hardware: the first, in
+which the preparation lies, the last, in which the final measurement lies, and all between. An edge may weigh
+differently in each, or be absent.
+
+Clusters that hold an event in the oldest layers are committed entire, and the window moves on. The alternative, to cut
+the correction at the seam and commit only what lies before it, decides over edges whose surroundings are half seen:
+with the same window it fails more often.
+
+What can go wrong: a graph whose layers do not repeat is refused with the layer and the edge, since the same hardware
+could not decode it; a shot that does not fill one window and a layer more is refused before it is sent.
+"""
+
+from triplane.gateware.decoder.window.compile import sliding_window, whole_window
+from triplane.gateware.decoder.window.plan import NOWHERE, WindowEdge, WindowPlan, WindowStep
+from triplane.gateware.decoder.window.stream import StreamMap
+
+__all__ = [
+    "NOWHERE",
+    "StreamMap",
+    "WindowEdge",
+    "WindowPlan",
+    "WindowStep",
+    "sliding_window",
+    "whole_window",
+]
