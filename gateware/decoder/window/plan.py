@@ -140,16 +140,20 @@ class WindowPlan:
         layers = {vertex: number for number, slots in enumerate(self.slots) for vertex in slots}
         return tuple(layers[vertex] for vertex in range(self.num_vertices))
 
-    def wired(self, kind: int) -> tuple[frozenset[int], ...]:
-        """Layer -> slots that have an edge in windows of that kind."""
-        slot_of = {vertex: (n, k) for n, slots in enumerate(self.slots) for k, vertex in enumerate(slots)}
-        found: list[set[int]] = [set() for _ in self.slots]
+    @cached_property
+    def absent(self) -> tuple[tuple[int, ...], ...]:
+        """Kind -> vertices that have edges in windows of other kinds, but none in this: there is no such detector.
+
+        The window before the last may hand an event on to a slot that the final measurement does not have. What
+        ends there ends on the boundary, so the last window takes no events at these vertices.
+        """
+        wired: list[set[int]] = [set() for _ in self.kinds]
         for edge in self.edges:
-            if edge.classes[kind] != NOWHERE:
-                for vertex in (edge.u,) if edge.v == BOUNDARY else (edge.u, edge.v):
-                    layer, slot = slot_of[vertex]
-                    found[layer].add(slot)
-        return tuple(frozenset(slots) for slots in found)
+            for kind, number in enumerate(edge.classes):
+                if number != NOWHERE:
+                    wired[kind] |= {edge.u} if edge.v == BOUNDARY else {edge.u, edge.v}
+        anywhere = set().union(*wired)
+        return tuple(tuple(sorted(anywhere - here)) for here in wired)
 
     def base_weights(self, kind: int) -> npt.NDArray[np.uint16]:
         """Base weight of each edge in windows of that kind: uint16 (edges,), 0 where the edge is dead."""

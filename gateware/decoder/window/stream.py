@@ -53,12 +53,12 @@ class StreamMap:
                 positions[detector] = number * width + found
         if plan.sliding:
             for number, step in ((0, steps[0]), (layers - 1, steps[-1])):
-                wired = plan.wired(step.kind)[number - step.base]
-                sent = {int(positions[d]) - number * width for d in graph.layers[number]}
-                if sent - wired:
+                absent = {v - (number - step.base) * width for v in plan.absent[step.kind]}
+                strange = sorted(absent & {int(positions[d]) - number * width for d in graph.layers[number]})
+                if strange:
                     raise ValueError(
                         f"layer {number} of the shot has detectors that the window does not expect there "
-                        f"(slots {sorted(sent - wired)}); compile it from a shot with the same ends"
+                        f"(slots {strange}); compile it from a shot with the same ends"
                     )
         return cls(layers, width, positions)
 

@@ -1,0 +1,603 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Golden model of the windowed decoder: the same windows, passes, commits and cycles as the gateware.
+
+Every array walks through LOOK and the act that follows as `unionfind.py` describes it, but only the vertices that
+clusters have reached are visited, so that a long memory at low noise takes time by its events and not by its size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from triplane.gateware.decoder.graph import BOUNDARY
+from triplane.gateware.decoder.layouts import UNMATCHED
+from triplane.gateware.decoder.unionfind.plan import GROWTH_STEPS
+from triplane.gateware.decoder.window import NOWHERE, WindowPlan
+
+RELIEF_CYCLES = 3
+"""Cycles between a correction and the start of the next pass: one per level, the last loads the arrays."""
+
+_DEAD = 1 << 62  # length of an edge that is not there: far beyond any growth, also when halved
+_GROUNDED = -1  # cluster id of everything that hangs on the boundary
+
+_OBSERVABLES, _CYCLES, _FLAGS, _GROWS, _MERGES, _PASSES, _PEEL, _FLOOD = range(8)
+
+
+@dataclass(frozen=True)
+class WindowResult:
+    """What the decoder says of each window of each shot.
+
+    Attributes:
+        frame: uint32 (shots,), bit k = predicted flip of observable k over the whole shot.
+        observables: uint32 (shots, windows), flips of what each window committed.
+        cycles: uint16 (shots, windows), last round of the window entering to its flips in the frame.
+        flags: uint16 (shots, windows), see `layouts.FLAGS`.
+        grow_steps: uint16 (shots, windows), growth acts of all arrays and passes.
+        merge_steps: uint16 (shots, windows), merges through the arbiter, of all arrays and passes.
+        passes: uint16 (shots, windows), passes made.
+        peel_cycles: uint16 (shots, windows), of the last peeling, longest array.
+        flood_cycles: uint16 (shots, windows), of finding what is committed, longest array.
+        correction: bool (shots, windows, edges), edges of the plan committed by each window, or None where not asked.
+    """
+
+    frame: npt.NDArray[np.uint32]
+    observables: npt.NDArray[np.uint32]
+    cycles: npt.NDArray[np.uint16]
+    flags: npt.NDArray[np.uint16]
+    grow_steps: npt.NDArray[np.uint16]
+    merge_steps: npt.NDArray[np.uint16]
+    passes: npt.NDArray[np.uint16]
+    peel_cycles: npt.NDArray[np.uint16]
+    flood_cycles: npt.NDArray[np.uint16]
+    correction: npt.NDArray[np.bool_] | None
+
+
+class WindowModel:
+    """Decodes shots as the gateware built for `plan` does, with the weights that the plan carries.
+
+    Args:
+        plan: of a whole shot, or of a sliding window.
+        passes: correlated passes, at least 1.
+        growth_steps: the steps that growth may take; the gateware has the default.
+
+    Raises:
+        ValueError: `passes` is below 1, or the plan has no alternative weights for further ones.
+    """
+
+    def __init__(
+        self, plan: WindowPlan, passes: int = 1, growth_steps: tuple[int, ...] = GROWTH_STEPS
+    ) -> None:
+        if passes < 1:
+            raise ValueError(f"passes must be at least 1, not {passes}")
+        if passes > 1 and not plan.levels:
+            raise ValueError(f"{passes} passes need alternative weights; compile the plan with levels")
+        self.plan = plan
+        self.passes = passes
+        self._tables = _tables(plan, growth_steps)
+
+    def decode(
+        self,
+        layers: npt.ArrayLike,
+        *,
+        announced: bool = True,
+        correction: bool = False,
+        timing: bool = True,
+    ) -> WindowResult:
+        """Decodes detection events: bool (shots, layers, slots), see `StreamMap.layers`.
+
+        Args:
+            layers: detection events of any number of layers that the plan's windows fit.
+            announced: whether the number of layers is known when the first window is decoded.
+            correction: whether to return the edges that each window commits.
+            timing: without it windows and arrays that commit nothing are not decoded; what is committed stays the
+                same, and cycles, steps and passes are not given.
+
+        Raises:
+            ValueError: the events have another shape, or the plan's windows do not fit them.
+        """
+        given = np.asarray(layers, dtype=bool)
+        if given.ndim != 3 or given.shape[2] != self.plan.width:
+            raise ValueError(
+                f"detection events have shape {given.shape}, the window needs (shots, layers, {self.plan.width})"
+            )
+        steps = self.plan.schedule(given.shape[1], announced=announced)
+        shots, windows = len(given), len(steps)
+        schedule = np.array([(s.base, s.kind, s.commit, s.settled) for s in steps], dtype=np.int64)
+        stats = np.zeros((shots, windows, 8), dtype=np.uint32)
+        picked = np.zeros((shots, windows, len(self.plan.edges)) if correction else (0, 0, 0), dtype=np.bool_)
+        decode_windows(
+            self._tables, np.ascontiguousarray(given), schedule, self.passes, timing, stats, picked
+        )
+
+        def narrow(column: int) -> npt.NDArray[np.uint16]:
+            return stats[:, :, column].astype(np.uint16)
+
+        observables = np.ascontiguousarray(stats[:, :, _OBSERVABLES])
+        return WindowResult(
+            np.bitwise_xor.reduce(observables, axis=1),
+            observables,
+            narrow(_CYCLES),
+            narrow(_FLAGS),
+            narrow(_GROWS),
+            narrow(_MERGES),
+            narrow(_PASSES),
+            narrow(_PEEL),
+            narrow(_FLOOD),
+            picked if correction else None,
+        )
+
+
+def _tables(plan: WindowPlan, growth_steps: tuple[int, ...]) -> tuple[npt.NDArray[np.int64], ...]:
+    """What the kernel needs of a plan, int64 arrays in the order in which it takes them."""
+    edges = plan.edges
+    incident: list[list[int]] = [[] for _ in range(plan.num_vertices)]
+    for number, edge in enumerate(edges):
+        if edge.v == BOUNDARY:
+            incident[edge.u].insert(0, number)  # a vertex prefers the boundary
+        else:
+            incident[edge.u].append(number)
+            incident[edge.v].append(number)
+    lengths = np.full((len(plan.kinds), len(edges), 1 + plan.levels), _DEAD, dtype=np.int64)
+    for kind in range(len(plan.kinds)):
+        for number, edge in enumerate(edges):
+            if edge.classes[kind] != NOWHERE:
+                lengths[kind, number] = 2 * plan.weights[edge.classes[kind]].astype(np.int64)
+    relieved: list[list[tuple[int, int]]] = [[] for _ in edges]
+    for number, pairs in enumerate(plan.reliefs):
+        for partner, level in pairs:
+            relieved[partner].append((number, level))
+    flat = [pair for pairs in relieved for pair in pairs]
+    array_of = {v: number for number, component in enumerate(plan.components) for v in component}
+    slots = np.full((plan.num_layers, plan.width), NOWHERE, dtype=np.int64)
+    for layer, vertices in enumerate(plan.slots):
+        slots[layer, : len(vertices)] = vertices
+    absent = np.zeros((len(plan.kinds), plan.num_vertices), dtype=np.int64)
+    for kind, vertices in enumerate(plan.absent):
+        absent[kind, list(vertices)] = 1
+    top = 2 ** (plan.weight_bits + 1)
+    steps = [max((s for s in growth_steps if s <= limit and s < top), default=0) for limit in range(top + 1)]
+    return tuple(
+        np.ascontiguousarray(a, dtype=np.int64)
+        for a in (
+            [e.u for e in edges],
+            [e.v for e in edges],
+            [e.observables for e in edges],
+            [e.outside - plan.num_vertices if e.outside != NOWHERE else NOWHERE for e in edges],
+            [e.layer for e in edges],
+            np.cumsum([0, *map(len, incident)]),
+            [e for i in incident for e in i],
+            lengths.reshape(-1),
+            lengths.shape,
+            np.cumsum([0, *map(len, relieved)]),
+            [edge for edge, _ in flat],
+            [level for _, level in flat],
+            [array_of[v] for v in range(plan.num_vertices)],
+            [len(plan.components)],
+            slots.reshape(-1),
+            slots.shape,
+            absent.reshape(-1),
+            plan.layer_of,
+            steps,
+            [plan.first_growth],
+        )
+    )
+
+
+@numba.njit(cache=True)
+def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # type: ignore[no-untyped-def]
+    """Decodes every window of every shot; `stats` receives the figures of each, `picked` the committed edges."""
+    eu, ev, eobs, outside, elayer, starts, incident, flat_lengths, shape = tables[:9]
+    rel_starts, rel_edges, rel_levels, array_of, num_arrays, flat_slots, slots_shape = tables[9:16]
+    flat_absent, layer_of, steps, first = tables[16:]
+    lengths = flat_lengths.reshape((shape[0], shape[1], shape[2]))
+    slots = flat_slots.reshape((slots_shape[0], slots_shape[1]))
+    absent = flat_absent.reshape((shape[0], len(layer_of)))
+    graph = (eu, ev, eobs, starts, incident, steps)
+    edges = len(eu)
+    vertices = len(starts) - 1
+    arrays = num_arrays[0]
+    levels = shape[2] - 1
+    depth, width = slots.shape
+    keep = len(picked) == len(events)
+
+    length = np.empty(edges, np.int64)
+    slack = np.empty(edges, np.int64)
+    choice = np.full(vertices, -1)
+    state = (
+        np.arange(vertices),  # cluster
+        np.zeros(vertices, np.int64),  # potential
+        choice,
+        np.empty(vertices, np.int64),  # free vertices that are reached
+        np.zeros(vertices, np.bool_),  # taken
+        np.zeros(vertices, np.bool_),  # active
+        np.zeros(vertices, np.bool_),  # single
+        np.zeros(vertices, np.bool_),  # listed as reached
+    )
+    defect = np.zeros(vertices, np.bool_)
+    chosen = np.zeros(vertices, np.bool_)
+    members = np.empty((arrays, vertices), np.int64)
+    forest = np.empty((arrays, vertices + 1), np.int64)
+    num_members = np.zeros(arrays, np.int64)
+    num_forest = np.zeros(arrays, np.int64)
+    found = np.empty((arrays, vertices), np.int64)
+    num_found = np.zeros(arrays, np.int64)
+    seeded = np.zeros(arrays, np.bool_)
+    leaves = np.empty((2, edges), np.int64)
+    used = np.empty(edges, np.int64)
+    least = np.full(edges, levels)
+    relieved = np.empty(edges, np.int64)
+    pending = np.empty((events.shape[1], width), np.bool_)
+    length[:] = lengths[0, :, 0]
+    slack[:] = length
+    prepared = (0, 0)  # kind and settled layers that `length` is for
+
+    for shot in range(len(events)):
+        pending[:] = events[shot]
+        for number in range(len(schedule)):
+            base, kind, commit, settled = schedule[number]
+            final = number == len(schedule) - 1
+            row = stats[shot, number]
+            num_found[:] = 0
+            seeded[:] = False
+            some = False
+            for layer in range(settled, depth):
+                for k in range(width):
+                    v = slots[layer, k]
+                    if v >= 0 and pending[base + layer, k] and not absent[kind, v]:
+                        a = array_of[v]
+                        found[a, num_found[a]] = v
+                        num_found[a] += 1
+                        if layer < commit:
+                            seeded[a] = True
+                            some = True
+            if not timing and not some:
+                continue
+            if prepared != (kind, settled):
+                prepared = (kind, settled)
+                for e in range(edges):
+                    length[e] = lengths[kind, e, 0] if elayer[e] >= settled else _DEAD
+                    slack[e] = length[e]
+            cycles = 0
+            done_passes = 0
+            num_relieved = 0
+            while True:
+                # One pass: all arrays grow side by side
+                slowest = 0
+                unmatched = False
+                for a in range(arrays):
+                    num_members[a] = num_forest[a] = 0
+                    if timing or passes > 1 or seeded[a]:
+                        growth = 0 if done_passes else first[0]
+                        grown = _grow(
+                            graph,
+                            length,
+                            slack,
+                            growth,
+                            found[a, : num_found[a]],
+                            members[a],
+                            forest[a],
+                            state,
+                        )
+                        num_members[a], num_forest[a] = grown[0], grown[1]
+                        slowest = max(slowest, grown[2])
+                        row[_GROWS] += grown[3]
+                        row[_MERGES] += grown[4]
+                        unmatched |= grown[5]
+                for k in range(num_relieved):
+                    e = relieved[k]
+                    length[e] = slack[e] = lengths[kind, e, 0]
+                num_relieved = 0
+                done_passes += 1
+                cycles += slowest
+                # The correction, where something depends on it
+                more = done_passes < passes
+                num_used = peel_cycles = 0
+                if more or keep or not final:
+                    for a in range(arrays):
+                        for i in range(num_members[a]):
+                            defect[members[a, i]] = False
+                        for i in range(num_found[a]):
+                            defect[found[a, i]] = num_members[a] > 0
+                        num_used, layers_off = _peel(
+                            eu, ev, forest[a, : num_forest[a]], defect, choice, leaves, used, num_used
+                        )
+                        peel_cycles = max(peel_cycles, layers_off)
+                if not more:
+                    break
+                cycles += peel_cycles
+                for i in range(num_used):
+                    for k in range(rel_starts[used[i]], rel_starts[used[i] + 1]):
+                        e = rel_edges[k]
+                        if lengths[kind, e, 0] < _DEAD and elayer[e] >= settled:
+                            if least[e] == levels:
+                                relieved[num_relieved] = e
+                                num_relieved += 1
+                            least[e] = min(least[e], rel_levels[k])
+                if num_relieved == 0:
+                    break
+                cycles += RELIEF_CYCLES
+                for a in range(arrays):
+                    _clear(members[a, : num_members[a]], state)
+                for k in range(num_relieved):
+                    e = relieved[k]
+                    length[e] = slack[e] = lengths[kind, e, 1 + least[e]]
+                    least[e] = levels
+
+            # What is committed: clusters that hold an event in the oldest layers
+            flood_cycles = 0
+            flips = 0
+            for a in range(arrays):
+                if num_members[a] == 0:
+                    continue
+                for i in range(num_found[a]):
+                    chosen[found[a, i]] = layer_of[found[a, i]] < commit
+                if not final:
+                    flood_cycles = max(flood_cycles, _flood(eu, ev, forest[a, : num_forest[a]], chosen))
+                for i in range(num_found[a]):
+                    if chosen[found[a, i]]:
+                        flips ^= state[1][found[a, i]]
+            # Their events are explained; edges into the future hand one on
+            if not final:
+                for a in range(arrays):
+                    for i in range(num_found[a]):
+                        v = found[a, i]
+                        if chosen[v]:
+                            pending[base + layer_of[v], v - layer_of[v] * width] = False
+                for i in range(num_used):
+                    e = used[i]
+                    if chosen[eu[e]] and outside[e] >= 0:
+                        pending[base + depth, outside[e]] ^= True
+            if keep:
+                for i in range(num_used):
+                    picked[shot, number, used[i]] = final or chosen[eu[used[i]]]
+            for a in range(arrays):
+                for i in range(num_members[a]):
+                    chosen[members[a, i]] = False
+                _clear(members[a, : num_members[a]], state)
+            row[_OBSERVABLES] = flips
+            row[_FLAGS] = UNMATCHED if unmatched else 0
+            row[_CYCLES] = cycles + flood_cycles
+            row[_PASSES] = done_passes
+            row[_PEEL] = peel_cycles
+            row[_FLOOD] = flood_cycles
+
+
+@numba.njit(cache=True)
+def _grow(graph, length, slack, first, found, members, forest, state):  # type: ignore[no-untyped-def]
+    """Grows one array until no cluster is active.
+
+    Returns the number of members (vertices in clusters) and of forest edges, cycles, growth steps, merges, and
+    whether events are left unmatched. `slack` is as it was afterwards.
+    """
+    eu, ev, eobs, starts, incident, steps = graph
+    ident, potential, choice, reached, taken, active, single, listed = state
+    count = len(found)
+    trees = 0
+    for i in range(count):
+        v = found[i]
+        members[i] = v
+        taken[v] = active[v] = single[v] = True
+        for k in range(starts[v], starts[v + 1]):
+            slack[incident[k]] = max(slack[incident[k]] - first, 0)
+    cycles = 2
+    grows = 0
+    merges = 0
+    unmatched = False
+    any_active = count > 0
+    while any_active:
+        # LOOK: each vertex picks the first of its full edges that leads somewhere
+        request = -1
+        free = 0
+        for i in range(count):
+            v = members[i]
+            choice[v] = -1
+            if not active[v]:
+                continue
+            for k in range(starts[v], starts[v + 1]):
+                e = incident[k]
+                if slack[e] != 0:
+                    continue
+                if ev[e] < 0:
+                    if choice[v] < 0:
+                        choice[v] = e
+                    continue
+                n = eu[e] if ev[e] == v else ev[e]
+                if taken[n]:
+                    if choice[v] < 0 and ident[n] != ident[v]:
+                        choice[v] = e
+                elif not listed[n]:
+                    listed[n] = True
+                    reached[free] = n
+                    free += 1
+            if choice[v] >= 0 and (request < 0 or v < request):
+                request = v
+        any_pair = False
+        for i in range(count):
+            v = members[i]
+            e = choice[v]
+            if single[v] and e >= 0:
+                if ev[e] < 0:
+                    any_pair = True
+                else:
+                    n = eu[e] if ev[e] == v else ev[e]
+                    any_pair |= single[n] and choice[n] == e
+        cycles += 2
+        # ACT: the most local thing that can be done
+        if any_pair:
+            for i in range(count):
+                v = members[i]
+                e = choice[v]
+                if e < 0 or not single[v]:
+                    continue
+                if ev[e] < 0:
+                    ident[v] = _GROUNDED
+                    potential[v] ^= eobs[e]
+                else:
+                    n = eu[e] if ev[e] == v else ev[e]
+                    if not single[n] or choice[n] != e:
+                        continue
+                    ident[ev[e]] = eu[e]
+                    potential[ev[e]] ^= eobs[e]
+                    active[n] = single[n] = False
+                active[v] = single[v] = False
+                forest[trees] = e
+                trees += 1
+        elif free > 0:
+            before = count
+            for i in range(free):
+                v = reached[i]
+                choice[v] = -1
+                for k in range(starts[v], starts[v + 1]):
+                    e = incident[k]
+                    if slack[e] != 0 or ev[e] < 0:
+                        continue
+                    n = eu[e] if ev[e] == v else ev[e]
+                    # a vertex that is about to be adopted from is a cluster of one no longer
+                    single[n] = False
+                    if active[n] and choice[v] < 0:
+                        choice[v] = e
+                        ident[v] = ident[n]
+                        potential[v] = potential[n] ^ eobs[e]
+                members[count] = v
+                count += 1
+            for i in range(before, count):
+                v = members[i]
+                taken[v] = active[v] = True
+                forest[trees] = choice[v]
+                trees += 1
+        elif request >= 0:
+            merges += 1
+            e = choice[request]
+            loser = ident[request]
+            if ev[e] < 0:
+                winner = _GROUNDED
+                offset = potential[request] ^ eobs[e]
+                still = False
+            else:
+                n = eu[e] if ev[e] == request else ev[e]
+                winner = ident[n]
+                offset = potential[request] ^ potential[n] ^ eobs[e]
+                still = winner != _GROUNDED and not active[n]
+            for i in range(count):
+                v = members[i]
+                if ident[v] == loser or ident[v] == winner:
+                    if ident[v] == loser:
+                        ident[v] = winner
+                        potential[v] ^= offset
+                    active[v] = still
+                    single[v] = False
+            forest[trees] = e
+            trees += 1
+        else:
+            limit = np.int64(1) << 60
+            for i in range(count):
+                v = members[i]
+                if active[v]:
+                    for k in range(starts[v], starts[v + 1]):
+                        e = incident[k]
+                        n = -1 if ev[e] < 0 else eu[e] + ev[e] - v
+                        if n < 0 or not active[n]:
+                            if n < 0 or ident[n] != ident[v]:
+                                limit = min(limit, slack[e])
+                        elif v < n and ident[n] != ident[v]:
+                            limit = min(limit, (slack[e] + 1) // 2)
+            if limit == np.int64(1) << 60:
+                unmatched = True
+                cycles -= 2
+                break
+            delta = steps[min(limit, len(steps) - 1)]
+            grows += 1
+            for i in range(count):
+                v = members[i]
+                if active[v]:
+                    for k in range(starts[v], starts[v + 1]):
+                        e = incident[k]
+                        if ev[e] < 0 or ident[eu[e]] != ident[ev[e]]:
+                            slack[e] = max(slack[e] - delta, 0)
+        for i in range(free):
+            listed[reached[i]] = False
+        any_active = False
+        for i in range(count):
+            any_active |= active[members[i]]
+    for i in range(count):
+        v = members[i]
+        for k in range(starts[v], starts[v + 1]):
+            slack[incident[k]] = length[incident[k]]
+    return count, trees, cycles, grows, merges, unmatched
+
+
+@numba.njit(cache=True)
+def _clear(members, state):  # type: ignore[no-untyped-def]
+    """Forgets the clusters of one array."""
+    ident, potential, _, _, taken, active, single, _ = state
+    for v in members:
+        ident[v] = v
+        potential[v] = 0
+        taken[v] = active[v] = single[v] = False
+
+
+@numba.njit(cache=True)
+def _flood(eu, ev, forest, chosen):  # type: ignore[no-untyped-def]
+    """Spreads `chosen` over the forest, one edge a cycle; returns the cycles until nothing changes."""
+    cycles = 0
+    fresh = np.empty(len(forest), np.int64)
+    while True:
+        count = 0
+        for e in forest:
+            if ev[e] >= 0 and chosen[eu[e]] != chosen[ev[e]]:
+                fresh[count] = ev[e] if chosen[eu[e]] else eu[e]
+                count += 1
+        for i in range(count):
+            chosen[fresh[i]] = True
+        cycles += 1
+        if count == 0:
+            return cycles
+
+
+@numba.njit(cache=True)
+def _peel(eu, ev, forest, defect, degree, leaves, used, count):  # type: ignore[no-untyped-def]
+    """Takes all leaves off the forest at once, again and again, until nothing is left of it.
+
+    The correction is appended to `used`, of `count` entries so far. Returns their number and the cycles taken.
+    """
+    left = len(forest)
+    remaining = forest.copy()
+    cycles = 1
+    while left:
+        for i in range(left):
+            degree[eu[remaining[i]]] = 0
+            if ev[remaining[i]] >= 0:
+                degree[ev[remaining[i]]] = 0
+        for i in range(left):
+            degree[eu[remaining[i]]] += 1
+            if ev[remaining[i]] >= 0:
+                degree[ev[remaining[i]]] += 1
+        stay = 0
+        off = 0
+        for i in range(left):
+            e = remaining[i]
+            leaf = eu[e] if degree[eu[e]] == 1 else ev[e] if ev[e] >= 0 and degree[ev[e]] == 1 else -1
+            if leaf < 0:
+                remaining[stay] = e
+                stay += 1
+            else:
+                leaves[0, off] = e
+                leaves[1, off] = leaf
+                off += 1
+        # Where both ends are leaves the edge is taken off once, by its first end.
+        for i in range(off):
+            e, v = leaves[0, i], leaves[1, i]
+            if defect[v]:
+                used[count] = e
+                count += 1
+                defect[v] = False
+                if ev[e] >= 0:
+                    n = eu[e] + ev[e] - v
+                    defect[n] = not defect[n]
+        left = stay
+        cycles += 1
+    return count, cycles
