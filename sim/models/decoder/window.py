@@ -15,14 +15,10 @@ import numpy.typing as npt
 
 from triplane.gateware.decoder.graph import BOUNDARY
 from triplane.gateware.decoder.layouts import UNMATCHED
-from triplane.gateware.decoder.unionfind.plan import GROWTH_STEPS
+from triplane.gateware.decoder.unionfind.plan import default_steps
 from triplane.gateware.decoder.window import NOWHERE, WindowPlan
 
-RELIEF_CYCLES = 3
-"""Cycles between a correction and the start of the next pass: one per level, the last loads the arrays."""
-
 _DEAD = 1 << 62  # length of an edge that is not there: far beyond any growth, also when halved
-_GROUNDED = -1  # cluster id of everything that hangs on the boundary
 
 _OBSERVABLES, _CYCLES, _FLAGS, _GROWS, _MERGES, _PASSES, _PEEL, _FLOOD = range(8)
 
@@ -62,15 +58,13 @@ class WindowModel:
     Args:
         plan: of a whole shot, or of a sliding window.
         passes: correlated passes, at least 1.
-        growth_steps: the steps that growth may take; the gateware has the default.
+        growth_steps: the steps that growth may take; empty for those of the gateware.
 
     Raises:
         ValueError: `passes` is below 1, or the plan has no alternative weights for further ones.
     """
 
-    def __init__(
-        self, plan: WindowPlan, passes: int = 1, growth_steps: tuple[int, ...] = GROWTH_STEPS
-    ) -> None:
+    def __init__(self, plan: WindowPlan, passes: int = 1, growth_steps: tuple[int, ...] = ()) -> None:
         if passes < 1:
             raise ValueError(f"passes must be at least 1, not {passes}")
         if passes > 1 and not plan.levels:
@@ -158,6 +152,7 @@ def _tables(plan: WindowPlan, growth_steps: tuple[int, ...]) -> tuple[npt.NDArra
     absent = np.zeros((len(plan.kinds), plan.num_vertices), dtype=np.int64)
     for kind, vertices in enumerate(plan.absent):
         absent[kind, list(vertices)] = 1
+    growth_steps = growth_steps or default_steps(plan.weight_bits)
     top = 2 ** (plan.weight_bits + 1)
     steps = [max((s for s in growth_steps if s <= limit and s < top), default=0) for limit in range(top + 1)]
     return tuple(
@@ -211,11 +206,13 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
         np.arange(vertices),  # cluster
         np.zeros(vertices, np.int64),  # potential
         choice,
-        np.empty(vertices, np.int64),  # free vertices that are reached
-        np.zeros(vertices, np.bool_),  # taken
+        np.empty(2 * vertices, np.int64),  # vertices that are reached, or join
+        np.zeros(vertices, np.bool_),  # in a cluster
         np.zeros(vertices, np.bool_),  # active
-        np.zeros(vertices, np.bool_),  # single
+        np.ones(vertices, np.bool_),  # alone
+        np.zeros(vertices, np.bool_),  # grounded
         np.zeros(vertices, np.bool_),  # listed as reached
+        np.ones(edges, np.bool_),  # ends in different clusters
     )
     defect = np.zeros(vertices, np.bool_)
     chosen = np.zeros(vertices, np.bool_)
@@ -225,6 +222,7 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
     num_forest = np.zeros(arrays, np.int64)
     found = np.empty((arrays, vertices), np.int64)
     num_found = np.zeros(arrays, np.int64)
+    ends = np.empty(arrays, np.int64)
     seeded = np.zeros(arrays, np.bool_)
     leaves = np.empty((2, edges), np.int64)
     used = np.empty(edges, np.int64)
@@ -261,15 +259,16 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
                 for e in range(edges):
                     length[e] = lengths[kind, e, 0] if elayer[e] >= settled else _DEAD
                     slack[e] = length[e]
-            cycles = 0
+            now = 0
             done_passes = 0
             num_relieved = 0
             while True:
                 # One pass: all arrays grow side by side
-                slowest = 0
+                load = now
                 unmatched = False
                 for a in range(arrays):
                     num_members[a] = num_forest[a] = 0
+                    ends[a] = load
                     if timing or passes > 1 or seeded[a]:
                         growth = 0 if done_passes else first[0]
                         grown = _grow(
@@ -283,7 +282,8 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
                             state,
                         )
                         num_members[a], num_forest[a] = grown[0], grown[1]
-                        slowest = max(slowest, grown[2])
+                        ends[a] = load + grown[2]
+                        now = max(now, ends[a])
                         row[_GROWS] += grown[3]
                         row[_MERGES] += grown[4]
                         unmatched |= grown[5]
@@ -292,7 +292,6 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
                     length[e] = slack[e] = lengths[kind, e, 0]
                 num_relieved = 0
                 done_passes += 1
-                cycles += slowest
                 # The correction, where something depends on it
                 more = done_passes < passes
                 num_used = peel_cycles = 0
@@ -306,20 +305,24 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
                             eu, ev, forest[a, : num_forest[a]], defect, choice, leaves, used, num_used
                         )
                         peel_cycles = max(peel_cycles, layers_off)
+                        ends[a] += layers_off if more else 0
+                        now = max(now, ends[a])
                 if not more:
                     break
-                cycles += peel_cycles
+                helped = False
                 for i in range(num_used):
                     for k in range(rel_starts[used[i]], rel_starts[used[i] + 1]):
                         e = rel_edges[k]
+                        helped = True
                         if lengths[kind, e, 0] < _DEAD and elayer[e] >= settled:
                             if least[e] == levels:
                                 relieved[num_relieved] = e
                                 num_relieved += 1
                             least[e] = min(least[e], rel_levels[k])
-                if num_relieved == 0:
+                if not helped:
+                    ends[:] = now + 1
                     break
-                cycles += RELIEF_CYCLES
+                now += levels
                 for a in range(arrays):
                     _clear(members[a, : num_members[a]], state)
                 for k in range(num_relieved):
@@ -331,12 +334,12 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
             flood_cycles = 0
             flips = 0
             for a in range(arrays):
-                if num_members[a] == 0:
-                    continue
-                for i in range(num_found[a]):
+                for i in range(num_found[a] if num_members[a] else 0):
                     chosen[found[a, i]] = layer_of[found[a, i]] < commit
                 if not final:
-                    flood_cycles = max(flood_cycles, _flood(eu, ev, forest[a, : num_forest[a]], chosen))
+                    spread = _flood(eu, ev, forest[a, : num_forest[a]], chosen)
+                    flood_cycles = max(flood_cycles, spread)
+                    now = max(now, ends[a] + spread + 1)
                 for i in range(num_found[a]):
                     if chosen[found[a, i]]:
                         flips ^= state[1][found[a, i]]
@@ -360,7 +363,7 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
                 _clear(members[a, : num_members[a]], state)
             row[_OBSERVABLES] = flips
             row[_FLAGS] = UNMATCHED if unmatched else 0
-            row[_CYCLES] = cycles + flood_cycles
+            row[_CYCLES] = now if timing else 0
             row[_PASSES] = done_passes
             row[_PEEL] = peel_cycles
             row[_FLOOD] = flood_cycles
@@ -368,143 +371,60 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
 
 @numba.njit(cache=True)
 def _grow(graph, length, slack, first, found, members, forest, state):  # type: ignore[no-untyped-def]
-    """Grows one array until no cluster is active.
+    """Grows one array until no cluster is active; `slack` is as it was afterwards.
 
-    Returns the number of members (vertices in clusters) and of forest edges, cycles, growth steps, merges, and
-    whether events are left unmatched. `slack` is as it was afterwards.
+    Returns the number of members (vertices in clusters) and of forest edges, cycles, growth acts, merges, and
+    whether events are left unmatched.
     """
     eu, ev, eobs, starts, incident, steps = graph
-    ident, potential, choice, reached, taken, active, single, listed = state
+    ident, potential, choice, reached, member, active, single, grounded, listed, apart = state
     count = len(found)
     trees = 0
     for i in range(count):
         v = found[i]
         members[i] = v
-        taken[v] = active[v] = single[v] = True
+        member[v] = active[v] = True
         for k in range(starts[v], starts[v + 1]):
-            slack[incident[k]] = max(slack[incident[k]] - first, 0)
-    cycles = 2
+            slack[incident[k]] -= first
+    any_active = count > 0
+    cycles = 3 if any_active else 2
     grows = 0
     merges = 0
     unmatched = False
-    any_active = count > 0
     while any_active:
-        # LOOK: each vertex picks the first of its full edges that leads somewhere
-        request = -1
+        # LOOK: each vertex chooses the first of its links at which clusters can join
         free = 0
+        wishes = False
         for i in range(count):
             v = members[i]
             choice[v] = -1
-            if not active[v]:
-                continue
-            for k in range(starts[v], starts[v + 1]):
-                e = incident[k]
-                if slack[e] != 0:
-                    continue
-                if ev[e] < 0:
-                    if choice[v] < 0:
-                        choice[v] = e
-                    continue
-                n = eu[e] if ev[e] == v else ev[e]
-                if taken[n]:
-                    if choice[v] < 0 and ident[n] != ident[v]:
-                        choice[v] = e
-                elif not listed[n]:
-                    listed[n] = True
-                    reached[free] = n
-                    free += 1
-            if choice[v] >= 0 and (request < 0 or v < request):
-                request = v
-        any_pair = False
-        for i in range(count):
-            v = members[i]
-            e = choice[v]
-            if single[v] and e >= 0:
-                if ev[e] < 0:
-                    any_pair = True
-                else:
-                    n = eu[e] if ev[e] == v else ev[e]
-                    any_pair |= single[n] and choice[n] == e
-        cycles += 2
-        # ACT: the most local thing that can be done
-        if any_pair:
-            for i in range(count):
-                v = members[i]
-                e = choice[v]
-                if e < 0 or not single[v]:
-                    continue
-                if ev[e] < 0:
-                    ident[v] = _GROUNDED
-                    potential[v] ^= eobs[e]
-                else:
-                    n = eu[e] if ev[e] == v else ev[e]
-                    if not single[n] or choice[n] != e:
-                        continue
-                    ident[ev[e]] = eu[e]
-                    potential[ev[e]] ^= eobs[e]
-                    active[n] = single[n] = False
-                active[v] = single[v] = False
-                forest[trees] = e
-                trees += 1
-        elif free > 0:
-            before = count
-            for i in range(free):
-                v = reached[i]
-                choice[v] = -1
+            if active[v]:
                 for k in range(starts[v], starts[v + 1]):
                     e = incident[k]
-                    if slack[e] != 0 or ev[e] < 0:
-                        continue
-                    n = eu[e] if ev[e] == v else ev[e]
-                    # a vertex that is about to be adopted from is a cluster of one no longer
-                    single[n] = False
-                    if active[n] and choice[v] < 0:
-                        choice[v] = e
-                        ident[v] = ident[n]
-                        potential[v] = potential[n] ^ eobs[e]
-                members[count] = v
-                count += 1
-            for i in range(before, count):
-                v = members[i]
-                taken[v] = active[v] = True
-                forest[trees] = choice[v]
-                trees += 1
-        elif request >= 0:
-            merges += 1
-            e = choice[request]
-            loser = ident[request]
-            if ev[e] < 0:
-                winner = _GROUNDED
-                offset = potential[request] ^ eobs[e]
-                still = False
-            else:
-                n = eu[e] if ev[e] == request else ev[e]
-                winner = ident[n]
-                offset = potential[request] ^ potential[n] ^ eobs[e]
-                still = winner != _GROUNDED and not active[n]
-            for i in range(count):
-                v = members[i]
-                if ident[v] == loser or ident[v] == winner:
-                    if ident[v] == loser:
-                        ident[v] = winner
-                        potential[v] ^= offset
-                    active[v] = still
-                    single[v] = False
-            forest[trees] = e
-            trees += 1
-        else:
+                    if slack[e] <= 0 and apart[e]:
+                        if choice[v] < 0:
+                            choice[v] = e
+                            wishes = True
+                        if ev[e] >= 0:
+                            n = eu[e] + ev[e] - v
+                            if not member[n] and not listed[n]:
+                                listed[n] = True
+                                reached[free] = n
+                                free += 1
+        cycles += 2
+        if not wishes:
+            # ACT: all active clusters grow
             limit = np.int64(1) << 60
             for i in range(count):
                 v = members[i]
                 if active[v]:
                     for k in range(starts[v], starts[v + 1]):
                         e = incident[k]
-                        n = -1 if ev[e] < 0 else eu[e] + ev[e] - v
-                        if n < 0 or not active[n]:
-                            if n < 0 or ident[n] != ident[v]:
+                        if apart[e]:
+                            if ev[e] < 0 or not active[eu[e] + ev[e] - v]:
                                 limit = min(limit, slack[e])
-                        elif v < n and ident[n] != ident[v]:
-                            limit = min(limit, (slack[e] + 1) // 2)
+                            else:
+                                limit = min(limit, max(slack[e] // 2, 1))
             if limit == np.int64(1) << 60:
                 unmatched = True
                 cycles -= 2
@@ -515,11 +435,106 @@ def _grow(graph, length, slack, first, found, members, forest, state):  # type: 
                 v = members[i]
                 if active[v]:
                     for k in range(starts[v], starts[v + 1]):
-                        e = incident[k]
-                        if ev[e] < 0 or ident[eu[e]] != ident[ev[e]]:
-                            slack[e] = max(slack[e] - delta, 0)
+                        if apart[incident[k]]:
+                            slack[incident[k]] -= delta
+            continue
         for i in range(free):
-            listed[reached[i]] = False
+            v = reached[i]
+            listed[v] = False
+            choice[v] = -1
+            for k in range(starts[v], starts[v + 1]):
+                e = incident[k]
+                if slack[e] <= 0 and apart[e] and ev[e] >= 0 and active[eu[e] + ev[e] - v]:
+                    choice[v] = e
+                    break
+        # ACT: clusters of one that have chosen each other, or the boundary, join; the first other one asks
+        asks = -1
+        joined = count
+        for i in range(count):
+            v = members[i]
+            e = choice[v]
+            if e < 0:
+                continue
+            if single[v]:
+                if ev[e] < 0:
+                    reached[joined - count + free] = v
+                    joined += 1
+                    continue
+                n = eu[e] + ev[e] - v
+                # The choices of members that rest are old, but those are single no longer.
+                if single[n] and choice[n] == e:
+                    if v == eu[e] or not member[n]:
+                        reached[joined - count + free] = v
+                        joined += 1
+                    continue
+            if asks < 0 or v < asks:
+                asks = v
+        for i in range(free, joined - count + free):
+            v = reached[i]
+            e = choice[v]
+            forest[trees] = e
+            trees += 1
+            single[v] = False
+            if ev[e] < 0:
+                active[v] = False
+                grounded[v] = True
+                potential[v] = eobs[e]
+                continue
+            apart[e] = False
+            n = eu[e] + ev[e] - v
+            single[n] = False
+            if not member[n]:
+                # a free vertex grows on with the cluster that has reached it
+                member[n] = active[n] = True
+                members[count] = n
+                count += 1
+                ident[n] = v
+                potential[n] = eobs[e]
+            else:
+                active[v] = active[n] = False
+                ident[n] = v
+                potential[n] = eobs[e]
+        if asks >= 0:
+            # MERGE: the asking cluster becomes part of the one that it has reached
+            cycles += 1
+            merges += 1
+            e = choice[asks]
+            loser = ident[asks]
+            offset = potential[asks] ^ eobs[e]
+            winner = np.int64(-1)
+            still = False
+            grounds = True
+            single[asks] = False
+            if ev[e] >= 0:
+                n = eu[e] + ev[e] - asks
+                if not member[n]:
+                    member[n] = True
+                    members[count] = n
+                    count += 1
+                winner = ident[n]
+                offset ^= potential[n]
+                grounds = grounded[n]
+                still = not active[n] and not grounded[n]
+                single[n] = False
+            forest[trees] = e
+            trees += 1
+            for i in range(count):
+                v = members[i]
+                if ident[v] == loser:
+                    for k in range(starts[v], starts[v + 1]):
+                        e = incident[k]
+                        if ev[e] >= 0 and apart[e]:
+                            apart[e] = ident[eu[e] + ev[e] - v] != winner
+            for i in range(count):
+                v = members[i]
+                if ident[v] == loser:
+                    potential[v] ^= offset
+                    grounded[v] |= grounds
+                    active[v] = still
+                    if winner >= 0:
+                        ident[v] = winner
+                elif ident[v] == winner:
+                    active[v] = still
         any_active = False
         for i in range(count):
             any_active |= active[members[i]]
@@ -527,17 +542,19 @@ def _grow(graph, length, slack, first, found, members, forest, state):  # type: 
         v = members[i]
         for k in range(starts[v], starts[v + 1]):
             slack[incident[k]] = length[incident[k]]
+            apart[incident[k]] = True
     return count, trees, cycles, grows, merges, unmatched
 
 
 @numba.njit(cache=True)
 def _clear(members, state):  # type: ignore[no-untyped-def]
     """Forgets the clusters of one array."""
-    ident, potential, _, _, taken, active, single, _ = state
+    ident, potential, _, _, member, active, single, grounded, _, _ = state
     for v in members:
         ident[v] = v
         potential[v] = 0
-        taken[v] = active[v] = single[v] = False
+        member[v] = active[v] = grounded[v] = False
+        single[v] = True
 
 
 @numba.njit(cache=True)
