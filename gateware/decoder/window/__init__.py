@@ -19,7 +19,7 @@ could not decode it; a shot that does not fill one window and a layer more is re
 """
 
 from triplane.gateware.decoder.window.compile import sliding_window, whole_window
-from triplane.gateware.decoder.window.plan import NOWHERE, WindowEdge, WindowPlan, WindowStep
+from triplane.gateware.decoder.window.plan import NOWHERE, WindowEdge, WindowPlan, WindowStep, default_window
 from triplane.gateware.decoder.window.stream import StreamMap
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "WindowEdge",
     "WindowPlan",
     "WindowStep",
+    "default_window",
     "sliding_window",
     "whole_window",
 ]
