@@ -424,7 +424,7 @@ def _grow(graph, length, slack, first, found, members, forest, state):  # type: 
                             if ev[e] < 0 or not active[eu[e] + ev[e] - v]:
                                 limit = min(limit, slack[e])
                             else:
-                                limit = min(limit, max(slack[e] // 2, 1))
+                                limit = min(limit, slack[e] // 2 if slack[e] > 1 else slack[e])
             if limit == np.int64(1) << 60:
                 unmatched = True
                 cycles -= 2
