@@ -31,7 +31,9 @@ from triplane.host.replay.sampling import memory_circuit
 from triplane.sim.models.decoder.window import WindowModel
 
 SEED = 2026
-PASSES = (1, 2)
+MODES = {"1 pass": (1, False), "2 passes": (2, False), "2 passes, remembering": (2, True)}
+"""Remembering: edges that earlier windows committed relieve their partners too."""
+
 CHUNK = 20_000
 QUICK = 40
 MATCHED = 20_000
@@ -110,16 +112,21 @@ class _Decoder:
 
     def __init__(self, plan: WindowPlan, graph: DecodingGraph) -> None:
         self.stream = StreamMap.build(plan, graph)
-        self.models = {passes: WindowModel(plan, passes) for passes in PASSES}
-        self._failed: dict[int, list[npt.NDArray[np.bool_]]] = {passes: [] for passes in PASSES}
+        # A whole history has no earlier windows to remember.
+        self.models = {
+            name: WindowModel(plan, passes, remember=remember)
+            for name, (passes, remember) in MODES.items()
+            if plan.sliding or not remember
+        }
+        self._failed: dict[str, list[npt.NDArray[np.bool_]]] = {name: [] for name in self.models}
 
     def take(self, events: npt.NDArray[np.bool_], flips: npt.NDArray[np.bool_]) -> None:
         layers = self.stream.layers(events)
-        for passes, model in self.models.items():
-            self._failed[passes].append(model.decode(layers, timing=False).frame != flips)
+        for name, model in self.models.items():
+            self._failed[name].append(model.decode(layers, timing=False).frame != flips)
 
-    def failed(self, passes: int) -> npt.NDArray[np.bool_]:
-        return np.concatenate(self._failed[passes])
+    def failed(self, mode: str) -> npt.NDArray[np.bool_]:
+        return np.concatenate(self._failed[mode])
 
 
 def _sample(
@@ -165,13 +172,19 @@ def _rows(
             unit="per shot",
             goal=None,
         )
-    for passes in PASSES:
-        reference = whole.failed(passes)
-        name = "1 pass" if passes == 1 else f"{passes} passes"
-        row(measure=f"logical error rate, whole, {name}", value=reference.mean(), unit="per shot", goal=None)
+    for name, (_, remember) in MODES.items():
+        like = next(mode for mode in whole.models if MODES[mode][0] == MODES[name][0])
+        reference = whole.failed(like)
+        if not remember:
+            row(
+                measure=f"logical error rate, whole, {name}",
+                value=reference.mean(),
+                unit="per shot",
+                goal=None,
+            )
         for (window, commit), decoder in sliding.items():
             label = f"W={window}, C={commit}, {name}"
-            ratio = PairedRatio.of(decoder.failed(passes), reference)
+            ratio = PairedRatio.of(decoder.failed(name), reference)
             if math.isnan(ratio.value):
                 ctx.skip(
                     work=work, reason=f"ratio to whole, {label}: no failure in these shots", command=COMMAND
@@ -180,7 +193,7 @@ def _rows(
             goal = GOAL if (window, commit) == default else None
             row(measure=f"ratio to whole, {label}", value=ratio.value, unit="", goal=goal)
             row(measure=f"its standard error, {label}", value=ratio.error, unit="", goal=None)
-            timed = decoder.models[passes].decode(decoder.stream.layers(first[0][:TIMED]))
+            timed = decoder.models[name].decode(decoder.stream.layers(first[0][:TIMED]))
             for statistic, value in (
                 ("mean", timed.cycles.mean()),
                 ("p99.9", np.percentile(timed.cycles, 99.9)),

@@ -170,6 +170,19 @@ class WindowPlan:
         anywhere = set().union(*wired)
         return tuple(tuple(sorted(anywhere - here)) for here in wired)
 
+    @cached_property
+    def older(self) -> tuple[int, ...]:
+        """Edge -> its copy one layer older, `NOWHERE` where that has left the window: where edges go as it slides."""
+        if not self.sliding:
+            return (NOWHERE,) * len(self.edges)
+        number = {(e.u, e.v, e.outside, e.observables): k for k, e in enumerate(self.edges)}
+        older = []
+        for e in self.edges:
+            v = e.outside if e.outside != NOWHERE else e.v
+            key = (e.u - self.width, v if v == BOUNDARY else v - self.width, NOWHERE, e.observables)
+            older.append(number.get(key, NOWHERE) if e.layer else NOWHERE)
+        return tuple(older)
+
     def base_weights(self, kind: int) -> npt.NDArray[np.uint16]:
         """Base weight of each edge in windows of that kind: uint16 (edges,), 0 where the edge is dead."""
         classes = np.array([e.classes[kind] for e in self.edges], dtype=np.int64)

@@ -59,18 +59,28 @@ class WindowModel:
         plan: of a whole shot, or of a sliding window.
         passes: correlated passes, at least 1.
         growth_steps: the steps that growth may take; empty for those of the gateware.
+        remember: edges that earlier windows have committed relieve their partners as well, as long as they are in the
+            window. The gateware forgets them.
 
     Raises:
         ValueError: `passes` is below 1, or the plan has no alternative weights for further ones.
     """
 
-    def __init__(self, plan: WindowPlan, passes: int = 1, growth_steps: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self,
+        plan: WindowPlan,
+        passes: int = 1,
+        growth_steps: tuple[int, ...] = (),
+        *,
+        remember: bool = False,
+    ) -> None:
         if passes < 1:
             raise ValueError(f"passes must be at least 1, not {passes}")
         if passes > 1 and not plan.levels:
             raise ValueError(f"{passes} passes need alternative weights; compile the plan with levels")
         self.plan = plan
         self.passes = passes
+        self.remember = remember
         self._tables = _tables(plan, growth_steps)
 
     def decode(
@@ -104,7 +114,14 @@ class WindowModel:
         stats = np.zeros((shots, windows, 8), dtype=np.uint32)
         picked = np.zeros((shots, windows, len(self.plan.edges)) if correction else (0, 0, 0), dtype=np.bool_)
         decode_windows(
-            self._tables, np.ascontiguousarray(given), schedule, self.passes, timing, stats, picked
+            self._tables,
+            np.ascontiguousarray(given),
+            schedule,
+            self.passes,
+            timing,
+            self.remember,
+            stats,
+            picked,
         )
 
         def narrow(column: int) -> npt.NDArray[np.uint16]:
@@ -174,6 +191,7 @@ def _tables(plan: WindowPlan, growth_steps: tuple[int, ...]) -> tuple[npt.NDArra
             [len(plan.components)],
             slots.reshape(-1),
             slots.shape,
+            plan.older,
             absent.reshape(-1),
             plan.layer_of,
             steps,
@@ -183,11 +201,11 @@ def _tables(plan: WindowPlan, growth_steps: tuple[int, ...]) -> tuple[npt.NDArra
 
 
 @numba.njit(cache=True)
-def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # type: ignore[no-untyped-def]
+def decode_windows(tables, events, schedule, passes, timing, remember, stats, picked):  # type: ignore[no-untyped-def]
     """Decodes every window of every shot; `stats` receives the figures of each, `picked` the committed edges."""
     eu, ev, eobs, outside, elayer, starts, incident, flat_lengths, shape = tables[:9]
     rel_starts, rel_edges, rel_levels, array_of, num_arrays, flat_slots, slots_shape = tables[9:16]
-    flat_absent, layer_of, steps, first = tables[16:]
+    older, flat_absent, layer_of, steps, first = tables[16:]
     lengths = flat_lengths.reshape((shape[0], shape[1], shape[2]))
     slots = flat_slots.reshape((slots_shape[0], slots_shape[1]))
     absent = flat_absent.reshape((shape[0], len(layer_of)))
@@ -226,6 +244,7 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
     seeded = np.zeros(arrays, np.bool_)
     leaves = np.empty((2, edges), np.int64)
     used = np.empty(edges, np.int64)
+    past = np.empty(edges, np.int64)  # edges that earlier windows committed
     least = np.full(edges, levels)
     relieved = np.empty(edges, np.int64)
     pending = np.empty((events.shape[1], width), np.bool_)
@@ -235,6 +254,7 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
 
     for shot in range(len(events)):
         pending[:] = events[shot]
+        num_past = 0
         for number in range(len(schedule)):
             base, kind, commit, settled = schedule[number]
             final = number == len(schedule) - 1
@@ -253,6 +273,8 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
                             seeded[a] = True
                             some = True
             if not timing and not some:
+                if not final:
+                    num_past = _slide(past, num_past, older, commit)
                 continue
             if prepared != (kind, settled):
                 prepared = (kind, settled)
@@ -310,8 +332,9 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
                 if not more:
                     break
                 helped = False
-                for i in range(num_used):
-                    for k in range(rel_starts[used[i]], rel_starts[used[i] + 1]):
+                for i in range(num_used + num_past):
+                    known = used[i] if i < num_used else past[i - num_used]
+                    for k in range(rel_starts[known], rel_starts[known + 1]):
                         e = rel_edges[k]
                         helped = True
                         if lengths[kind, e, 0] < _DEAD and elayer[e] >= settled:
@@ -354,6 +377,14 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
                     e = used[i]
                     if chosen[eu[e]] and outside[e] >= 0:
                         pending[base + depth, outside[e]] ^= True
+                    if remember and chosen[eu[e]]:
+                        known = False
+                        for k in range(num_past):
+                            known |= past[k] == e
+                        if not known:
+                            past[num_past] = e
+                            num_past += 1
+                num_past = _slide(past, num_past, older, commit)
             if keep:
                 for i in range(num_used):
                     picked[shot, number, used[i]] = final or chosen[eu[used[i]]]
@@ -544,6 +575,21 @@ def _grow(graph, length, slack, first, found, members, forest, state):  # type: 
             slack[incident[k]] = length[incident[k]]
             apart[incident[k]] = True
     return count, trees, cycles, grows, merges, unmatched
+
+
+@numba.njit(cache=True)
+def _slide(edges, count, older, layers):  # type: ignore[no-untyped-def]
+    """Moves the first `count` edges on by so many layers; returns how many are still in the window."""
+    stay = 0
+    for i in range(count):
+        e = edges[i]
+        for _ in range(layers):
+            if e >= 0:
+                e = older[e]
+        if e >= 0:
+            edges[stay] = e
+            stay += 1
+    return stay
 
 
 @numba.njit(cache=True)

@@ -106,6 +106,21 @@ def test_copies_of_the_repeating_layer_share_a_class():
     assert len(shared) == repeated
 
 
+def test_an_edge_grows_older_into_its_copy():
+    plan = sliding_window(memory_graph(5, 21), window=7, commit=3)
+    for k, older in enumerate(plan.older):
+        edge = plan.edges[k]
+        if older == NOWHERE:
+            assert edge.layer == 0 or edge.classes[1] == NOWHERE
+            continue
+        copy = plan.edges[older]
+        assert (copy.layer, copy.u) == (edge.layer - 1, edge.u - plan.width)
+        assert NOWHERE in (copy.classes[1], edge.classes[1]) or copy.classes[1] == edge.classes[1]
+        if edge.outside != NOWHERE:
+            assert copy.v == edge.outside - plan.width
+    assert sum(k != NOWHERE for k in plan.older) > len(plan.edges) * 5 // 7
+
+
 def test_the_arrays_are_the_two_bases():
     plan = sliding_window(memory_graph(3, 15), window=5, commit=2)
     assert sorted(v for component in plan.components for v in component) == list(range(40))

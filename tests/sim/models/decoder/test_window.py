@@ -221,6 +221,21 @@ def test_windows_fail_little_more_often_than_the_whole_history(passes, limit):
     assert (WindowModel(short, passes).decode(layers, timing=False).frame != flips).sum() > 1.15 * whole.sum()
 
 
+def test_committed_edges_that_are_remembered_help_the_second_pass():
+    circuit, graph = memory(5, 20, 0.006)
+    plan = plan_of(5, 6, 1)
+    layers, flips = shots_of(circuit, plan, graph, 4000)
+    forgetful, mindful = (
+        WindowModel(plan, 2, remember=r).decode(layers, correction=True) for r in (False, True)
+    )
+    assert not unexplained(plan, layers, mindful.correction).any()
+    assert np.count_nonzero(mindful.frame != flips) < np.count_nonzero(forgetful.frame != flips)
+    for result in (WindowModel(plan, remember=r).decode(layers).frame for r in (False, True)):
+        np.testing.assert_array_equal(
+            result, WindowModel(plan).decode(layers).frame
+        )  # one pass has no relief
+
+
 def test_an_event_that_nothing_explains_is_flagged():
     dem = stim.DetectorErrorModel("error(0.1) D0 D1\nerror(0.1) D1 D2")
     graph = compile_graph(dem)
