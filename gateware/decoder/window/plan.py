@@ -30,19 +30,16 @@ LEVELS = 3
 WHOLE, FIRST, MIDDLE, LAST = "whole", "first", "middle", "last"
 
 
-DEFAULT_WINDOWS = {3: (5, 1), 5: (7, 2), 7: (10, 2)}
-"""Distance -> W and C."""
-
-
 def default_window(distance: int) -> tuple[int, int]:
-    """W and C, in layers, with which windows fail within 3 % as often as the whole history (`triplane bench windows`).
+    """W and C, in layers, of a sliding window for a code of that distance (`triplane bench windows` measures it).
 
     Raises:
         ValueError: `distance` is not odd, or below 3.
     """
     if distance < 3 or distance % 2 == 0:
         raise ValueError(f"distance must be odd and at least 3, not {distance}")
-    return DEFAULT_WINDOWS.get(distance, (distance + (distance + 1) // 2, 2))
+    half = (distance + 1) // 2
+    return distance + half, half
 
 
 @dataclass(frozen=True)

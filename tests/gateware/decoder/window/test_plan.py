@@ -10,7 +10,7 @@ import stim
 
 from triplane.gateware.decoder.correlations import compile_reliefs
 from triplane.gateware.decoder.graph import BOUNDARY, GraphError, compile_graph
-from triplane.gateware.decoder.window import NOWHERE, StreamMap, sliding_window, whole_window
+from triplane.gateware.decoder.window import NOWHERE, StreamMap, default_window, sliding_window, whole_window
 from triplane.host.replay.sampling import memory_circuit
 
 CODES = ((3, 5, 2), (5, 7, 3))
@@ -251,3 +251,9 @@ def test_layers_that_do_not_repeat_are_refused():
         sliding_window(chain(12, ["error(0.1) D6 D10"]), window=4, commit=1)
     with pytest.raises(GraphError, match="detector 24 of layer 3 has no counterpart in layer 6"):
         sliding_window(chain(12, ["detector(5, 3) D24", "error(0.1) D24"]), window=4, commit=1)
+
+
+def test_the_default_window_grows_with_the_distance():
+    assert [default_window(d) for d in (3, 5, 7, 9)] == [(5, 2), (8, 3), (11, 4), (14, 5)]
+    with pytest.raises(ValueError, match="distance must be odd and at least 3, not 4"):
+        default_window(4)
