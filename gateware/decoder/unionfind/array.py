@@ -175,15 +175,15 @@ class UnionFindArray(LiteXModule):
         self.far_active = MaskTree([(v.reached, v.active) for v in vertices], 1)
         self.far_grounded = MaskTree([(v.reached, v.grounded) for v in vertices], 1)
         self.grounding = MaskTree([(v.granted, v.grounding) for v in vertices], 1)
-        self.comb += [
-            asked.eq(self.asking.output),
-            Cat(*(v.grant for v in vertices)).eq(self.arbiter.output),
+        self.comb += asked.eq(self.asking.output)
+        self.sync += [
+            Cat(*(v.granted for v in vertices)).eq(self.arbiter.output),
             act.loser.eq(self.losers.output),
             act.winner.eq(self.winners.output),
             act.offset.eq(self.offsets.output),
             act.alone.eq(self.grounding.output),
             act.grounds.eq(self.grounding.output | self.far_grounded.output),
-            act.still.eq(~self.far_active.output & ~act.grounds),
+            act.still.eq(~self.far_active.output & ~self.grounding.output & ~self.far_grounded.output),
         ]
 
         # What the look has shown, over the whole array
@@ -206,10 +206,10 @@ class UnionFindArray(LiteXModule):
 
         # Controller: a look, then an act: all meetings and the first merge that is asked for, or growth.
         #
-        #   cycle     0      1     2    3     4    5    6      7    8    ...
-        #   state   IDLE  FIRST  LOOK  ACT  LOOK  ACT  MERGE  LOOK  ACT
-        #   load   __/--\____________________________________________
-        #   done   ____________________________________________/--\   in the ACT after a look that found nothing to do
+        #   cycle     0      1     2    3     4    5     6     7      8    9
+        #   state   IDLE  FIRST  LOOK  ACT  LOOK  ACT  CALL  MERGE  LOOK  ACT
+        #   load   __/--\__________________________________________________
+        #   done   __________________________________________________/--\   nothing was left to do
         grow = Signal()
         self.fsm = fsm = FSM(reset_state="IDLE")
         fsm.act("IDLE",
@@ -231,7 +231,7 @@ class UnionFindArray(LiteXModule):
         fsm.act("ACT",
             NextState("LOOK"),
             If(wishes,
-                If(asked, NextState("MERGE")),
+                If(asked, NextState("CALL")),
             ).Elif(active & growable,
                 grow.eq(1),
                 NextValue(self.grow_steps, self.grow_steps + 1),
@@ -240,6 +240,7 @@ class UnionFindArray(LiteXModule):
                 NextState("IDLE"),
             ),
         )  # fmt: skip
+        fsm.act("CALL", NextState("MERGE"))
         fsm.act(
             "MERGE", act.merge.eq(1), NextValue(self.merge_steps, self.merge_steps + 1), NextState("LOOK")
         )

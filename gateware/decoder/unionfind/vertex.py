@@ -74,8 +74,8 @@ class Vertex(LiteXModule):
         pick: `choice` of the last look.
         active, grounded, ident, potential: the state.
         asks: registered, the vertex asks for a merge through the picked link.
-        grant: the vertex that asks is heard.
-        granted, reached: registered, the vertex whose cluster is the loser, and the one at the other end of its pick.
+        granted: registered by the arbiter, the vertex has been heard: its cluster is the loser.
+        reached: the vertex is at the other end of the link that the heard one has picked.
         crossed: observables of the picked link.
         grounding: the picked link leads to the boundary.
         member: the vertex is in one of the two clusters that merge now.
@@ -93,7 +93,6 @@ class Vertex(LiteXModule):
         self.ident = Signal(id_bits, reset=number)
         self.potential = Signal(num_observables)
         self.asks = Signal()
-        self.grant = Signal()
         self.granted = Signal()
         self.reached = Signal()
         self.crossed = Signal(num_observables)
@@ -145,10 +144,7 @@ class Vertex(LiteXModule):
             _any(self.pick[k] for k, _, far in inner if far.number >> bit & 1)
             for bit in range(len(self.ident))
         ]
-        self.sync += [
-            self.granted.eq(self.grant),
-            self.reached.eq(_any(far.grant & far.pick[link.slot] for _, link, far in inner)),
-        ]
+        self.comb += self.reached.eq(_any(far.granted & far.pick[link.slot] for _, link, far in inner))
 
         # Merge
         lost, kept, moved = Signal(), Signal(), Signal(len(self.potential))

@@ -404,8 +404,8 @@ def grow_shot(  # type: ignore[no-untyped-def]
             ident[other] = root
             potential[other] = eobs[e]
         if asks >= 0:
-            # MERGE: the asking cluster becomes part of the one that it has reached
-            cycles += 1
+            # CALL, MERGE: the asking cluster becomes part of the one that it has reached
+            cycles += 2
             merges += 1
             e = choice[asks]
             loser = ident[asks]
