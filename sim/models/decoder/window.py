@@ -526,8 +526,8 @@ def _grow(graph, length, slack, first, found, members, forest, state):  # type: 
                 ident[n] = v
                 potential[n] = eobs[e]
         if asks >= 0:
-            # MERGE: the asking cluster becomes part of the one that it has reached
-            cycles += 1
+            # CALL, MERGE: the asking cluster becomes part of the one that it has reached
+            cycles += 2
             merges += 1
             e = choice[asks]
             loser = ident[asks]
