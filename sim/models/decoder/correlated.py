@@ -21,10 +21,12 @@ class PassResult:
     Attributes:
         observables: uint32 (passes, shots), bit k = predicted flip of observable k; row 0 is one pass.
         cycles: uint32 (passes, shots), decode cycles, with peeling and relief between the passes.
+        grow_steps: uint32 (passes, shots), growth acts of all arrays and passes.
     """
 
     observables: npt.NDArray[np.uint32]
     cycles: npt.NDArray[np.uint32]
+    grow_steps: npt.NDArray[np.uint32]
 
 
 class CorrelatedModel:
@@ -48,15 +50,21 @@ class CorrelatedModel:
         self._stream = StreamMap.build(plan, graph)
         self._models = [WindowModel(plan, number + 1) for number in range(passes)]
 
-    def decode(self, events: npt.ArrayLike) -> PassResult:
+    def decode(self, events: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> PassResult:
         """Decodes detection events: bool (shots, num_detectors), column k = detector k.
 
+        Args:
+            events: the detection events.
+            weights: whole numbers (shots, edges), from 1 to the largest of a weight register: each shot's own weights,
+                in place of the graph's.
+
         Raises:
-            ValueError: the events have another shape.
+            ValueError: the events or the weights have another shape.
         """
         layers = self._stream.layers(events)
-        results = [model.decode(layers) for model in self._models]
+        results = [model.decode(layers, weights=weights) for model in self._models]
         return PassResult(
             np.stack([result.frame for result in results]),
             np.stack([result.cycles[:, 0] for result in results]).astype(np.uint32),
+            np.stack([result.grow_steps[:, 0] for result in results]).astype(np.uint32),
         )

@@ -90,6 +90,7 @@ class WindowModel:
         announced: bool = True,
         correction: bool = False,
         timing: bool = True,
+        weights: npt.ArrayLike | None = None,
     ) -> WindowResult:
         """Decodes detection events: bool (shots, layers, slots), see `StreamMap.layers`.
 
@@ -99,6 +100,8 @@ class WindowModel:
             correction: whether to return the edges that each window commits.
             timing: without it windows and arrays that commit nothing are not decoded; what is committed stays the
                 same, and cycles, steps and passes are not given.
+            weights: whole numbers (shots, edges), at least 1: each shot's own base weights in place of the plan's, of a
+                whole window; growth then starts from zero.
 
         Raises:
             ValueError: the events have another shape, or the plan's windows do not fit them.
@@ -109,6 +112,13 @@ class WindowModel:
                 f"detection events have shape {given.shape}, the window needs (shots, layers, {self.plan.width})"
             )
         steps = self.plan.schedule(given.shape[1], announced=announced)
+        own = np.zeros((0, 0), dtype=np.int64)
+        if weights is not None:
+            own = np.ascontiguousarray(weights, dtype=np.int64)
+            if self.plan.sliding or own.shape != (len(given), len(self.plan.edges)):
+                raise ValueError(
+                    f"weights have shape {own.shape}, not {(len(given), len(self.plan.edges))} of a whole window"
+                )
         shots, windows = len(given), len(steps)
         schedule = np.array([(s.base, s.kind, s.commit, s.settled) for s in steps], dtype=np.int64)
         stats = np.zeros((shots, windows, 8), dtype=np.uint32)
@@ -116,6 +126,7 @@ class WindowModel:
         decode_windows(
             self._tables,
             np.ascontiguousarray(given),
+            own,
             schedule,
             self.passes,
             timing,
@@ -201,7 +212,7 @@ def _tables(plan: WindowPlan, growth_steps: tuple[int, ...]) -> tuple[npt.NDArra
 
 
 @numba.njit(cache=True)
-def decode_windows(tables, events, schedule, passes, timing, remember, stats, picked):  # type: ignore[no-untyped-def]
+def decode_windows(tables, events, weights, schedule, passes, timing, remember, stats, picked):  # type: ignore[no-untyped-def]
     """Decodes every window of every shot; `stats` receives the figures of each, `picked` the committed edges."""
     eu, ev, eobs, outside, elayer, starts, incident, flat_lengths, shape = tables[:9]
     rel_starts, rel_edges, rel_levels, array_of, num_arrays, flat_slots, slots_shape = tables[9:16]
@@ -216,6 +227,7 @@ def decode_windows(tables, events, schedule, passes, timing, remember, stats, pi
     levels = shape[2] - 1
     depth, width = slots.shape
     keep = len(picked) == len(events)
+    custom = len(weights) == len(events)
 
     length = np.empty(edges, np.int64)
     slack = np.empty(edges, np.int64)
@@ -284,6 +296,9 @@ def decode_windows(tables, events, schedule, passes, timing, remember, stats, pi
             now = 0
             done_passes = 0
             num_relieved = 0
+            if custom:
+                for e in range(edges):
+                    length[e] = slack[e] = 2 * weights[shot, e]
             while True:
                 # One pass: all arrays grow side by side
                 load = now
@@ -292,7 +307,7 @@ def decode_windows(tables, events, schedule, passes, timing, remember, stats, pi
                     num_members[a] = num_forest[a] = 0
                     ends[a] = load
                     if timing or passes > 1 or seeded[a]:
-                        growth = 0 if done_passes else first[0]
+                        growth = 0 if done_passes or custom else first[0]
                         grown = _grow(
                             graph,
                             length,
@@ -311,7 +326,7 @@ def decode_windows(tables, events, schedule, passes, timing, remember, stats, pi
                         unmatched |= grown[5]
                 for k in range(num_relieved):
                     e = relieved[k]
-                    length[e] = slack[e] = lengths[kind, e, 0]
+                    length[e] = slack[e] = 2 * weights[shot, e] if custom else lengths[kind, e, 0]
                 num_relieved = 0
                 done_passes += 1
                 # The correction, where something depends on it
@@ -350,7 +365,7 @@ def decode_windows(tables, events, schedule, passes, timing, remember, stats, pi
                     _clear(members[a, : num_members[a]], state)
                 for k in range(num_relieved):
                     e = relieved[k]
-                    length[e] = slack[e] = lengths[kind, e, 1 + least[e]]
+                    length[e] = slack[e] = min(length[e], lengths[kind, e, 1 + least[e]])
                     least[e] = levels
 
             # What is committed: clusters that hold an event in the oldest layers

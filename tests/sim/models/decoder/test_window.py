@@ -83,6 +83,13 @@ def test_a_further_pass_is_the_array_with_relieved_weights():
             helped |= used
             relieved = plan.weights[plan.edges[k].classes[0], 1 + level]
             weights[:, k] = np.where(used, np.minimum(weights[:, k], relieved), weights[:, k])
+    heavier = base + np.random.default_rng(4).integers(0, 4, size=(300, len(base)))
+    result = WindowModel(plan).decode(layers, weights=heavier)
+    shifted = np.zeros(300, dtype=np.uint32)
+    for tables in UnionFindModel(graph).tables:
+        own = heavier[:, tables.edge_index]
+        shifted ^= decode_array(tables, events[:, tables.vertices], weights=own, first_growth=0).observables
+    np.testing.assert_array_equal(result.frame, shifted)
     flips = np.zeros(300, dtype=np.uint32)
     spent, ready = np.zeros((2, 300), dtype=int)
     for tables in UnionFindModel(graph).tables:
