@@ -23,9 +23,9 @@ COUNTER_BITS = 16
 class UnionFindArray(LiteXModule):
     """Decodes one connected component.
 
-    The owner sequences passes: `load_base` at any time while the array is idle, `load`, wait for `done`; then `flood`
-    and `peel`, each where wanted and in this order; for a further pass `relieve` once per level, the weakest relief
-    first, and `load` again with the same events.
+    The owner sequences passes: `load_base` at any time while the array does not grow, `load`, wait for `done`; then
+    `flood` and `peel`, each where wanted and one after the other, the first of them with `done` or later; for a further
+    pass `relieve` once per level, the weakest relief first, and `load` again with the same events.
 
     Args:
         plan: the component.
@@ -36,16 +36,20 @@ class UnionFindArray(LiteXModule):
 
     Attributes:
         events, load: detection events, bit k = vertex k, taken in a cycle in which `load` and `idle` are both 1.
-        load_base: all edges load their weight, at the latest in the cycle of `load`; only while `idle`.
+        load_base: all edges load their weight, at the latest in the cycle of `load`; not while the array grows.
         relieve, relieved: the edges whose bit is set (bit k = edge k of the plan) load their weight; only while
             `idle`.
         first_growth: half-units to grow by before anything is looked at; at most the least weight that is loaded, or
             an edge could be filled past its end. Taken in the cycle after `load`.
         alive: bit k = edge k; an edge whose bit is 0 acts as if it were not there. Constant while the array is busy;
             read for edges that the plan calls switchable only.
-        peel, peeled: work out the correction; 1 for one cycle when it is there. Only while `idle`, once after `done`.
+        stop, stopped: from now on no look is followed by an act: the array is done in the cycle after the next look, as
+            it is. 1 with `done` where clusters were still active then.
+        peel, peeled: work out the correction; 1 for one cycle when it is there. With `done` or while `idle`, once
+            after each.
         flood, seeds, flooded: commit the clusters that contain a seed, bit k = vertex k; 1 for one cycle when
-            `committed` is valid. Only while `idle`, after `done` and before `peel`.
+            `committed` is valid. With `done` or while `idle` after it, before or after `peel`; `events` must be
+            there until `committed_observables` have been taken.
         idle: ready for any of these.
         done: 1 for the one cycle in which `observables`, `unmatched` and the counters become valid; they hold until
             the next load.
@@ -74,6 +78,8 @@ class UnionFindArray(LiteXModule):
         self.load_base = Signal()
         self.relieve = Signal()
         self.relieved = Signal(edges)
+        self.stop = Signal()
+        self.stopped = Signal()
         self.first_growth = Signal(plan.slack_bits)
         self.alive = Signal(edges, reset=2**edges - 1)
         self.peel = Signal()
@@ -193,9 +199,9 @@ class UnionFindArray(LiteXModule):
         self.growth = OrTree([cell.growing for cell in cells])
         self.limits = OrTree([cell.blocks for cell in cells], len(plan.steps))
         self.flips = XorTree(flips, num_observables)
-        first, active, wishes, growable = Signal(), Signal(), Signal(), Signal()
+        first, stopping, active, wishes, growable = (Signal() for _ in range(5))
         step, blocked = Signal(plan.slack_bits), Signal(len(plan.steps))
-        self.sync += If(act.look | first,
+        self.sync += If(act.look | first | stopping,
             active.eq(self.activity.output),
             wishes.eq(self.wishing.output),
             growable.eq(self.growth.output),
@@ -210,7 +216,12 @@ class UnionFindArray(LiteXModule):
         #   state   IDLE  FIRST  LOOK  ACT  LOOK  ACT  CALL  MERGE  LOOK  ACT
         #   load   __/--\__________________________________________________
         #   done   __________________________________________________/--\   nothing was left to do
-        grow = Signal()
+        grow, flooding = Signal(), Signal()
+        rest = [
+            NextState("IDLE"),
+            If(self.peel, NextState("PEEL")),
+            *([If(self.flood, flooding.eq(1), NextState("FLOOD"))] if with_commit else []),
+        ]
         self.fsm = fsm = FSM(reset_state="IDLE")
         fsm.act("IDLE",
             self.idle.eq(1),
@@ -223,10 +234,10 @@ class UnionFindArray(LiteXModule):
         )  # fmt: skip
         fsm.act("FIRST", first.eq(1), NextState("LOOK"))
         fsm.act("LOOK",
-            act.look.eq(1),
+            act.look.eq(~self.stop),
             NextState("ACT"),
             # Whatever was active before an act has been seen to be; only after the first growth this can be news.
-            If(~active, self.done.eq(1), NextState("IDLE")),
+            If(~active, self.done.eq(1), *rest).Elif(self.stop, stopping.eq(1), NextState("STOP")),
         )  # fmt: skip
         fsm.act("ACT",
             NextState("LOOK"),
@@ -237,9 +248,10 @@ class UnionFindArray(LiteXModule):
                 NextValue(self.grow_steps, self.grow_steps + 1),
             ).Else(
                 self.done.eq(1),
-                NextState("IDLE"),
+                *rest,
             ),
         )  # fmt: skip
+        fsm.act("STOP", self.done.eq(1), self.stopped.eq(active), *rest)
         fsm.act("CALL", NextState("MERGE"))
         fsm.act(
             "MERGE", act.merge.eq(1), NextValue(self.merge_steps, self.merge_steps + 1), NextState("LOOK")
@@ -251,10 +263,15 @@ class UnionFindArray(LiteXModule):
         ]
 
         if with_commit:
-            self.commit = commit = CommitFlood(plan, peeler.forest, flips, num_observables)
-            fsm.act("IDLE", If(self.flood, commit.start.eq(1), NextState("FLOOD")))
+            # Peeling takes the forest and the events apart; what is committed may be asked for afterwards.
+            tree = Signal(edges)
+            self.sync += If(act.load, tree.eq(0)).Else(tree.eq(tree | peeler.grow))
+            kept = [masked(self.events[v.number], v.potential, num_observables) for v in vertices]
+            self.commit = commit = CommitFlood(plan, tree, kept, num_observables)
+            fsm.act("IDLE", If(self.flood, flooding.eq(1), NextState("FLOOD")))
             fsm.act("FLOOD", commit.step.eq(1), If(commit.settled, self.flooded.eq(1), NextState("IDLE")))
             self.comb += [
+                commit.start.eq(flooding),
                 commit.seeds.eq(self.seeds),
                 self.committed.eq(commit.committed),
                 self.committed_observables.eq(commit.observables),

@@ -253,6 +253,9 @@ def committed_by(
     return committed, cycles
 
 
+NEVER = 1 << 60
+"""A cycle that does not come."""
+
 STATS = 6
 """Figures of a shot: flips, cycles, unmatched, growth acts, merges, peel cycles."""
 
@@ -304,10 +307,11 @@ def decode_kernel(eu, ev, eobs, length, starts, incident, steps, first, events, 
 
 @numba.njit(cache=True)
 def grow_shot(  # type: ignore[no-untyped-def]
-    eu, ev, eobs, starts, incident, steps, first, alive, events, slack, forest, potential, stats
+    eu, ev, eobs, starts, incident, steps, first, alive, events, slack, forest, potential, stats, stop=NEVER
 ):
     """One pass from `load` to `done`: grows `slack` in place, overwrites `forest`, `potential` and `stats[:5]`.
 
+    From cycle `stop` on no look is followed by an act: the pass ends, unmatched if a cluster is still active.
     An edge that is filled past its end by a half-unit has a slack of -1, as in the gateware.
     """
     vertices = len(events)
@@ -336,6 +340,9 @@ def grow_shot(  # type: ignore[no-untyped-def]
     if any_active:
         cycles = 3
     while any_active:
+        if cycles - 1 >= stop:
+            unmatched = True
+            break
         # LOOK: each vertex chooses the first of its links at which clusters can join
         for e in range(edges):
             rate[e] = 0
