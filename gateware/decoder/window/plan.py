@@ -228,7 +228,7 @@ class WindowPlan:
     @cached_property
     def table_hash(self) -> str:
         """SHA-256 (hex) of the table for that gateware."""
-        return _digest({"structure": self.structure_hash, "table": self.table.tolist()})
+        return table_hash(self.structure_hash, self.table)
 
     def schedule(self, layers: int, *, announced: bool = True) -> tuple[WindowStep, ...]:
         """The windows of a shot.
@@ -260,6 +260,11 @@ class WindowPlan:
             steps.append(WindowStep(settled, 1 if steps else 0, count))
             settled += count
         return (*steps, WindowStep(final, 2, self.num_layers, settled - final))
+
+
+def table_hash(structure_hash: str, words: npt.NDArray[np.integer]) -> str:
+    """SHA-256 (hex) of a table for the gateware of that structure."""
+    return _digest({"structure": structure_hash, "table": words.tolist()})
 
 
 def _digest(content: object) -> str:
