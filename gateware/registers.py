@@ -105,14 +105,15 @@ def _example() -> str:
     import stim
 
     from triplane.boards.sim.target import simulated_soc
-    from triplane.gateware.decoder.core import Decoder
+    from triplane.gateware.decoder.engine import DecodeEngine
     from triplane.gateware.decoder.graph import compile_graph
+    from triplane.gateware.decoder.window import whole_window
 
     circuit = stim.Circuit.generated(
         "repetition_code:memory", distance=3, rounds=3, before_round_data_depolarization=0.01
     )
     graph = compile_graph(circuit.detector_error_model(decompose_errors=True))
-    soc = simulated_soc(Decoder(graph), build_hash="0" * 64)
+    soc = simulated_soc(DecodeEngine(whole_window(graph)), build_hash="0" * 64)
     soc.finalize()
     about = "Widths are those of a distance-3 repetition code over 3 rounds on the simulated board."
     return registers_md(register_map(soc), about)

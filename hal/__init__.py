@@ -11,14 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from triplane.gateware.decoder.graph import DecodingGraph
+from triplane.gateware.decoder.table import TableShape
+from triplane.gateware.decoder.window import WindowPlan, whole_window
 from triplane.hal import errors
 from triplane.hal.board import Board, Fault, Identity
 from triplane.hal.descriptor import Descriptor, DescriptorError, load_descriptor
 from triplane.hal.program import DecoderProgram
 from triplane.hal.records import Pacing, Records, RunStream
 from triplane.hal.registers import Register, RegisterMap
+from triplane.hal.target import ArrayTarget, TableTarget, Target
 
 __all__ = [
+    "ArrayTarget",
     "Board",
     "DecoderProgram",
     "Descriptor",
@@ -30,6 +34,8 @@ __all__ = [
     "Register",
     "RegisterMap",
     "RunStream",
+    "TableTarget",
+    "Target",
     "connect",
     "errors",
     "load_descriptor",
@@ -41,25 +47,39 @@ DRIVERS = ("sim",)
 def connect(
     url: str = "sim",
     *,
-    graph: DecodingGraph,
+    graph: DecodingGraph | None = None,
+    plan: WindowPlan | None = None,
+    table: TableShape | None = None,
     correction: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Board:
     """Connect to a board.
 
     Args:
-        url: "sim" builds the simulated board for `graph`, or finds it in the cache.
-        graph: what the board's decoder must decode.
+        url: "sim" builds the simulated board, or finds it in the cache.
+        graph: what the board's decoder must decode, a whole shot at a time.
+        plan: instead of a graph, the window that its arrays decode.
+        table: beside a graph, shape of the lookup table that takes the place of arrays.
         correction: ask for the physical correction in every record.
         progress: called with a line of text as a build goes on.
 
     Raises:
-        ValueError: unknown driver.
+        ValueError: unknown driver, or not exactly one of `graph` and `plan`.
         errors.BuildError: the simulated board must be built and a tool is missing, or failed.
         errors.BoardError: the board is not what it should be.
     """
+    if (graph is None) == (plan is None):
+        raise ValueError("give the graph that the board decodes, or the plan of its window, one of them")
+    if table is not None and graph is None:
+        raise ValueError("a lookup table needs the graph whose shots it decodes")
     if url == "sim":
         from triplane.hal.drivers.sim import SimBoard
 
-        return SimBoard(graph, correction=correction, progress=progress)
+        target: ArrayTarget | TableTarget
+        if graph is not None:
+            target = TableTarget(graph, table) if table is not None else ArrayTarget(whole_window(graph))
+        else:
+            assert plan is not None
+            target = ArrayTarget(plan)
+        return SimBoard(target, correction=correction, progress=progress)
     raise ValueError(f"no driver for board {url!r}; there are: {', '.join(DRIVERS)}")

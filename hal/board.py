@@ -92,13 +92,20 @@ class Board(Protocol):
     def load(self, program: DecoderProgram) -> None:
         """Load decoder tables. A program that does not fit is refused before anything is written."""
 
+    def exchange(self, program: DecoderProgram) -> None:
+        """Load tables while a run goes on; they take their place between two of its shots, at once.
+
+        Which shots were decoded with which table is in the records: `tables` is the CRC-32 of the one in use.
+        Raises UnsupportedError where a decoder has room for one table only.
+        """
+
     def run(
         self, rounds: npt.ArrayLike, *, round_period_cycles: int, timeout_s: float | None = None
     ) -> RunStream:
         """Start streaming shots; ends what is left of an earlier run.
 
         Args:
-            rounds: uint32 (shots, num_layers, words_per_round), see `DecodingGraph.pack_events`.
+            rounds: uint32 (shots, layers, words_per_round), see `DecodingGraph.pack_events` and `StreamMap.pack`.
             round_period_cycles: cycles from one round to the next; 0 or 1: as fast as the decoder takes them.
             timeout_s: wall clock limit for the whole run.
         """

@@ -114,7 +114,7 @@ class Control(_Part):
     dac_channels: Count
     adc_channels: Count
     event_fifo_words: Annotated[int, Field(ge=2)]
-    result_fifo_words: Annotated[int, Field(ge=6)]
+    result_fifo_words: Annotated[int, Field(ge=10)]
 
 
 class Descriptor(_Part):

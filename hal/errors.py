@@ -26,6 +26,10 @@ class RecordStreamError(BoardError):
     """The record stream has a gap or a record out of order."""
 
 
+class UntrustedError(BoardError):
+    """A record was made without a table that passed its check."""
+
+
 class RunTimeoutError(BoardError, TimeoutError):
     """A run did not end within its limit; the board has been stopped."""
 

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from triplane.gateware.decoder.layouts import RESULT
-from triplane.hal.errors import RecordStreamError
+from triplane.gateware.decoder.layouts import RESULT, UNTRUSTED
+from triplane.hal.errors import RecordStreamError, UntrustedError
 
 Words = npt.NDArray[np.uint32]
 
@@ -79,19 +79,20 @@ class RecordSource(Protocol):
 
 
 class RunStream(Iterator[Records]):
-    """Iterates over chunks of records in the order of the shots, as they arrive.
+    """Iterates over chunks of records in the order of the windows, as they arrive.
 
-    Every chunk is checked against the sequence: a gap raises RecordStreamError and stops the run. Leaving the
+    Every chunk is checked: a gap in the sequence raises RecordStreamError, a record without a trusted table
+    UntrustedError, and either stops the run. Leaving the
     iteration early, for example by Ctrl-C, leaves the board stopped once `close` is called or the next run starts.
 
     Attributes:
-        shots: shots of the run.
+        total: records of the run.
         received: records so far.
     """
 
-    def __init__(self, source: RecordSource, shots: int) -> None:
+    def __init__(self, source: RecordSource, total: int) -> None:
         self._source = source
-        self.shots = shots
+        self.total = total
         self.received = 0
         self._open = True
         self._closed_by_caller = False
@@ -121,9 +122,9 @@ class RunStream(Iterator[Records]):
 
     def _check_whole(self) -> None:
         """A run that somebody else ended must not look like one that came to its end."""
-        if self.received < self.shots and not self._closed_by_caller:
+        if self.received < self.total and not self._closed_by_caller:
             raise RecordStreamError(
-                f"the run ended after {self.received} of {self.shots} records, since the board was closed, started "
+                f"the run ended after {self.received} of {self.total} records, since the board was closed, started "
                 "a run of its own or went to its safe state; ask fault() for the reason, and start the run again"
             )
 
@@ -135,6 +136,12 @@ class RunStream(Iterator[Records]):
             raise RecordStreamError(
                 f"record {expected[at]} carries sequence number {records['sequence'][at]}: a record was lost or "
                 "doubled; the run was stopped, start it again"
+            )
+        without = np.flatnonzero(records["flags"] & UNTRUSTED)
+        if without.size:
+            raise UntrustedError(
+                f"record {expected[without[0]]} was made without a table that passed its check, and predicts nothing; "
+                "load the program again"
             )
 
     @property

@@ -17,7 +17,18 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from triplane.host.options import DeadlineNs, Json, Plot, RoundNs, Shots, Vcd, VcdShots, WeightBits
+from triplane.host.options import (
+    DeadlineNs,
+    Decoder,
+    Json,
+    Passes,
+    Plot,
+    RoundNs,
+    Shots,
+    Vcd,
+    VcdShots,
+    WeightBits,
+)
 from triplane.host.termination import terminable
 
 if TYPE_CHECKING:
@@ -49,6 +60,7 @@ def demo(
         int, typer.Option("--seed", min=0, help="Seed of the sampler; printed and kept with the run.")
     ] = DEMO_SEED,
     weight_bits: WeightBits = 5,
+    passes: Passes = 1,
     round_ns: RoundNs = None,
     deadline_ns: DeadlineNs = None,
     json_file: Json = None,
@@ -86,7 +98,7 @@ def demo(
                 "seed": seed,
             },
         )
-        options = ReplayOptions(weight_bits, round_ns, deadline_ns, outputs.vcd, vcd_shots)
+        options = ReplayOptions(weight_bits, round_ns, deadline_ns, outputs.vcd, vcd_shots, passes)
         _run(
             dataset,
             options,
@@ -130,6 +142,8 @@ def replay(
         ),
     ] = None,
     weight_bits: WeightBits = 5,
+    passes: Passes = 1,
+    decoder: Decoder = "array",
     round_ns: RoundNs = None,
     deadline_ns: DeadlineNs = None,
     json_file: Json = None,
@@ -150,7 +164,7 @@ def replay(
 
         dataset = load_dataset(paths, model=model, shots=shots)
         outputs.check(dataset.files.all().values() if dataset.files else ())
-        options = ReplayOptions(weight_bits, round_ns, deadline_ns, outputs.vcd, vcd_shots)
+        options = ReplayOptions(weight_bits, round_ns, deadline_ns, outputs.vcd, vcd_shots, passes, decoder)
         _run(dataset, options, outputs)
 
 

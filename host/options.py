@@ -2,7 +2,7 @@
 """Options that several commands share: one meaning and one help text each."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -15,8 +15,27 @@ WeightBits = Annotated[
     typer.Option(
         "--weight-bits",
         min=2,
-        max=12,
+        max=8,
         help="Width of a weight register. More bits: finer weights, more logic, another gateware build.",
+    ),
+]
+Passes = Annotated[
+    int,
+    typer.Option(
+        "--passes",
+        min=1,
+        max=3,
+        help=(
+            "Correlated passes: after each, edges correlated with the correction take their conditional weight, and "
+            "the arrays run again."
+        ),
+    ),
+]
+Decoder = Annotated[
+    Literal["array", "table"],
+    typer.Option(
+        "--decoder",
+        help="Union-find arrays, or an exact lookup table where no more than 24 detectors see the observables.",
     ),
 ]
 RoundNs = Annotated[

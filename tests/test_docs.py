@@ -35,5 +35,5 @@ def test_example_runs(example, tmp_path, monkeypatch, capsys):
 def test_the_record_on_its_page_is_the_record():
     page = (DOCS / "packet-format.md").read_text()
     assert RESULT.table() in page
-    assert RESULT.words == 6
-    assert "Six words per shot" in page
+    assert RESULT.words == 10
+    assert "Ten words per window" in page

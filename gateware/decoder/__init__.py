@@ -3,11 +3,13 @@
 
     graph.py      a Stim detector error model becomes a decoding graph: what is built, and what is loaded
     layouts.py    the result record, declared once for gateware, host and documentation
-    rounds.py     the way in: rounds of detection events are caught
-    sender.py     the way out: a result record, and the correction where it is asked for
-    core.py       between them, one array per connected component
+    engine.py     windows of rounds, one after another, through the arrays
+    window/       what a window is, and the parts that take it from the queue to the frame
     unionfind/    the array: one processing element per detector, one cell per edge
-    lut.py        or between them, one read of a table
+    barrier.py    the frame of the shot, and who waits for it
+    lut.py        instead of all this, one read of a table
+    rounds.py     its way in: the rounds of a shot are caught
+    sender.py     the way out: a result record, and the correction where it is asked for
     table.py      shape of the table: address, entry, words
     memory.py     block memory that is trusted after its CRC was checked
 
@@ -24,9 +26,9 @@ Where the detectors that see an observable are few (16 for a distance-3 surface 
 takes the arrays' place: 8 block RAMs, 3 cycles for every shot, and the most likely observables instead of a good
 matching. Its size doubles with every detector, so distance 5 is out of its reach. The `soc` takes either.
 
-What can go wrong: detection events that no edge explains (an odd number in a component without boundary) end the shot
-with the `unmatched` flag instead of a hang. A latency that would not fit the record is refused when the gateware is
-described. Weights above those the first growth was computed for are harmless; below, the edge starts full, never
-negative. A lookup table that was not loaded whole and right answers nothing: its records are flagged. While a shot is
-decoded its tables must not change, which the order of the driver's writes guarantees.
+What can go wrong: detection events that no edge explains (an odd number in a component without boundary) end the
+window with the `unmatched` flag instead of a hang. A latency that would not fit the record is refused when the gateware
+is described. Rounds that come faster than they are decoded fill the queue, then stall the source; none is lost. A table
+that was not loaded whole and right is not used: the one before stays in force, and without one nothing is predicted and
+every record says so. Tables change between shots only.
 """

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,23 +52,29 @@ def compile_reliefs(graph: DecodingGraph, levels: int | None = DEFAULT_LEVELS) -
     if levels is not None and levels < 1:
         raise ValueError(f"levels must be at least 1, not {levels}")
     own = graph.weights[[edge.weight_class for edge in graph.edges]]
-    found: dict[int, dict[int, int]] = defaultdict(dict)
-    for a, b, joint in graph.correlations:
-        for known, other in ((a, b), (b, a)):
-            weight = _conditional_weight(graph, known, other, joint)
-            if weight < own[other]:
-                found[other][known] = weight
-
+    found = conditional_weights(graph)
     rows: list[list[int]] = []
     partners: list[tuple[tuple[int, int], ...]] = []
     for edge in range(len(graph.edges)):
-        groups = _group(sorted(found[edge].values()), levels)
+        groups = group_weights(sorted(found[edge].values()), levels)
         level_of = {weight: level for level, group in enumerate(groups) for weight in group}
         rows.append([round(sum(group) / len(group)) for group in groups] or [int(own[edge])])
         partners.append(tuple(sorted((known, level_of[weight]) for known, weight in found[edge].items())))
     width = levels if levels is not None else max(map(len, rows))
     weights = np.array([row + row[-1:] * (width - len(row)) for row in rows], dtype=np.uint16)
     return Reliefs(width, weights, tuple(partners))
+
+
+def conditional_weights(graph: DecodingGraph) -> list[dict[int, int]]:
+    """Edge -> partner -> quantised weight of the edge once the partner is used, where that is below its own."""
+    own = graph.weights[[edge.weight_class for edge in graph.edges]]
+    found: list[dict[int, int]] = [{} for _ in graph.edges]
+    for a, b, joint in graph.correlations:
+        for known, other in ((a, b), (b, a)):
+            weight = _conditional_weight(graph, known, other, joint)
+            if weight < own[other]:
+                found[other][known] = weight
+    return found
 
 
 def _conditional_weight(graph: DecodingGraph, known: int, other: int, joint: float) -> int:
@@ -82,7 +87,7 @@ def _conditional_weight(graph: DecodingGraph, known: int, other: int, joint: flo
     return min(max(round(weight * graph.units_per_nat), 1), 2**graph.weight_bits - 1)
 
 
-def _group(values: list[int], levels: int | None) -> list[list[int]]:
+def group_weights(values: list[int], levels: int | None) -> list[list[int]]:
     """Splits ascending values into at most `levels` runs with the least sum of squares about their means."""
     distinct = sorted(set(values))
     if levels is None or len(distinct) <= levels:

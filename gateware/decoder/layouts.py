@@ -16,9 +16,18 @@ UNMATCHED = 1 << 0
 """Flag: detection events are left that neither a partner nor a boundary explains."""
 
 UNTRUSTED = 1 << 1
-"""Flag: the decoder's table has not passed its check, and nothing was looked up in it."""
+"""Flag: no table that passed its check is in use, and the record predicts nothing."""
 
-FLAGS = {"unmatched": UNMATCHED, "untrusted": UNTRUSTED}
+LAST = 1 << 2
+"""Flag: last window of its shot; `frame` holds all flips of the shot."""
+
+LATE = 1 << 3
+"""Flag: the deadline stopped a pass of this window, or kept one from starting."""
+
+HARD = 1 << 4
+"""Flag: `hardness` is above the programmed threshold."""
+
+FLAGS = {"unmatched": UNMATCHED, "untrusted": UNTRUSTED, "last": LAST, "late": LATE, "hard": HARD}
 
 CONFIDENCE_OFFSET = 8
 """Lowest bit of the flags' confidence; 8 bits, 0 where the decoder gives none."""
@@ -69,21 +78,35 @@ class Record:
 RESULT = Record(
     "result",
     (
-        Field("sequence", 32, "number of the shot, from 0 since the decoder was last enabled"),
+        Field("sequence", 32, "number of the window, from 0 since the decoder was last restarted"),
         Field(
-            "timestamp_lo", 32, "cycle counter, low half, when the last round of the shot entered the decoder"
+            "timestamp_lo",
+            32,
+            "cycle counter, low half, when the last round of the window entered the decoder",
         ),
         Field("timestamp_hi", 32, "cycle counter, high half"),
-        Field("decode_cycles", 16, "cycles from the last round entering to the observables valid"),
+        Field("decode_cycles", 16, "cycles from the last round being taken to the frame valid"),
         Field(
             "flags",
             16,
-            "bit 0: unmatched, detection events are left that nothing explains; bit 1: untrusted, the lookup "
-            "table has not passed its check; bits 15..8: confidence that the table gives",
+            "bit 0: unmatched, detection events are left that nothing explains; bit 1: untrusted, no table that "
+            "passed its check is in use; bit 2: last window of its shot; bit 3: late, the deadline cut a pass "
+            "short; bit 4: hard, hardness above the threshold; bits 15..8: confidence that a lookup table gives",
         ),
-        Field("observables", 32, "predicted flips, bit k = observable k"),
-        Field("grow_steps", 16, "growth steps of all arrays"),
-        Field("merge_steps", 16, "merges through the arbiters of all arrays"),
+        Field("observables", 32, "flips that this window settled, bit k = observable k"),
+        Field("frame", 32, "flips of the shot so far, this window included"),
+        Field("grow_steps", 16, "growth steps of all arrays in all passes"),
+        Field("merge_steps", 16, "merges through the arbiters of all arrays in all passes"),
+        Field(
+            "hardness",
+            16,
+            "growth steps of the last pass, 32767 at most; bit 15: that pass changed the observables",
+        ),
+        Field(
+            "waited", 16, "cycles from the last round entering the queue until it was taken, 65535 at most"
+        ),
+        Field("rounds", 32, "rounds of the shot that are settled, this window included"),
+        Field("tables", 32, "CRC-32 of the weights, or of the lookup table, that were in use; 0 for none"),
     ),
 )
 

@@ -14,14 +14,15 @@ from litex.soc.interconnect.csr import CSRField, CSRStatus, CSRStorage
 from migen import Array, Cat, If, Signal, bits_for
 
 from triplane.gateware.decoder.graph import DecodingGraph
-from triplane.gateware.decoder.layouts import CONFIDENCE_OFFSET, RESULT, UNMATCHED, UNTRUSTED
+from triplane.gateware.decoder.layouts import CONFIDENCE_OFFSET, LAST, RESULT, UNMATCHED, UNTRUSTED
 from triplane.gateware.decoder.memory import CHECKING, TRUSTED, CheckedMemory
 from triplane.gateware.decoder.rounds import RoundCatcher
 from triplane.gateware.decoder.sender import RecordSender
-from triplane.gateware.decoder.table import WORD_BITS, TableShape, observed_detectors
+from triplane.gateware.decoder.table import LOOKUP_CYCLES, WORD_BITS, TableShape, observed_detectors
 
 _UNMATCHED_BIT = UNMATCHED.bit_length() - 1
 _UNTRUSTED_BIT = UNTRUSTED.bit_length() - 1
+_LAST_BIT = LAST.bit_length() - 1
 
 
 class LookupDecoder(LiteXModule):
@@ -56,8 +57,7 @@ class LookupDecoder(LiteXModule):
         ValueError: the shape names a detector that the graph does not have, or other observables.
     """
 
-    LATENCY = 3
-    """Cycles from the last word entering to the observables valid: address, memory, entry."""
+    LATENCY = LOOKUP_CYCLES
 
     def __init__(self, graph: DecodingGraph, shape: TableShape | None = None) -> None:
         if shape is None:
@@ -166,6 +166,7 @@ class LookupDecoder(LiteXModule):
             sender.start.eq(rounds.start),
             *(core.restart.eq(self._control.fields.restart) for core in (rounds, sender)),
             table.address.eq(address[select_bits:] if select_bits < len(shape.detectors) else 0),
+            sender.entered.eq(self.now),  # no queue: a word is taken in the cycle in which it enters
             sender.finish.eq(stages[-1]),
         ]
         self.sync += [
@@ -178,16 +179,21 @@ class LookupDecoder(LiteXModule):
         # Result. A table that was written or checked since the shot began is not trusted by the time it ends: a check
         # takes `check_cycles`, which are no fewer than LATENCY.
         trusted, unmatched = Signal(), Signal()
+        fields = sender.fields
         confidence = entry[shape.num_observables : shape.num_observables + shape.confidence_bits]
         self.comb += [
             trusted.eq(table.state == TRUSTED),
             unmatched.eq(trusted & (confidence == 0) if shape.confidence_bits else 0),
-            If(unmatched, sender.flags[_UNMATCHED_BIT].eq(1)),
-            If(~trusted, sender.flags[_UNTRUSTED_BIT].eq(1)),
+            fields["flags"][_LAST_BIT].eq(1),  # a shot is one window
+            If(unmatched, fields["flags"][_UNMATCHED_BIT].eq(1)),
+            If(~trusted, fields["flags"][_UNTRUSTED_BIT].eq(1)),
             If(trusted,
-                sender.observables.eq(entry[: shape.num_observables]),
-                sender.flags[CONFIDENCE_OFFSET:].eq(confidence if shape.confidence_bits else 0),
+                fields["observables"].eq(entry[: shape.num_observables]),
+                fields["flags"][CONFIDENCE_OFFSET:].eq(confidence if shape.confidence_bits else 0),
+                fields["tables"].eq(table.found),
             ),
+            fields["frame"].eq(fields["observables"]),
+            fields["rounds"].eq(self.num_layers),
             self.unmatched.eq(sender.finished & unmatched),
             self._status.fields.busy.eq(~sender.receiving | (table.state == CHECKING)),
             self._status.fields.table.eq(table.state),

@@ -7,10 +7,7 @@ from liteeth.mac.crc import LiteEthMACCRC32, LiteEthMACCRCEngine
 from litex.gen import LiteXModule
 from migen import If, Memory, Mux, Signal, bits_for
 
-from triplane.gateware.decoder.table import WORD_BITS
-
-UNCHECKED, CHECKING, MISMATCH, TRUSTED = range(4)
-"""States of a table."""
+from triplane.gateware.decoder.table import CHECKING, MISMATCH, TRUSTED, UNCHECKED, WORD_BITS
 
 
 class CheckedMemory(LiteXModule):

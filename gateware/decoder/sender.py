@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The way out of a decoder: what is known when a shot is decoded becomes its record, word by word."""
+"""The way out of a decoder: what is known when a window is decoded becomes its record, word by word."""
 
 from __future__ import annotations
 
 from litex.gen import LiteXModule
 from litex.soc.interconnect import stream
-from migen import FSM, Case, Cat, Constant, If, NextState, NextValue, Signal
+from migen import FSM, Case, Cat, Constant, If, Mux, NextState, NextValue, Signal
 
 from triplane.gateware.decoder.layouts import RESULT, correction_words
 
 
 class RecordSender(LiteXModule):
-    r"""Follows a shot from its last word to the last word of its record; one shot at a time.
+    r"""Follows a window from its last word to the last word of its record; one window at a time.
 
-    The record is complete in the cycle in which `finish` is high.
+    The record is complete in the cycle in which `finish` is high. What the window's last word brought with it (its
+    time of entry) is taken in the cycle of `start`.
 
     ```
       cycle        0      1     2    ...    n
@@ -28,53 +29,62 @@ class RecordSender(LiteXModule):
     Attributes:
         source: words of result records (`layouts.RESULT`, then the correction where it is asked for).
         now: input; cycle counter of the system.
-        restart: input; count shots from 0.
-        start: input; the last word of a shot is taken. Only while `receiving` is high.
+        restart: input; count windows from 0.
+        start: input; the last word of a window is taken. Only while `receiving` is high.
+        entered: input, valid with `start`; low half of the cycle counter when that word entered.
         finish: input; the decoder is done. Ignored unless `decoding` is high, where it makes `finished`.
-        flags, observables, grow_steps, merge_steps: inputs; fields of the record, valid with `finish`.
+        fields: inputs by name, valid with `finish`: all fields of the record that are not made here.
         correction: input; bit k = edge k, held from `settled` until the record is sent.
         with_correction: input; append the correction.
         settled: input; the correction is complete.
-        receiving: no shot is being decoded or sent.
-        decoding: a shot is being decoded.
+        receiving: no window is being decoded or sent.
+        decoding: a window is being decoded.
         finished: 1 in the cycle in which a record is made.
+        elapsed: cycles since `start`, 65535 at most.
+        wait: cycles from that word's entry to `start`.
     """
+
+    OWN = ("sequence", "timestamp_lo", "timestamp_hi", "decode_cycles", "waited")
+    """Fields that are made here."""
 
     def __init__(self, num_edges: int) -> None:
         self.source = stream.Endpoint([("data", 32)])
         self.now = Signal(64)
         self.restart = Signal()
         self.start = Signal()
+        self.entered = Signal(32)
         self.finish = Signal()
-        self.flags = Signal(16)
-        self.observables = Signal(32)
-        self.grow_steps = Signal(16)
-        self.merge_steps = Signal(16)
+        self.fields = {f.name: Signal(f.bits) for f in RESULT.fields if f.name not in self.OWN}
         self.correction = Signal(max(num_edges, 1))
         self.with_correction = Signal()
         self.settled = Signal()
         self.receiving = Signal()
         self.decoding = Signal()
         self.finished = Signal()
+        self.elapsed = elapsed = Signal(16)
+        self.wait = Signal(32)
 
         # # #
 
-        # Record
-        elapsed, sequence, stamp = Signal(16), Signal(32), Signal(64)
+        # Record. The cycle of entry had the high half that the counter has now, unless the low half has wrapped since.
+        sequence, taken, entered = Signal(32), Signal(64), Signal(32)
+        waited, entered_high = Signal(16), Signal(32)
         self.sync += [
-            elapsed.eq(elapsed + 1),
-            If(self.start, elapsed.eq(1), stamp.eq(self.now)),
+            If(elapsed != 2 ** len(elapsed) - 1, elapsed.eq(elapsed + 1)),
+            If(self.start, elapsed.eq(1), taken.eq(self.now), entered.eq(self.entered)),
             If(self.restart, sequence.eq(0)).Elif(self.finished, sequence.eq(sequence + 1)),
         ]
-        contents = {
+        self.comb += [
+            self.wait.eq(taken[:32] - entered),
+            waited.eq(Mux(self.wait[16:] != 0, 0xFFFF, self.wait)),
+            entered_high.eq(taken[32:] - (entered > taken[:32])),
+        ]
+        contents = self.fields | {
             "sequence": sequence,
-            "timestamp_lo": stamp[:32],
-            "timestamp_hi": stamp[32:],
+            "timestamp_lo": entered,
+            "timestamp_hi": entered_high,
             "decode_cycles": elapsed,
-            "flags": self.flags,
-            "observables": self.observables,
-            "grow_steps": self.grow_steps,
-            "merge_steps": self.merge_steps,
+            "waited": waited,
         }
         record = Signal(32 * RESULT.words)
         position = 0

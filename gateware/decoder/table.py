@@ -18,6 +18,13 @@ import numpy.typing as npt
 from triplane.gateware.decoder.graph import MAX_OBSERVABLES, DecodingGraph
 
 WORD_BITS = 32
+
+UNCHECKED, CHECKING, MISMATCH, TRUSTED = range(4)
+"""States of a table in memory: not checked since a word was written, being checked, wrong, right."""
+
+LOOKUP_CYCLES = 3
+"""Cycles from the last word of a shot to its observables: address, memory, entry."""
+
 MAX_ADDRESS_BITS = 24
 """Detectors that an address can hold; 2**24 entries of one bit are 512 block RAMs of 36 kbit."""
 

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,8 +12,8 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from triplane.gateware.decoder.graph import DecodingGraph
 from triplane.gateware.decoder.layouts import RESULT, correction_words
+from triplane.gateware.decoder.table import CHECKING, TRUSTED
 from triplane.hal.board import Fault, Identity, Words
 from triplane.hal.descriptor import Descriptor
 from triplane.hal.errors import (
@@ -26,6 +26,7 @@ from triplane.hal.errors import (
 from triplane.hal.program import DecoderProgram
 from triplane.hal.records import Pacing, Records, RecordSource, RunStream
 from triplane.hal.registers import WORD_MAX, RegisterMap
+from triplane.hal.target import Target
 
 NAME = "triplane"
 HASH_DIGITS = 64
@@ -37,16 +38,16 @@ class RegisterBoard(ABC):
     Args:
         descriptor: of the board.
         registers: map of the gateware that is expected in it.
-        graph: that the gateware was built for.
+        target: what the gateware was built to decode.
         correction: ask for corrections also where a program does not.
     """
 
     def __init__(
-        self, descriptor: Descriptor, registers: RegisterMap, graph: DecodingGraph, correction: bool
+        self, descriptor: Descriptor, registers: RegisterMap, target: Target, correction: bool
     ) -> None:
         self.descriptor = descriptor
         self.registers = registers
-        self._graph = graph
+        self._target = target
         self._correction = correction
         self._program: DecoderProgram | None = None
         self._run: RunStream | None = None
@@ -62,7 +63,7 @@ class RegisterBoard(ABC):
         """Write words; the access has been checked."""
 
     @abstractmethod
-    def _source(self, words: Words, shots: int, idle_limit: int, timeout_s: float | None) -> RecordSource:
+    def _source(self, words: Words, records: int, idle_limit: int, timeout_s: float | None) -> RecordSource:
         """Fill the event FIFO from `words`, start the pacer, and deliver the records of `shots` shots."""
 
     @abstractmethod
@@ -166,11 +167,11 @@ class RegisterBoard(ABC):
 
     def load(self, program: DecoderProgram) -> None:
         """Load decoder tables. A program that does not fit is refused before anything is written."""
-        program.check(self._graph)
+        program.check(self._target)
         self._end_run()
-        self.set("decoder_weight_index", 0)
-        self.burst_write(self.registers["decoder_weight_data"].address, program.weights, increment=False)
-        self.set("decoder_first_growth", program.first_growth)
+        self._rearm()
+        self._write_table(program)
+        self._await(lambda: self._active_table() == program.table_crc, "take its table over")
         self.set("identification_table_hash", int(program.table_hash, 16))
         found = self.identify().table_hash
         if found != program.table_hash:
@@ -178,6 +179,52 @@ class RegisterBoard(ABC):
                 f"the board reports table hash {found[:12]}, not {program.table_hash[:12]}; load again"
             )
         self._program = program
+
+    def exchange(self, program: DecoderProgram) -> None:
+        """Load tables for the shots to come, while a run is going on; see `hal.board.Board.exchange`."""
+        program.check(self._target)
+        if "activate" not in self.registers["decoder_control"].fields:
+            raise UnsupportedError("this decoder has no second table; load() ends the run and loads it")
+        if self._program is None:
+            raise ProgramError("no program is loaded; call load() first")
+        if (program.passes, program.correction) != (self._program.passes, self._program.correction):
+            raise ProgramError("passes and correction belong to a run; end it and call load() to change them")
+        self._write_table(program)
+        self.set("identification_table_hash", int(program.table_hash, 16))
+        self._program = program
+
+    def _write_table(self, program: DecoderProgram) -> None:
+        """Write the words, have them checked, and ask for them to be used."""
+        self.set("decoder_table_index", 0)
+        self.burst_write(self.registers["decoder_table_data"].address, program.words, increment=False)
+        self.set("decoder_table_crc", program.table_crc)
+        state = self.registers["decoder_status"].fields["table"]
+        self._await(lambda: state.of(self.get("decoder_status")) != CHECKING, "end the check of its table")
+        if state.of(self.get("decoder_status")) != TRUSTED:
+            raise BoardError(
+                f"the table arrived with CRC {self.get('decoder_table_found'):#010x}, not "
+                f"{program.table_crc:#010x}, and is not used; load again"
+            )
+        if "activate" in self.registers["decoder_control"].fields:
+            self._pulse("decoder_control", "activate", self._mode(program))
+
+    def _active_table(self) -> int:
+        """CRC-32 of the table in use."""
+        return self.get(
+            "decoder_table_active" if "decoder_table_active" in self.registers else "decoder_table_found"
+        )
+
+    def _mode(self, program: DecoderProgram) -> int:
+        """The decoder's control register without its pulses."""
+        fields = self.registers["decoder_control"].fields
+        mode = int(self._correction or program.correction) << fields["correction"].offset
+        return mode | (program.passes << fields["passes"].offset if "passes" in fields else 0)
+
+    def _await(self, reached: Callable[[], bool], what: str) -> None:
+        for _ in range(100_000):
+            if reached():
+                return
+        raise BoardError(f"the decoder does not {what}; reset the board")
 
     def run(
         self, rounds: npt.ArrayLike, *, round_period_cycles: int, timeout_s: float | None = None
@@ -194,12 +241,15 @@ class RegisterBoard(ABC):
         self._end_run()
         self._rearm()
         shots, layers, _ = words.shape
+        records = shots * self._target.records_per_shot(layers)
         self.set("pacer_period", round_period_cycles)
         self.set("pacer_rounds", shots * layers)
         # Longest time without a word either way: a shot at its cadence, twice over, and a decode at its bound.
         bound = self.registers["decoder_status"].fields["bound"].of(self.get("decoder_status"))
         idle_limit = 2 * layers * max(round_period_cycles, words.shape[2]) + 2 * bound + 10_000
-        self._run = RunStream(self._source(words.reshape(-1), shots, idle_limit, timeout_s), shots)
+        if "decoder_rounds" in self.registers:
+            self.set("decoder_rounds", layers)
+        self._run = RunStream(self._source(words.reshape(-1), records, idle_limit, timeout_s), records)
         return self._run
 
     def records(self) -> Iterator[Records]:
@@ -220,18 +270,20 @@ class RegisterBoard(ABC):
     @property
     def record_words(self) -> int:
         """Words of one record as the board is set up now."""
-        return RESULT.words + (correction_words(len(self._graph.edges)) if self.with_correction else 0)
+        return RESULT.words + (correction_words(self._target.num_edges) if self.with_correction else 0)
 
     def _check_rounds(self, rounds: npt.ArrayLike) -> Words:
         array = np.asarray(rounds)
-        layers, per_round = len(self._graph.layers), self._graph.words_per_round
-        if array.ndim != 3 or array.shape[1:] != (layers, per_round):
+        per_round = self._target.words_per_round
+        if array.ndim != 3 or array.shape[2] != per_round:
             raise ProgramError(
-                f"rounds have shape {array.shape}; this board takes (shots, {layers}, {per_round}), "
-                "see DecodingGraph.pack_events"
+                f"rounds have shape {array.shape}; this board takes (shots, layers, {per_round}), "
+                "see DecodingGraph.pack_events and StreamMap.pack"
             )
         if not array.shape[0]:
             raise ProgramError("rounds hold no shot; there is nothing to run")
+        layers = array.shape[1]
+        self._target.records_per_shot(layers)
         if array.shape[0] * layers > WORD_MAX:
             raise ProgramError(
                 f"{array.shape[0]} shots are {array.shape[0] * layers} rounds; a run takes {WORD_MAX}"
@@ -240,16 +292,15 @@ class RegisterBoard(ABC):
             raise ProgramError(
                 f"rounds have dtype {array.dtype}; they must be uint32, see DecodingGraph.pack_events"
             )
-        for layer, detectors in enumerate(self._graph.layers):
+        for layer in range(layers):
+            slots = self._target.slots(layer)
             for word in range(per_round):
-                used = min(max(len(detectors) - 32 * word, 0), 32)
-                if used == 32:
-                    continue
-                stray = np.flatnonzero(array[:, layer, word] >> np.uint32(used))
+                used = sum(1 << slot % 32 for slot in slots if slot // 32 == word)
+                stray = np.flatnonzero(array[:, layer, word] & np.uint32(WORD_MAX ^ used))
                 if stray.size:
                     raise ProgramError(
                         f"shot {stray[0]}, round {layer}, word {word} is {array[stray[0], layer, word]:#x}; "
-                        f"only its lowest {used} bits are detectors"
+                        f"only the bits {used:#x} are detectors"
                     )
         return np.ascontiguousarray(array)
 
@@ -257,13 +308,14 @@ class RegisterBoard(ABC):
         """Leave nothing of an earlier run: stop rounds, let the decoder finish, empty everything, count from 0."""
         self._pulse("pacer_control", "stop")
         busy = self.registers["decoder_status"].fields["busy"]
-        for _ in range(100_000):
+
+        def resting() -> bool:
             self._pulse("faults_control", "clear")
-            if not busy.of(self.get("decoder_status")):
-                break
-        else:
-            raise BoardError("the decoder does not come to rest; reset the board")
-        self._pulse("decoder_control", "restart", int(self.with_correction))
+            return not busy.of(self.get("decoder_status"))
+
+        self._await(resting, "come to rest")
+        mode = self._mode(self._program) if self._program is not None else 0
+        self._pulse("decoder_control", "restart", mode)
         self._pulse("faults_control", "clear")
 
     def _end_run(self) -> None:

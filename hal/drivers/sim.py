@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from triplane.boards import descriptor_path
-from triplane.gateware.decoder.graph import DecodingGraph
 from triplane.hal.board import Words
 from triplane.hal.descriptor import load_descriptor
 from triplane.hal.drivers.bus import RegisterBoard
@@ -24,6 +23,7 @@ from triplane.hal.errors import (
 from triplane.hal.program import DecoderProgram
 from triplane.hal.records import Pacing, RecordSource
 from triplane.hal.registers import RegisterMap
+from triplane.hal.target import ArrayTarget, TableTarget
 from triplane.sim.board import BoardBuild, Design, SimulatedBoard, build_board
 from triplane.sim.board import BoardError as SimulationError
 from triplane.sim.cache import CacheError
@@ -36,31 +36,36 @@ FIRST_SLICE_CYCLES = 2_000
 
 
 class SimBoard(RegisterBoard):
-    """A Verilated board built for one graph. `progress` is told about builds."""
+    """A Verilated board built for a window of arrays, or for a lookup table. `progress` is told about builds."""
 
     def __init__(
         self,
-        graph: DecodingGraph,
+        target: ArrayTarget | TableTarget,
         *,
         correction: bool = False,
         progress: Callable[[str], None] | None = None,
-        design: Design | None = None,
     ) -> None:
         self._board: SimulatedBoard | None = None
         descriptor = load_descriptor(descriptor_path("sim"))
-        if not descriptor.qec.min_weight_bits <= graph.weight_bits <= descriptor.qec.max_weight_bits:
-            raise UnsupportedError(
-                f"the graph has weights of {graph.weight_bits} bits; the board takes "
-                f"{descriptor.qec.min_weight_bits} to {descriptor.qec.max_weight_bits}"
-            )
+        if correction and not target.num_edges:
+            raise UnsupportedError("corrections are asked for, but a lookup table holds none")
+        depths = {
+            "event_depth": descriptor.control.event_fifo_words,
+            "result_depth": descriptor.control.result_fifo_words,
+        }
+        if isinstance(target, ArrayTarget):
+            bits, qec = target.plan.weight_bits, descriptor.qec
+            if not qec.min_weight_bits <= bits <= qec.max_weight_bits:
+                raise UnsupportedError(
+                    f"the graph has weights of {bits} bits; the board takes "
+                    f"{qec.min_weight_bits} to {qec.max_weight_bits}"
+                )
+            self._design = Design.for_plan(target.plan, **depths)
+        else:
+            self._design = Design.for_table(target.graph, target.shape, **depths)
         self._progress = progress
-        self._design = design or Design.for_graph(
-            graph,
-            event_depth=descriptor.control.event_fifo_words,
-            result_depth=descriptor.control.result_fifo_words,
-        )
         self._build = self._built(trace=False)
-        super().__init__(descriptor, RegisterMap(self._build.registers), graph, correction)
+        super().__init__(descriptor, RegisterMap(self._build.registers), target, correction)
         self._tracing = False
         self._open(self._build)
 
@@ -105,8 +110,8 @@ class SimBoard(RegisterBoard):
     def _write(self, address: int, words: Words, increment: bool) -> None:
         self.simulation.write(address, words, increment=increment)
 
-    def _source(self, words: Words, shots: int, idle_limit: int, timeout_s: float | None) -> RecordSource:
-        return _Transfer(self, words, shots, idle_limit, timeout_s)
+    def _source(self, words: Words, records: int, idle_limit: int, timeout_s: float | None) -> RecordSource:
+        return _Transfer(self, words, records, idle_limit, timeout_s)
 
     def trace(self, path: Path | str | None, cycles: int) -> None:
         """Write a VCD of `cycles` cycles from now on; None ends the window and returns to the fast simulation.
@@ -138,11 +143,11 @@ class _Transfer:
     """One run: a native transfer in slices."""
 
     def __init__(
-        self, board: SimBoard, words: Words, shots: int, idle_limit: int, timeout_s: float | None
+        self, board: SimBoard, words: Words, records: int, idle_limit: int, timeout_s: float | None
     ) -> None:
         self._board = board
         self.record_words = board.record_words
-        self.num_edges = len(board._graph.edges) if board.with_correction else None
+        self.num_edges = board._target.num_edges if board.with_correction else None
         self._words_taken = 0
         self._slice = FIRST_SLICE_CYCLES
         self._deadline = None if timeout_s is None else time.monotonic() + timeout_s
@@ -151,7 +156,7 @@ class _Transfer:
         self._start = self._end = simulation.cycles
         self._transfer = simulation.stream(
             words,
-            shots * self.record_words,
+            records * self.record_words,
             status_address=registers["link_status"].address,
             events_address=registers["events_data"].address,
             results_address=registers["results_data"].address,
@@ -194,12 +199,12 @@ class _Transfer:
             if not going and self._transfer.done < self._transfer.results.size:
                 raise SafeStateError(
                     f"the board went safe after {whole // self.record_words} of "
-                    f"{self._transfer.results.size // self.record_words} shots: {self._board.fault()}"
+                    f"{self._transfer.results.size // self.record_words} records: {self._board.fault()}"
                 )
             if self._deadline is not None and now > self._deadline:
                 raise RunTimeoutError(
                     f"the run was stopped after {self._timeout_s:g} s with {whole // self.record_words} of "
-                    f"{self._transfer.results.size // self.record_words} shots done; allow more time or run fewer shots"
+                    f"{self._transfer.results.size // self.record_words} records; allow more time or run fewer shots"
                 )
 
     def stop(self) -> None:

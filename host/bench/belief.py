@@ -10,6 +10,7 @@ the iterations.
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from triplane.host.bench.replay import data_folder
 from triplane.host.replay.datasets import Dataset, load_dataset
 from triplane.host.replay.sampling import memory_circuit, sample_dataset
 from triplane.sim.models.decoder.belief import BeliefModel, Rule
-from triplane.sim.models.decoder.correlated import CorrelatedModel, PassResult
+from triplane.sim.models.decoder.correlated import CorrelatedModel
 
 SEED = 2026
 PASSES = 3
@@ -119,13 +120,10 @@ def _rows(
     events, pattern = np.unique(dataset.events, axis=0, return_inverse=True)
     pattern = pattern.reshape(-1)  # NumPy 2.0 gave it another shape
 
-    def figures(result: PassResult, number: int, label: str) -> None:
-        rate = np.mean((result.observables[number][pattern] & 1) != flips)
+    def figures(label: str, observables: npt.NDArray[np.uint32], cycles: npt.NDArray[Any]) -> None:
+        rate = np.mean((observables[pattern] & 1) != flips)
         row(measure=f"logical error rate, {label}", value=rate, unit="per shot")
-        cycles = result.cycles[number][pattern].mean()
-        row(measure=f"arrays, mean, {label}", value=cycles, unit="cycles")
-        grows = result.grow_steps[number][pattern].mean()
-        row(measure=f"growth acts, mean, {label}", value=grows, unit="acts")
+        row(measure=f"arrays, mean, {label}", value=cycles[pattern].mean(), unit="cycles")
 
     matching = pymatching.Matching.from_detector_error_model(dataset.model, enable_correlations=True)
     for label, correlated in (("matching", False), ("correlated matching", True)):
@@ -138,18 +136,19 @@ def _rows(
     graph = compile_graph(dataset.model)
     passes = CorrelatedModel(graph, PASSES).decode(events)
     for number in range(PASSES):
-        figures(passes, number, f"{number + 1} pass{'es' if number else ''}")
+        label = f"{number + 1} pass{'es' if number else ''}"
+        figures(label, passes.observables[number], passes.cycles[number])
     for name, rule in rules(graph).items():
         if names is not None and name not in names:
             continue
-        model = BeliefModel(dataset.model, graph, rule, iterations, passes=2)
+        model = BeliefModel(dataset.model, graph, rule, iterations)
         if rule.schedule == "colour":
             row(measure=f"layers, {name}", value=model.num_layers, unit="layers")
         for count, result in zip(iterations, model.decode(events), strict=True):
             label = f"{name}, {count} iteration{'s' if count > 1 else ''}"
-            figures(result, 0, label)
-            rate = np.mean((result.observables[1][pattern] & 1) != flips)
-            row(measure=f"logical error rate, {label}, 2 passes", value=rate, unit="per shot")
+            figures(label, result.observables, result.cycles)
+            grows = result.grow_steps[pattern].mean()
+            row(measure=f"growth acts, mean, {label}", value=grows, unit="acts")
     if outer:
         for name in ("product-sum, flooding", "product-sum, coloured"):
             model = BeliefModel(dataset.model, graph, rules(graph)[name], (OUTER_ITERATIONS,))

@@ -16,13 +16,15 @@ from pathlib import Path
 import numpy as np
 
 from triplane import hal
-from triplane.gateware.decoder.graph import DecodingGraph, compile_graph
+from triplane.gateware.decoder.graph import compile_graph
+from triplane.gateware.decoder.layouts import RESULT
+from triplane.gateware.decoder.window import StreamMap, whole_window
 from triplane.host.bench import BenchContext, benchmark
 from triplane.host.replay.datasets import Dataset, load_dataset
 from triplane.host.replay.progress import ProgressView
 from triplane.host.replay.sampling import memory_circuit, sample_dataset
 from triplane.host.replay.session import BACK_TO_BACK, replay
-from triplane.sim.models.decoder.unionfind import UnionFindModel
+from triplane.sim.models.decoder.engine import EngineModel
 
 QUICK_SHOTS = 2_000
 LARGEST_SHOTS = 20_000
@@ -35,14 +37,8 @@ EXPERIMENTS = (
 )
 """Label, directory, goal of its logical error rate, whether its records are compared with the golden model."""
 
-COMPARED = (
-    ("decode_cycles", "cycles"),
-    ("flags", "flags"),
-    ("observables", "observables"),
-    ("grow_steps", "grow_steps"),
-    ("merge_steps", "merge_steps"),
-)
-"""Field of a record -> the golden model's."""
+COMPARED = tuple(f.name for f in RESULT.fields if f.name not in ("timestamp_lo", "timestamp_hi", "waited"))
+"""Fields of a record that do not depend on when its rounds arrived."""
 
 
 def data_folder() -> Path:
@@ -70,7 +66,7 @@ def bench_replay(ctx: BenchContext) -> None:
             ctx.add_input(f"{name}.{part}", data, source=source)
         with ProgressView() as view:
             result = replay(dataset, view=view)
-            _keep_hashes(ctx, name, result.graph, result.build_hash)
+            _keep_hashes(ctx, name, result.structure_hash, result.table_hash, result.build_hash)
             mismatches = mismatching_shots(dataset, view, ctx, name) if compared else None
         work = f"{label}, {dataset.shots:,} shots"
         stage = result.ledger["decode"]
@@ -115,29 +111,34 @@ def _largest(ctx: BenchContext) -> None:
     )
 
 
-def _keep_hashes(ctx: BenchContext, name: str, graph: DecodingGraph, build_hash: str) -> None:
-    ctx.tables[name] = {"structure_hash": graph.structure_hash, "table_hash": graph.table_hash}
+def _keep_hashes(ctx: BenchContext, name: str, structure_hash: str, table_hash: str, build_hash: str) -> None:
+    ctx.tables[name] = {"structure_hash": structure_hash, "table_hash": table_hash}
     ctx.gateware[name] = {"build_hash": build_hash}
 
 
-def mismatching_shots(dataset: Dataset, view: ProgressView, ctx: BenchContext, name: str) -> int:
+def mismatching_shots(
+    dataset: Dataset, view: ProgressView, ctx: BenchContext, name: str, passes: int = 1
+) -> int:
     """Shots of which any field of the record, or any bit of the physical correction, differs from the golden
     model. Tables and gateware are kept in the manifest, under `name` with correction.
     """
     graph = compile_graph(dataset.model)
-    expected = UnionFindModel(graph).decode(dataset.events, correction=True)
-    assert expected.correction is not None
+    plan = whole_window(graph)
+    program = hal.DecoderProgram.from_plan(plan, passes=passes, correction=True)
+    layers = StreamMap.build(plan, graph).layers(dataset.events)
+    expected, corrections = EngineModel(plan, passes, correction=True).decode(layers)
     counter = view.count("comparing with the golden model", dataset.shots)
     differing = 0
     done = 0
     with hal.connect("sim", graph=graph, correction=True, progress=view.build) as board:
-        board.load(hal.DecoderProgram.from_graph(graph, correction=True))
-        _keep_hashes(ctx, f"{name} with correction", graph, str(board.identify().build_hash))
+        board.load(program)
+        build_hash = str(board.identify().build_hash)
+        _keep_hashes(ctx, f"{name} with correction", plan.structure_hash, plan.table_hash, build_hash)
         for chunk in board.run(graph.pack_events(dataset.events), round_period_cycles=BACK_TO_BACK):
             part = slice(done, done + len(chunk))
-            wrong = (np.asarray(chunk.corrections) != expected.correction[part]).any(axis=1)
-            for field, attribute in COMPARED:
-                wrong |= chunk[field] != getattr(expected, attribute)[part]
+            wrong = (np.asarray(chunk.corrections) != corrections[part]).any(axis=1)
+            for field in COMPARED:
+                wrong |= chunk[field] != expected[part][field]
             differing += int(wrong.sum())
             done += len(chunk)
             counter.to(done)

@@ -80,7 +80,7 @@ def _rates(result: ReplayResult) -> Table:
     table.add_column("rate", justify="right")
     table.add_column(f"{CONFIDENCE:.0%} interval", justify="right")
     table.add_row(
-        f"[bold]Triplane union-find, {result.graph.weight_bits}-bit weights[/bold]",
+        f"[bold]Triplane {result.decoder}[/bold]",
         f"{result.rate.failures:,}",
         f"[bold]{format_rate(result.rate)[0]}[/bold]",
         format_rate(result.rate)[1],

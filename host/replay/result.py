@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,8 @@ class ReplayOptions:
         deadline_ns: of the stage `decode`, for the ledger; None sets none.
         vcd: file for a waveform of the first shots.
         vcd_shots: how many of them.
+        passes: correlated passes of the arrays.
+        decoder: "array", or "table" for an exact lookup table.
     """
 
     weight_bits: int = 5
@@ -43,6 +45,8 @@ class ReplayOptions:
     deadline_ns: float | None = None
     vcd: Path | None = None
     vcd_shots: int = 4
+    passes: int = 1
+    decoder: Literal["array", "table"] = "array"
 
     def __post_init__(self) -> None:
         for name, value in (("round_ns", self.round_ns), ("deadline_ns", self.deadline_ns)):
@@ -50,6 +54,10 @@ class ReplayOptions:
                 raise OptionsError(f"{name} must be 1 to {LONGEST_NS:g} ns, not {value:g}")
         if self.vcd_shots < 1:
             raise OptionsError(f"vcd_shots must be at least 1, not {self.vcd_shots}")
+        if not 1 <= self.passes <= 3:
+            raise OptionsError(f"passes must be 1 to 3, not {self.passes}")
+        if self.decoder == "table" and self.passes > 1:
+            raise OptionsError(f"a lookup table is read once; passes must be 1, not {self.passes}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +76,7 @@ class ReplayResult:
         cycles: clock cycles that passed on the board while it streamed.
         pacing: how well the rounds kept to their cadence; of no meaning where none was asked for.
         stream_s, connect_s: wall time of streaming, and of building or finding the gateware.
-        build_hash: identity of the gateware.
+        build_hash, structure_hash, table_hash: identity of the gateware, of what shaped it, and of what was loaded.
         options: how it was streamed.
         run: id of the run's manifest; "" where it is not recorded.
     """
@@ -86,6 +94,8 @@ class ReplayResult:
     stream_s: float
     connect_s: float
     build_hash: str
+    structure_hash: str
+    table_hash: str
     options: ReplayOptions
     run: str = ""
 
@@ -93,6 +103,14 @@ class ReplayResult:
     def backlog_saturated(self) -> bool:
         """Whether the backlog's counter was full: more rounds may have been due than it says."""
         return bool(self.pacing.backlog_max >= 2**BACKLOG_BITS - 1)
+
+    @property
+    def decoder(self) -> str:
+        """What decoded the shots, for people."""
+        if self.options.decoder == "table":
+            return "lookup table"
+        passes = f", {self.options.passes} passes" if self.options.passes > 1 else ""
+        return f"union-find, {self.graph.weight_bits}-bit weights{passes}"
 
     def as_json(self) -> dict[str, Any]:
         """The result as `--json` writes it, with the keys that scripts may rely on."""
@@ -122,8 +140,10 @@ class ReplayResult:
             if self.options.round_ns is None
             else {**dataclasses.asdict(self.pacing), "backlog_saturated": self.backlog_saturated},
             "build_hash": self.build_hash,
-            "structure_hash": self.graph.structure_hash,
-            "table_hash": self.graph.table_hash,
+            "decoder": self.options.decoder,
+            "passes": self.options.passes,
+            "structure_hash": self.structure_hash,
+            "table_hash": self.table_hash,
             "properties": self.dataset.properties,
         }
 
@@ -150,13 +170,15 @@ def record(
     del content["run"]
     parameters: dict[str, Any] = {
         "weight_bits": result.options.weight_bits,
+        "decoder": result.options.decoder,
+        "passes": result.options.passes,
         "round_ns": result.options.round_ns,
         "deadline_ns": result.options.deadline_ns,
         "shots": result.dataset.shots,
     }
     recorder.set(
         model=content["model"],
-        tables={"structure_hash": result.graph.structure_hash, "table_hash": result.graph.table_hash},
+        tables={"structure_hash": result.structure_hash, "table_hash": result.table_hash},
         gateware={"build_hash": result.build_hash},
         seeds=seeds or {},
         parameters=parameters,

@@ -12,7 +12,9 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +23,9 @@ from triplane import hal
 from triplane.boards import descriptor_path
 from triplane.gateware.decoder.graph import DecodingGraph, GraphError, compile_graph
 from triplane.gateware.decoder.layouts import UNMATCHED
-from triplane.gateware.decoder.unionfind.plan import plan_arrays
+from triplane.gateware.decoder.table import LOOKUP_CYCLES, TableShape, observed_detectors
+from triplane.gateware.decoder.window import whole_window
+from triplane.gateware.decoder.window.bound import window_bound
 from triplane.host.outputs import OutputError, explain, is_live
 from triplane.host.replay.datasets import Dataset, DatasetError
 from triplane.host.replay.ledger import LatencyLedger, Stage, ns_to_cycles, whole_cycles_within
@@ -36,6 +40,7 @@ BACK_TO_BACK = 0
 RUN_UP_CYCLES = 1_000
 """Cycles of bus traffic between the start of a waveform and the first round."""
 
+OTHER_TABLE = "was decoded with the table of CRC {tables:#010x}, not with the one that was loaded"
 LOST = "carries sequence number {sequence}: a record was lost or doubled"
 OVER_BOUND = (
     "took {decode_cycles} cycles to decode, above the bound of {bound} computed at build time: "
@@ -75,14 +80,15 @@ def replay(
         graph = compile_graph(dataset.model, weight_bits=options.weight_bits)
     except GraphError as error:
         raise DatasetError(f"{dataset.files.model if dataset.files else dataset.name}: {error}") from error
+    decoder = _table(dataset, graph) if options.decoder == "table" else _arrays(graph, options.passes)
     view.step(
-        f"graph: {graph.num_detectors} detectors in {len(graph.layers)} rounds, {len(graph.edges)} edges, "
-        f"{len(graph.components)} arrays, {graph.num_classes} weights of {graph.weight_bits} bits"
+        f"graph: {graph.num_detectors} detectors in {len(graph.layers)} rounds, {len(graph.edges)} edges; "
+        f"{decoder.account}"
     )
 
     started = time.monotonic()
     try:
-        found = (connect or hal.connect)("sim", graph=graph, correction=False, progress=view.build)
+        found = (connect or hal.connect)("sim", **decoder.built_from, progress=view.build)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ReplayError(
             f"the cached build of the board is damaged ({error}); delete it from Triplane's cache and run again"
@@ -91,9 +97,10 @@ def replay(
         raise ReplayError(f"{dataset.name}: no board can decode this model: {error}") from error
     with found as board:
         connect_s = time.monotonic() - started
-        board.load(hal.DecoderProgram.from_graph(graph))
+        board.load(decoder.program)
         identity = board.identify()
-        bound = _bound(board, graph)
+        _check_bound(board, decoder)
+        bound, crc = decoder.bound, decoder.program.table_crc
         clock_hz = int(identity.clock_hz)
         rounds = graph.pack_events(dataset.events)
         period = (
@@ -102,7 +109,7 @@ def replay(
         if options.vcd is not None:
             _trace(board, options.vcd, rounds[: options.vcd_shots], period, bound)
             view.step(f"waveform of {min(options.vcd_shots, dataset.shots)} shots: {options.vcd}")
-        records, cycles, pacing, stream_s = _stream(board, rounds, period, bound, dataset, view)
+        records, cycles, pacing, stream_s = _stream(board, rounds, period, bound, crc, dataset, view)
 
     predicted = unpack_observables(records["observables"], graph.num_observables)
     counter = view.count("PyMatching", 2 * dataset.shots)
@@ -131,6 +138,8 @@ def replay(
         stream_s=stream_s,
         connect_s=connect_s,
         build_hash=str(identity.build_hash),
+        structure_hash=decoder.program.structure_hash,
+        table_hash=decoder.program.table_hash,
         options=options,
     )
 
@@ -157,6 +166,7 @@ def _stream(
     rounds: npt.NDArray[np.uint32],
     period: int,
     bound: int,
+    crc: int,
     dataset: Dataset,
     view: ProgressView,
 ) -> tuple[npt.NDArray[np.void], int, hal.Pacing, float]:
@@ -166,7 +176,7 @@ def _stream(
     started = time.monotonic()
     run = board.run(rounds, round_period_cycles=period)
     for chunk in run:
-        check_records(chunk, done, bound, dataset)
+        check_records(chunk, done, bound, crc, dataset)
         chunks.append(chunk)
         done += len(chunk)
         counter.to(done)
@@ -179,7 +189,7 @@ def _stream(
     return np.concatenate(chunks), int(run.cycles), run.pacing, stream_s
 
 
-def check_records(records: npt.NDArray[np.void], first: int, bound: int, dataset: Dataset) -> None:
+def check_records(records: npt.NDArray[np.void], first: int, bound: int, crc: int, dataset: Dataset) -> None:
     """Check records of the shots from `first` on; raises ReplayError naming the first shot at fault."""
     if first + len(records) > dataset.shots:
         raise ReplayError(
@@ -189,6 +199,7 @@ def check_records(records: npt.NDArray[np.void], first: int, bound: int, dataset
     expected = np.arange(first, first + len(records), dtype=np.uint32)
     for wrong, complaint in (
         (records["sequence"] != expected, LOST),
+        (records["tables"] != crc, OTHER_TABLE),
         (records["decode_cycles"] > bound, OVER_BOUND),
         (records["flags"] & UNMATCHED != 0, UNEXPLAINED),
     ):
@@ -197,7 +208,10 @@ def check_records(records: npt.NDArray[np.void], first: int, bound: int, dataset
             record = records[at[0]]
             shot = first + int(at[0])
             detail = complaint.format(
-                sequence=record["sequence"], decode_cycles=record["decode_cycles"], bound=bound
+                sequence=record["sequence"],
+                decode_cycles=record["decode_cycles"],
+                bound=bound,
+                tables=int(record["tables"]),
             )
             raise ReplayError(
                 f"{dataset.name}: record of shot {shot} (index {dataset.indices[shot]} in the file) {detail}"
@@ -226,14 +240,60 @@ def _trace(board: hal.Board, path: Path, rounds: npt.NDArray[np.uint32], period:
             partial.unlink(missing_ok=True)
 
 
-def _bound(board: hal.Board, graph: DecodingGraph) -> int:
-    """Worst-case decode cycles that the gateware states, which must be those that follow from the graph."""
-    computed = max(plan.bound for plan in plan_arrays(graph))
+@dataclass(frozen=True)
+class _Decoder:
+    """What decodes a data set.
+
+    Attributes:
+        program: what is loaded.
+        built_from: arguments of `hal.connect`.
+        bound, built_bound: worst-case decode cycles of this run, and of all that the gateware can be asked for.
+        account: what it is, in a few words.
+    """
+
+    program: hal.DecoderProgram
+    built_from: dict[str, Any]
+    bound: int
+    built_bound: int
+    account: str
+
+
+def _arrays(graph: DecodingGraph, passes: int) -> _Decoder:
+    plan = whole_window(graph)
+    target = hal.ArrayTarget(plan)
+    return _Decoder(
+        hal.DecoderProgram.from_plan(plan, passes=passes),
+        {"graph": graph},
+        window_bound(plan, passes),
+        window_bound(plan, target.max_passes),
+        f"{len(plan.components)} arrays, {plan.num_classes} weights of {plan.weight_bits} bits, "
+        + ("1 pass" if passes == 1 else f"{passes} passes"),
+    )
+
+
+def _table(dataset: Dataset, graph: DecodingGraph) -> _Decoder:
+    from triplane.sim.models.decoder.lut import fill_table
+
+    try:
+        shape = TableShape(observed_detectors(graph), graph.num_observables)
+        table = fill_table(dataset.model, shape)
+    except ValueError as error:
+        raise DatasetError(f"{dataset.name}: no lookup table for this model: {error}") from error
+    return _Decoder(
+        hal.DecoderProgram.from_table(hal.TableTarget(graph, shape), table.words),
+        {"graph": graph, "table": shape},
+        LOOKUP_CYCLES,
+        LOOKUP_CYCLES,
+        f"a table of {shape.entries:,} entries",
+    )
+
+
+def _check_bound(board: hal.Board, decoder: _Decoder) -> None:
+    """The worst-case decode cycles that the gateware states must be those that follow from the graph."""
     status = board.registers["decoder_status"]
     stated = status.fields["bound"].of(board.read(status.address))
-    if stated != computed:
+    if stated != decoder.built_bound:
         raise ReplayError(
-            f"the gateware states a bound of {stated} cycles, the graph's is {computed}: it was built for another "
-            "graph or by another version; delete the cached build"
+            f"the gateware states a bound of {stated} cycles, the graph's is {decoder.built_bound}: it was built for "
+            "another graph or by another version; delete the cached build"
         )
-    return computed

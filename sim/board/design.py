@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import logging
 import warnings
 from collections.abc import Callable, Iterator
@@ -18,6 +17,8 @@ from triplane.sim.cache import content_key
 
 if TYPE_CHECKING:
     from triplane.gateware.decoder.graph import DecodingGraph
+    from triplane.gateware.decoder.table import TableShape
+    from triplane.gateware.decoder.window import WindowPlan
 
 ELABORATION_PACKAGES = ("liteeth", "litex", "migen")
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
@@ -56,26 +57,18 @@ class Design:
     result_depth: int = 1024
 
     @classmethod
-    def for_graph(
-        cls,
-        graph: DecodingGraph,
-        factory: Callable[[DecodingGraph], Any] | None = None,
-        *,
-        event_depth: int = 1024,
-        result_depth: int = 1024,
+    def for_plan(cls, plan: WindowPlan, *, event_depth: int = 1024, result_depth: int = 1024) -> Design:
+        """The board that decodes windows of `plan` with union-find arrays."""
+        identity = ("engine", plan.structure_hash)
+        return cls(functools.partial(_engine, plan), identity, event_depth, result_depth)
+
+    @classmethod
+    def for_table(
+        cls, graph: DecodingGraph, shape: TableShape, *, event_depth: int = 1024, result_depth: int = 1024
     ) -> Design:
-        """The board that decodes `graph` with its union-find arrays, or with the decoder that `factory` makes."""
-        identity = ("union-find", graph.structure_hash)
-        if factory is None:
-            factory = _union_find
-        else:
-            source = inspect.getsourcefile(factory)
-            identity = (
-                factory.__qualname__ + (Path(source).read_text() if source else ""),
-                graph.structure_hash,
-            )
-        make = functools.partial(factory, graph)
-        return cls(make, identity, event_depth, result_depth)
+        """The board that looks shots of `graph` up in a table of that shape."""
+        identity = ("table", graph.structure_hash, repr(shape))
+        return cls(functools.partial(_lookup, graph, shape), identity, event_depth, result_depth)
 
     @property
     def source_key(self) -> str:
@@ -116,10 +109,16 @@ class Design:
         return verilog.replace(placeholder, str(int(build_hash, 16))), register_map(soc), build_hash
 
 
-def _union_find(graph: DecodingGraph) -> Any:
-    from triplane.gateware.decoder.core import Decoder
+def _engine(plan: WindowPlan) -> Any:
+    from triplane.gateware.decoder.engine import DecodeEngine
 
-    return Decoder(graph)
+    return DecodeEngine(plan)
+
+
+def _lookup(graph: DecodingGraph, shape: TableShape) -> Any:
+    from triplane.gateware.decoder.lut import LookupDecoder
+
+    return LookupDecoder(graph, shape)
 
 
 @contextmanager

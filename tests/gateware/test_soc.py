@@ -5,8 +5,9 @@ import pytest
 import stim
 
 from triplane.boards.sim.target import simulated_soc
-from triplane.gateware.decoder.core import Decoder
+from triplane.gateware.decoder.engine import DecodeEngine
 from triplane.gateware.decoder.graph import compile_graph
+from triplane.gateware.decoder.window import whole_window
 from triplane.gateware.faults import CONDITIONS, STOPPING
 from triplane.gateware.identification import Identification
 from triplane.gateware.registers import main, register_map, write_registers_md
@@ -17,7 +18,7 @@ HASH = "0" * 64
 
 def small_soc(**options):
     graph = compile_graph(stim.DetectorErrorModel("error(0.1) D0\nerror(0.1) D0 D1 L0\nerror(0.1) D1"))
-    return simulated_soc(Decoder(graph), build_hash=HASH, **options)
+    return simulated_soc(DecodeEngine(whole_window(graph)), build_hash=HASH, **options)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def test_fault_bits_are_in_the_order_of_the_conditions(registers):
     [
         ({"event_depth": 1}, "event FIFO depth must be 2 to 32767 words, not 1"),
         ({"event_depth": 2**15}, "event FIFO depth must be 2 to 32767 words, not 32768"),
-        ({"result_depth": 5}, "result FIFO depth must be 6 to 32767 words, not 5"),
+        ({"result_depth": 5}, "result FIFO depth must be 10 to 32767 words, not 5"),
     ],
 )
 def test_depths_are_checked(options, message):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A small board that decodes for real: distance-3 repetition code over 3 rounds."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +10,7 @@ import stim
 
 from triplane import hal
 from triplane.gateware.decoder.graph import compile_graph
+from triplane.gateware.decoder.window import StreamMap, whole_window
 
 
 @pytest.fixture(scope="session")
@@ -22,8 +24,17 @@ def code():
     )
     graph = compile_graph(circuit.detector_error_model(decompose_errors=True))
     events, flips = circuit.compile_detector_sampler(seed=5).sample(500, separate_observables=True)
+    plan = whole_window(graph)
+    # The same structure, every weight of another size
+    other = dataclasses.replace(plan, weights=np.maximum(plan.weights // 2, 1).astype(np.uint16))
     return SimpleNamespace(
-        graph=graph, events=events, flips=flips[:, 0].astype(np.uint32), rounds=graph.pack_events(events)
+        plan=plan,
+        other=other,
+        stream=StreamMap.build(plan, graph),
+        graph=graph,
+        events=events,
+        flips=flips[:, 0].astype(np.uint32),
+        rounds=graph.pack_events(events),
     )
 
 

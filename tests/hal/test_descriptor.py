@@ -43,7 +43,7 @@ def test_the_shipped_descriptor():
         ("schema_version", 2, r"schema_version: .*\(it is 2\)"),
         ("name", "Sim 1", r"name: .*\(it is 'Sim 1'\)"),
         ("qec.max_observables", 33, r"qec\.max_observables: .*\(it is 33\)"),
-        ("qec.min_weight_bits", 14, r"qec: .*min_weight_bits 14 is above max_weight_bits 12"),
+        ("qec.min_weight_bits", 14, r"qec: .*min_weight_bits 14 is above max_weight_bits 8"),
         ("topology.couplings", [[0, 1]], r"topology: .*coupling \(0, 1\) needs two different qubits"),
         ("control.transports", [], r"control\.transports: "),
         ("features.telepathy", True, r"features\.telepathy: Extra inputs are not permitted \(it is True\)"),

@@ -1,39 +1,28 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A whole simulated board around the lookup-table decoder: the table over the bus, shots at a cadence."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from triplane import hal
 from triplane.gateware.decoder.graph import compile_graph
-from triplane.gateware.decoder.layouts import UNTRUSTED
 from triplane.gateware.decoder.lut import LookupDecoder
-from triplane.gateware.decoder.memory import MISMATCH, TRUSTED
 from triplane.gateware.decoder.table import TableShape, observed_detectors
-from triplane.hal.drivers.sim import SimBoard
+from triplane.hal import errors
 from triplane.host.replay.sampling import memory_circuit, sample_dataset
-from triplane.sim.board import Design
 from triplane.sim.models.decoder.lut import fill_table
 
 SHOTS = 20_000
 
 
-class LookupBoard(SimBoard):
-    """A board whose tables are loaded by the test: its programs hold weights."""
+class WrongCrc(hal.DecoderProgram):
+    """A program that states another CRC than its words have."""
 
-    def load(self, program: hal.DecoderProgram) -> None:
-        self._program = program
-
-    def load_table(self, words: np.ndarray, crc: int) -> int:
-        """Load a table, let the board check it, and return the state that it ends in."""
-        self.set("decoder_table_index", 0)
-        self.burst_write(self.registers["decoder_table_data"].address, words, increment=False)
-        self.set("decoder_table_crc", crc)
-        fields = self.registers["decoder_status"].fields
-        status = self.get("decoder_status")
-        while fields["busy"].of(status):
-            status = self.get("decoder_status")
-        return fields["table"].of(status)
+    @property
+    def table_crc(self) -> int:
+        return super().table_crc ^ 1
 
 
 @pytest.fixture(scope="module")
@@ -42,24 +31,67 @@ def shots():
     return sample_dataset(circuit, name="lookup", shots=SHOTS, seed=3, properties={})
 
 
-def test_records_are_those_of_the_table(shots):
-    graph = compile_graph(shots.model)
-    table = fill_table(shots.model, TableShape(observed_detectors(graph), 1))
-    design = Design.for_graph(graph, LookupDecoder)
-    rounds = graph.pack_events(shots.events)
-    with LookupBoard(graph, design=design) as board:
-        board.load(hal.DecoderProgram.from_graph(graph))
-        assert board.load_table(table.words[:-1], table.crc) == MISMATCH
-        (refused,) = board.run(rounds[:3], round_period_cycles=0)
-        assert (refused["flags"] == UNTRUSTED).all()
-        assert not refused["observables"].any()
+@pytest.fixture(scope="module")
+def graph(shots):
+    return compile_graph(shots.model)
 
-        assert board.load_table(table.words, table.crc) == TRUSTED
-        assert board.get("decoder_table_found") == table.crc
-        records = np.concatenate(list(board.run(rounds, round_period_cycles=20)))
-        assert board.fault() is None
+
+@pytest.fixture(scope="module")
+def table(shots, graph):
+    return fill_table(shots.model, TableShape(observed_detectors(graph), 1))
+
+
+@pytest.fixture
+def board(graph, table):
+    with hal.connect("sim", graph=graph, table=table.shape) as board:
+        yield board
+
+
+@pytest.fixture
+def program(graph, table):
+    return hal.DecoderProgram.from_table(hal.TableTarget(graph, table.shape), table.words)
+
+
+def test_records_are_those_of_the_table(board, graph, shots, table, program):
+    board.load(program)
+    assert board.identify().table_hash == program.table_hash
+    records = np.concatenate(list(board.run(graph.pack_events(shots.events), round_period_cycles=20)))
+    assert board.fault() is None
     observables, flags = table.decode(shots.events)
     np.testing.assert_array_equal(records["observables"], observables)
+    np.testing.assert_array_equal(records["frame"], observables)
     np.testing.assert_array_equal(records["flags"], flags)
+    assert (records["tables"] == program.table_crc).all()
+    assert (records["rounds"] == len(graph.layers)).all()
     assert (records["decode_cycles"] == LookupDecoder.LATENCY).all()
     assert (np.diff(records["timestamp_lo"].astype(int)) == 20 * len(graph.layers)).all()
+
+
+def test_a_wrong_table_is_not_used(board, graph, shots, program):
+    wrong = WrongCrc(program.words, program.structure_hash)
+    with pytest.raises(errors.BoardError, match="the table arrived with CRC 0x"):
+        board.load(wrong)
+    board._program = program  # as if the host had not noticed
+    with pytest.raises(
+        errors.UntrustedError, match="record 0 was made without a table that passed its check"
+    ):
+        list(board.run(graph.pack_events(shots.events[:3]), round_period_cycles=0))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"words": np.zeros(3, np.uint32)}, r"the table has shape \(3,\), the board takes \d+ words"),
+        ({"passes": 2}, "passes is 2; this board takes 1 to 1"),
+        ({"correction": True}, "corrections are asked for, but a lookup table holds none"),
+    ],
+)
+def test_what_does_not_fit_is_refused(board, program, change, message):
+    with pytest.raises(errors.ProgramError, match=message):
+        board.load(dataclasses.replace(program, **change))
+
+
+def test_one_table_cannot_be_exchanged(board, program):
+    board.load(program)
+    with pytest.raises(errors.UnsupportedError, match="this decoder has no second table"):
+        board.exchange(program)

@@ -71,6 +71,8 @@ def replayed() -> ReplayResult:
         stream_s=1.0,
         connect_s=1.0,
         build_hash="ab" * 32,
+        structure_hash="cd" * 32,
+        table_hash="ef" * 32,
         options=ReplayOptions(),
     )
 

@@ -59,7 +59,7 @@ def test_rates_show_their_intervals(failures: int) -> None:
 def test_file(tmp_path: Path) -> None:
     result = SimpleNamespace(
         dataset=SimpleNamespace(name="sampled", shots=1000),
-        graph=SimpleNamespace(weight_bits=5),
+        decoder="union-find, 5-bit weights, 2 passes",
         simulated=True,
         ledger=LatencyLedger((stage(60),)),
         rate=Rate(1, 1000),

@@ -6,38 +6,53 @@ that has reached the boundary, rests. When all rest, the detection events in eac
 
     plan.py     what the array consists of, the growth steps, the worst case
     edge.py     slack of an edge: how much of its log-likelihood weight is still to be grown over
-    vertex.py   cluster membership of a detector, and what it asks for
+    vertex.py   cluster membership of a detector, and where it could join another
     tree.py     reductions over the array
-    array.py    all of these, and the two-beat controller
+    array.py    all of these, and the controller
     peel.py     the physical correction, afterwards
+    commit.py   which clusters a window commits, afterwards
 
-**Two beats.** LOOK registers what every cell wishes; ACT does the most local thing that anybody wished for, over the
-whole array at once:
+**Every vertex is a cluster** from the start, as in the textbook. A vertex without a detection event is a cluster at
+rest, so that reaching it is a merge like any other, and one condition per edge says that clusters can join there:
+full, between different clusters, and one of them active (`hot`).
 
-1. pair: two clusters of one vertex that picked the same full edge become one, and a lone vertex with a full boundary
-   edge is done. Both ends know all about each other, so any number of pairs form in one act. At low error rates this is
-   nearly all that ever happens.
-2. adopt: free vertices join the cluster that has reached them.
-3. merge: larger clusters are joined one at a time. An arbiter picks the first vertex that asks, and what it asks for is
-   broadcast: every vertex of the losing cluster takes the winner's number and shifts its potential. The cost does not
-   depend on the diameter, where flooding from neighbour to neighbour would.
-4. grow: nobody wishes for anything, so all active clusters grow by the largest step that fills no edge past its end.
+**Look, act.** A look registers what every vertex chooses (the first of its hot edges); an act does one of these:
 
-Splitting a beat into its two halves keeps each path short (choice and reduction in one, broadcast and update in the
-other) and makes every decision one about a settled state, so that there are no races to reason about and the model can
-follow cycle for cycle.
+1. meet: two clusters of one vertex that have chosen each other join, and a lone vertex that has chosen a boundary edge
+   is done. Both ends know all about each other, so any number meet in one act. At low error rates this is nearly all
+   that ever happens.
+2. merge, with the meetings: larger clusters are joined one at a time, in two more cycles. An arbiter picks the first
+   vertex that asks; the numbers of its cluster and of the one it has reached are collected, then broadcast; every
+   vertex of the losing cluster takes the winner's number and shifts its potential. The cost does not depend on the
+   diameter, where flooding from neighbour to neighbour would.
+3. grow: nothing is hot, so all active clusters grow by the largest step that fills no edge past its end.
 
-**Growth by events.** Steps come from a fixed set (`plan.GROWTH_STEPS`): for each step the edges that it would overfill
-are OR-ed together, and the largest step that nobody blocks is taken. An exact minimum over all slacks is a tree of
-comparators, three times as deep; powers of two alone need more acts to get to an event. The smallest weight of all is
-grown while the array loads: no edge can be overfilled by that, whatever the detection events are.
+Splitting a beat into its halves keeps each path short and makes every decision one about a settled state, so that
+there are no races to reason about and the model can follow cycle for cycle.
+
+**What is kept instead of computed.** Whether two neighbours are in different clusters is a bit per edge, cleared when
+they join: a comparison of cluster numbers would be four LUTs an edge and two levels in every look. Whether a vertex is
+a cluster of one is read off the forest.
+
+**Weights come by a bus.** An edge has no register for its weight: its slack loads what the owner drives for its
+weight class, all edges at once or those that are relieved. A second pass with conditional weights is one more load per
+level, without a choice among starting lengths in every edge.
+
+**Growth by events.** Steps are powers of two, so that a threshold is an OR of upper slack bits: for each step the edges
+that it would overfill are OR-ed together, and the largest step that nobody blocks is taken. An exact minimum over all
+slacks is a tree of comparators, three times as deep. The smallest weight of all is grown in the first cycle, while the
+array finds out whether there is anything to do: no edge can be overfilled by that, whatever the detection events are.
 
 **No walking.** A vertex keeps the parity of the observables on its path to the cluster's root. The logical flip is the
 XOR of these potentials over the detection events, ready in the cycle in which the last cluster comes to rest. The tree
-itself is only recorded (one bit per edge) for peeling.
+itself is only recorded (one bit per edge) for peeling and for committing.
 
 **What rests is left alone.** Only active clusters ask to be joined. Two clusters at rest that touch stay two until an
 active one reaches them; the regions grown over are the same as if they had been joined, and the acts are fewer.
+
+**What can go wrong.** A cluster that is odd and can reach neither another nor a boundary stops the array with
+`unmatched`. A first growth above the least weight loaded would fill edges past their end, and the result would be
+wrong without notice: the owner must not.
 
 **Worst case.** The forest has at most as many edges as the array has vertices, every act but growth adds at least one,
 and growth to an event lets the next act add one: see `plan.ArrayPlan.bound`.

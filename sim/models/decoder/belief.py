@@ -11,6 +11,7 @@ Higgott et al., "Improved decoding of circuit noise and fragile boundaries of ta
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import defaultdict
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ import numpy.typing as npt
 import stim
 
 from triplane.gateware.decoder.graph import BOUNDARY, DecodingGraph
-from triplane.sim.models.decoder.correlated import CorrelatedModel, PassResult
+from triplane.sim.models.decoder.unionfind import DecodeResult, UnionFindModel
 
 CHUNK_SHOTS = 256
 """Shots whose posteriors are held at a time while decoding."""
@@ -147,7 +148,6 @@ class BeliefModel:
         graph: compiled from that model.
         rule: see `Rule`.
         iterations: after how many iterations the posteriors are read, ascending, each at least 1.
-        passes: of the arrays on the weights that follow; from the second on correlated, see `CorrelatedModel`.
 
     Attributes:
         num_layers: layers of checks in one iteration.
@@ -162,7 +162,6 @@ class BeliefModel:
         graph: DecodingGraph,
         rule: Rule,
         iterations: Sequence[int],
-        passes: int = 1,
     ) -> None:
         self.iterations = tuple(iterations)
         if not self.iterations or any(
@@ -178,7 +177,7 @@ class BeliefModel:
         if rule.units_per_nat is not None:
             prior = np.rint(prior * rule.units_per_nat)
         self._prior = prior
-        self._arrays = CorrelatedModel(graph, passes)
+        self._arrays = UnionFindModel(graph)
         layers = _layers(graph, self.factors, rule.schedule)
         self.num_layers = len(layers)
         self._layers = np.cumsum([0, *map(len, layers)]), np.array([d for layer in layers for d in layer])
@@ -223,24 +222,29 @@ class BeliefModel:
         units = np.rint(self.likelihoods(posteriors) * self.graph.units_per_nat)
         return np.clip(units, 1, 2**self.graph.weight_bits - 1).astype(np.uint16)
 
-    def decode(self, events: npt.ArrayLike) -> tuple[PassResult, ...]:
-        """What the arrays say on the weights after each of `iterations`, from events as in `posteriors`.
+    def decode(self, events: npt.ArrayLike) -> tuple[DecodeResult, ...]:
+        """What one pass of the arrays says on the weights after each of `iterations`, from events as in `posteriors`.
 
         Cycles are those of the arrays alone, without the iterations before them.
         """
         defects = np.asarray(events, dtype=bool)
-        parts: list[list[PassResult]] = []
+        parts: list[list[DecodeResult]] = []
         for start in range(0, max(len(defects), 1), CHUNK_SHOTS):
             chunk = defects[start : start + CHUNK_SHOTS]
-            parts.append([self._arrays.decode(chunk, self.weights(p)) for p in self.posteriors(chunk)])
-        return tuple(
-            PassResult(
-                np.concatenate([part.observables for part in turn], axis=1),
-                np.concatenate([part.cycles for part in turn], axis=1),
-                np.concatenate([part.grow_steps for part in turn], axis=1),
+            parts.append(
+                [self._arrays.decode(chunk, weights=self.weights(p)) for p in self.posteriors(chunk)]
             )
-            for turn in zip(*parts, strict=True)
-        )
+        return tuple(_joined(turn) for turn in zip(*parts, strict=True))
+
+
+def _joined(parts: Sequence[DecodeResult]) -> DecodeResult:
+    """Batches of shots in a row, without corrections."""
+    together = {
+        field.name: np.concatenate([getattr(part, field.name) for part in parts])
+        for field in dataclasses.fields(DecodeResult)
+        if field.name != "correction"
+    }
+    return dataclasses.replace(parts[0], **together)
 
 
 def _layers(graph: DecodingGraph, factors: FactorGraph, schedule: str) -> Sequence[Sequence[int]]:

@@ -1,45 +1,38 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Correlated passes over the union-find arrays: decode, reweight what is correlated with the correction, decode again.
-
-The study that the gateware of the passes is to follow. Each pass is the golden model of the array; reweighting
-starts from the graph's own weights every time and takes the least weight that any edge of the last correction allows.
-"""
+"""What every number of correlated passes says of whole shots: the windowed decoder's model, once per number."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
-from triplane.gateware.decoder.correlations import DEFAULT_LEVELS, compile_reliefs
+from triplane.gateware.decoder.correlations import DEFAULT_LEVELS
 from triplane.gateware.decoder.graph import DecodingGraph
-from triplane.sim.models.decoder.unionfind import UnionFindModel, decode_kernel
+from triplane.gateware.decoder.window import StreamMap, whole_window
+from triplane.sim.models.decoder.window import WindowModel
 
 
 @dataclass(frozen=True)
 class PassResult:
-    """What each pass says of each shot.
+    """What each number of passes says of each shot.
 
     Attributes:
-        observables: uint32 (passes, shots), bit k = predicted flip of observable k after that pass.
-        cycles: uint32 (passes, shots), cycles of the arrays up to and with that pass; peeling and reloading between
-            the passes are not counted.
-        grow_steps: uint32 (passes, shots), growth acts of all arrays up to and with that pass.
+        observables: uint32 (passes, shots), bit k = predicted flip of observable k; row 0 is one pass.
+        cycles: uint32 (passes, shots), decode cycles, with peeling and relief between the passes.
     """
 
     observables: npt.NDArray[np.uint32]
     cycles: npt.NDArray[np.uint32]
-    grow_steps: npt.NDArray[np.uint32]
 
 
 class CorrelatedModel:
-    """Decodes shots in several correlated passes.
+    """Decodes whole shots in one correlated pass, two, and so on.
 
     Args:
         graph: the compiled graph, with its correlations.
-        passes: number of passes, at least 1.
+        passes: largest number of passes, at least 1.
         levels: alternative weights per edge, see `compile_reliefs`.
 
     Raises:
@@ -49,95 +42,21 @@ class CorrelatedModel:
     def __init__(self, graph: DecodingGraph, passes: int = 2, levels: int | None = DEFAULT_LEVELS) -> None:
         if passes < 1:
             raise ValueError(f"passes must be at least 1, not {passes}")
+        plan = whole_window(graph, levels=levels)
         self.graph = graph
         self.passes = passes
-        self._arrays = UnionFindModel(graph).tables
-        self._own = graph.weights[[edge.weight_class for edge in graph.edges]][None, :]
-        reliefs = compile_reliefs(graph, levels)
-        # By the edge that is used: which edges it relieves, and to what.
-        relieved: list[list[tuple[int, int]]] = [[] for _ in graph.edges]
-        for edge, pairs in enumerate(reliefs.partners):
-            for partner, level in pairs:
-                relieved[partner].append((edge, int(reliefs.weights[edge, level])))
-        self._starts = np.cumsum([0, *map(len, relieved)])
-        flat = [pair for pairs in relieved for pair in pairs]
-        self._edges = np.array([edge for edge, _ in flat], dtype=np.int64)
-        self._lengths = np.array([2 * weight for _, weight in flat], dtype=np.int64)
+        self._stream = StreamMap.build(plan, graph)
+        self._models = [WindowModel(plan, number + 1) for number in range(passes)]
 
-    def decode(self, events: npt.ArrayLike, weights: npt.ArrayLike | None = None) -> PassResult:
+    def decode(self, events: npt.ArrayLike) -> PassResult:
         """Decodes detection events: bool (shots, num_detectors), column k = detector k.
 
-        Args:
-            events: the detection events.
-            weights: whole numbers (shots, edges), from 1 to the largest of a weight register: each shot's own weights,
-                in place of the graph's.
-
         Raises:
-            ValueError: the events or the weights have another shape.
+            ValueError: the events have another shape.
         """
-        defects = np.asarray(events, dtype=bool)
-        if defects.ndim != 2 or defects.shape[1] != self.graph.num_detectors:
-            raise ValueError(
-                f"events have shape {defects.shape}, the graph needs (shots, {self.graph.num_detectors})"
-            )
-        shots = len(defects)
-        own = self._own if weights is None else np.asarray(weights)
-        if weights is not None and own.shape != (shots, len(self.graph.edges)):
-            raise ValueError(f"weights have shape {own.shape}, not {(shots, len(self.graph.edges))}")
-        lengths = 2 * own.astype(np.int64)
-        observables = np.zeros((self.passes, shots), dtype=np.uint32)
-        cycles = np.zeros((self.passes, shots), dtype=np.uint32)
-        grows = np.zeros((self.passes, shots), dtype=np.uint32)
-        used = np.zeros((shots, len(self.graph.edges)), dtype=np.bool_)
-        for number in range(self.passes):
-            following = np.zeros_like(used)
-            slowest = np.zeros(shots, dtype=np.uint32)
-            for tables in self._arrays:
-                stats = np.zeros((shots, 5), dtype=np.int64)
-                mine = np.ascontiguousarray(defects[:, tables.vertices])
-                relief = (self._starts, self._edges, self._lengths, tables.edge_index)
-                # The first growth is safe for the graph's own weights only.
-                first = weights is None and number == 0
-                _pass(tables.arrays, relief, lengths, mine, used, following, stats, number > 0, first)
-                observables[number] ^= stats[:, 0].astype(np.uint32)
-                grows[number] += stats[:, 3].astype(np.uint32)
-                slowest = np.maximum(slowest, stats[:, 1].astype(np.uint32))
-            cycles[number] = slowest + (cycles[number - 1] if number else 0)
-            grows[number] += grows[number - 1] if number else 0
-            used = following
-        return PassResult(observables, cycles, grows)
-
-
-@numba.njit(cache=True)
-def _pass(arrays, relief, lengths, events, used, following, stats, reweight, head_start):  # type: ignore[no-untyped-def]
-    """One pass of one array over all shots; `used` is the last correction, `following` receives this one.
-
-    `lengths` are of all edges of the graph, a row for each shot or one row for all of them.
-    """
-    eu, ev, eobs, length, starts, incident, steps, first = arrays
-    relief_starts, relief_edges, relief_lengths, edge_index = relief
-    edges = len(eu)
-    none = np.zeros(1, np.int64)
-    picked = np.zeros((1, edges), np.bool_)
-    relieved = np.empty(used.shape[1], np.int64)
-    length = length.copy()
-    growth = first if head_start else none
-    for shot in range(len(events)):
-        own = lengths[min(shot, len(lengths) - 1)]
-        for e in range(edges):
-            length[e] = own[edge_index[e]]
-        if reweight:
-            relieved[:] = np.int64(1) << 40
-            for e in range(used.shape[1]):
-                if used[shot, e]:
-                    for k in range(relief_starts[e], relief_starts[e + 1]):
-                        relieved[relief_edges[k]] = min(relieved[relief_edges[k]], relief_lengths[k])
-            for e in range(edges):
-                length[e] = min(length[e], relieved[edge_index[e]])
-        picked[:] = False
-        row = slice(shot, shot + 1)
-        decode_kernel(
-            eu, ev, eobs, length, starts, incident, steps, growth, events[row], stats[row], picked, True
+        layers = self._stream.layers(events)
+        results = [model.decode(layers) for model in self._models]
+        return PassResult(
+            np.stack([result.frame for result in results]),
+            np.stack([result.cycles[:, 0] for result in results]).astype(np.uint32),
         )
-        for e in range(edges):
-            following[shot, edge_index[e]] = picked[0, e]

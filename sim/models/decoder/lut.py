@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import stim
 
-from triplane.gateware.decoder.layouts import CONFIDENCE_OFFSET, UNMATCHED
+from triplane.gateware.decoder.layouts import CONFIDENCE_OFFSET, LAST, UNMATCHED
 from triplane.gateware.decoder.table import TableShape, table_crc
 
 MAX_BITS = 26
@@ -135,7 +135,7 @@ class LookupTable:
         """
         address = self.shape.addresses(events)
         confidence = self.confidence[address].astype(np.uint16)
-        flags = confidence << np.uint16(CONFIDENCE_OFFSET)
+        flags = confidence << np.uint16(CONFIDENCE_OFFSET) | np.uint16(LAST)
         if self.shape.confidence_bits:
             flags |= np.where(confidence == 0, np.uint16(UNMATCHED), np.uint16(0))
         return self.observables[address], flags

@@ -8,7 +8,7 @@ import stim
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triplane.gateware.decoder.correlations import _group, compile_reliefs
+from triplane.gateware.decoder.correlations import compile_reliefs, group_weights
 from triplane.gateware.decoder.graph import compile_graph
 
 
@@ -66,7 +66,7 @@ def test_levels_out_of_range():
 
 @given(st.lists(st.integers(1, 31), min_size=1, max_size=14).map(sorted), st.integers(1, 4))
 def test_grouping_is_the_best_split_into_runs(values, levels):
-    groups = _group(values, levels)
+    groups = group_weights(values, levels)
     assert [v for group in groups for v in group] == values
     assert len(groups) <= levels
 

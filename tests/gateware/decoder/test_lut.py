@@ -10,7 +10,7 @@ from litex.gen import LiteXModule
 from migen import Signal
 
 from triplane.gateware.decoder.graph import DecodingGraph, compile_graph
-from triplane.gateware.decoder.layouts import RESULT, UNTRUSTED
+from triplane.gateware.decoder.layouts import LAST, RESULT, UNTRUSTED
 from triplane.gateware.decoder.lut import LookupDecoder
 from triplane.gateware.decoder.memory import CHECKING, MISMATCH, TRUSTED, UNCHECKED, CheckedMemory
 from triplane.gateware.decoder.table import TableShape, observed_detectors, table_crc
@@ -87,7 +87,7 @@ def simulate(testcase: str, made: tuple[DecodingGraph, LookupTable], events: np.
         bench, bench.pins, __file__, "lookup",
         {
             "table": table.words.tolist(), "crc": table.crc,
-            "words": graph.pack_events(events).ravel().tolist(),
+            "words": graph.pack_events(events).ravel().tolist(), "layers": len(graph.layers),
             "observables": observables.tolist(), "flags": flags.tolist(), **more,
         },
         testcase=testcase,
@@ -153,7 +153,7 @@ async def records_are_the_models(dut) -> None:
         (record,) = await records(monitor, 1)
         assert record[1] > stamp, f"shot {shot}: time stamp {record[1]} is not after {stamp}"
         stamp = record[1]
-        expected = [shot, p["latency"] | flags << 16, observables, 0]
+        expected = [shot, p["latency"] | flags << 16, observables, observables, 0, 0, p["layers"], p["crc"]]
         assert record[:1] + record[3:] == expected, f"shot {shot}"
 
 
@@ -194,7 +194,7 @@ async def latency_is_counted_from_the_last_word(dut) -> None:
         await ReadOnly()
         offered += 1
     await RisingEdge(dut.sys_clk)
-    ((*_, cycles, observables, _),) = await records(StreamMonitor(dut, "source"), 1)
+    ((_, _, _, cycles, observables, *_),) = await records(StreamMonitor(dut, "source"), 1)
     # The record is registered when the observables are valid; its first word is offered two cycles later.
     assert cycles & 0xFFFF == offered - 2 == p["latency"]
     assert observables == p["observables"][0]
@@ -218,12 +218,13 @@ async def wrong_tables_answer_nothing(dut) -> None:
     async def answer() -> tuple[int, int]:
         nonlocal shot
         await driver.put(p["words"])
-        ((number, _, _, timing, observables, _),) = await records(monitor, 1)
+        ((number, _, _, timing, observables, *_, tables),) = await records(monitor, 1)
         assert number == shot
         shot += 1
+        assert tables == (0 if timing >> 16 & UNTRUSTED else p["crc"])
         return timing >> 16, observables
 
-    refused = (UNTRUSTED, 0)
+    refused = (UNTRUSTED | LAST, 0)
     table, crc = p["table"], p["crc"]
     assert int(dut.trust.value) == UNCHECKED
     assert await answer() == refused
@@ -272,7 +273,7 @@ async def nothing_starts_during_a_check(dut) -> None:
     await write(dut, "table_crc", p["crc"])
     await driver.put(p["words"])
     assert int(dut.trust.value) == TRUSTED
-    ((*_, observables, _),) = await records(monitor, 1)
+    ((_, _, _, _, observables, *_),) = await records(monitor, 1)
     assert observables == p["observables"][0]
     await write(dut, "table_crc", p["crc"])
     await RisingEdge(dut.sys_clk)

@@ -13,7 +13,8 @@ import stim
 
 from triplane.gateware.decoder.graph import DecodingGraph
 from triplane.gateware.decoder.layouts import RESULT
-from triplane.gateware.decoder.unionfind.plan import plan_arrays
+from triplane.gateware.decoder.window import whole_window
+from triplane.gateware.decoder.window.bound import window_bound
 from triplane.hal import Pacing
 from triplane.host.bench.replay import data_folder
 from triplane.host.replay.sampling import memory_circuit, sample_dataset
@@ -67,7 +68,7 @@ class FakeBoard:
         self.runs: list[tuple[int, int]] = []
         self.closed = False
         self.traced: list[Any] = []
-        bound = max(plan.bound for plan in plan_arrays(graph))
+        bound = window_bound(whole_window(graph), 3)
         status = SimpleNamespace(address=0, fields={"bound": SimpleNamespace(of=lambda value: bound)})
         self.registers = {"decoder_status": status}
         self.error_after: tuple[int, BaseException] | None = None
@@ -107,6 +108,7 @@ class FakeBoard:
         flips = self.matching.decode_batch(events)
         records = np.zeros(len(rounds), dtype=RESULT.dtype)
         records["sequence"] = np.arange(len(rounds))
+        records["tables"] = self.program.table_crc
         records["decode_cycles"] = 4 + 3 * events.sum(axis=1)
         records["observables"] = flips @ (1 << np.arange(flips.shape[1], dtype=np.uint32))
         records = self.spoil(records)
@@ -136,9 +138,7 @@ def fake_board(sampled: Any) -> Any:
     """
     holder = SimpleNamespace(board=None, prepare=lambda board: None)
 
-    def connect(
-        url: str, *, graph: DecodingGraph, correction: bool = False, progress: Any = None
-    ) -> FakeBoard:
+    def connect(url: str, *, graph: DecodingGraph, table: Any = None, progress: Any = None) -> FakeBoard:
         holder.board = FakeBoard(graph, sampled.model)
         holder.prepare(holder.board)
         return holder.board

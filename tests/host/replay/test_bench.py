@@ -5,13 +5,14 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 
 from triplane import hal
+from triplane.gateware.decoder.layouts import RESULT
+from triplane.gateware.decoder.window import StreamMap, whole_window
 from triplane.host.bench import BenchContext
 from triplane.host.bench import replay as bench
-from triplane.sim.models.decoder.unionfind import UnionFindModel
+from triplane.sim.models.decoder.engine import EngineModel
 
 
 def test_absent_data_are_said_to_be_absent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,19 +42,16 @@ class ModelBoard:
         return SimpleNamespace(build_hash="ab" * 32)
 
     def run(self, rounds: Any, *, round_period_cycles: int) -> Any:
-        result = UnionFindModel(self.graph).decode(self.sampled.events, correction=True)
-        assert result.correction is not None
+        plan = whole_window(self.graph)
+        layers = StreamMap.build(plan, self.graph).layers(self.sampled.events)
+        expected, corrections = EngineModel(plan, correction=True).decode(layers)
+        assert set(bench.COMPARED) | {"timestamp_lo", "timestamp_hi", "waited"} == set(RESULT.dtype.names)
         if self.spoil is not None:
-            result.correction[self.spoil, 0] ^= True
+            corrections[self.spoil, 0] ^= True
         for start in range(0, len(rounds), 128):
             part = slice(start, start + 128)
-            chunk = np.zeros(
-                len(rounds[part]), hal.Records.from_words(np.zeros((1, 6), np.uint32), None).dtype
-            )
-            for field, attribute in bench.COMPARED:
-                chunk[field] = getattr(result, attribute)[part]
-            records = chunk.view(hal.Records)
-            records.corrections = result.correction[part]
+            records = expected[part].view(hal.Records)
+            records.corrections = corrections[part]
             yield records
 
 

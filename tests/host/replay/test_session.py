@@ -98,6 +98,7 @@ def test_half_of_the_shots(written: Path, sampled: Any, fake_board: Any) -> None
     ("field", "value", "match"),
     [
         ("sequence", 7, "record of shot 300 .* carries sequence number 7: a record was lost or doubled"),
+        ("tables", 0xABC, "record of shot 300 .* was decoded with the table of CRC 0x00000abc"),
         ("decode_cycles", 60_000, "record of shot 300 .* took 60000 cycles to decode, above the bound of"),
         ("flags", UNMATCHED, "record of shot 300 .* neither a partner nor a boundary explains"),
     ],
@@ -126,6 +127,7 @@ def test_surplus_records(sampled: Any, fake_board: Any) -> None:
     def spoil(records: Any) -> Any:
         longer = np.concatenate([records, np.zeros(300, RESULT.dtype)])
         longer["sequence"] = np.arange(800)
+        longer["tables"] = records["tables"][0]
         return longer
 
     fake_board.prepare = lambda board: setattr(board, "spoil", spoil)
@@ -207,6 +209,8 @@ def test_undecomposable_model_is_named(sampled: Any, written: Path) -> None:
         ({"deadline_ns": 0.5}, "deadline_ns must be .* not 0.5"),
         ({"round_ns": float("inf")}, "round_ns must be .* not inf"),
         ({"vcd_shots": 0}, "vcd_shots must be at least 1, not 0"),
+        ({"passes": 4}, "passes must be 1 to 3, not 4"),
+        ({"passes": 2, "decoder": "table"}, "a lookup table is read once; passes must be 1, not 2"),
     ],
 )
 def test_options_out_of_range(options: dict[str, Any], match: str) -> None:

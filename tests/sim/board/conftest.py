@@ -45,7 +45,7 @@ class ParityDecoder(LiteXModule):
         parity, sequence, stamp = Signal(32), Signal(32), Signal(64)
         busy, answering = Signal(), Signal()
         flags = self._control.fields.unmatched << 16
-        values = [sequence, stamp[:32], stamp[32:], self._delay.storage | flags, parity, 0]
+        values = [sequence, stamp[:32], stamp[32:], self._delay.storage | flags, parity, parity, 0, 0, 0, 0]
         self.comb += [
             self.table_changed.eq(self._table.re),
             self.sink.ready.eq(~busy),

@@ -20,9 +20,10 @@ from triplane.sim.toolchain import ToolchainError
 SCRIPT = """
 import json, sys, stim
 from triplane.gateware.decoder.graph import compile_graph
+from triplane.gateware.decoder.window import whole_window
 from triplane.sim.board import Design, SimulatedBoard, build_board
 model = stim.DetectorErrorModel("error(0.1) D0\\nerror(0.1) D0 D1 L0\\nerror(0.1) D1")
-build = build_board(Design.for_graph(compile_graph(model)), progress=lambda line: print(line, flush=True))
+build = build_board(Design.for_plan(whole_window(compile_graph(model))), progress=lambda line: print(line, flush=True))
 with SimulatedBoard(build.library) as board:
     address = build.registers["registers"]["identification_scratch"]["address"]
     scratch = int(board.read(address)[0])

@@ -170,7 +170,7 @@ def test_a_hung_decoder_is_reported(access):
     access.set("decoder_control", 1 << 2)
     transfer = access.start(events(30))
     with pytest.raises(
-        BoardError, match="no word has moved for 2000 cycles: 68 of 120 event words written, 0 of 180"
+        BoardError, match="no word has moved for 2000 cycles: 68 of 120 event words written, 0 of 300"
     ):
         finish(access, transfer)
 

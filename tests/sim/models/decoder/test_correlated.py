@@ -22,7 +22,8 @@ def test_the_first_pass_is_the_array():
     passes = CorrelatedModel(graph, passes=2).decode(events)
     np.testing.assert_array_equal(passes.observables[0], first.observables)
     np.testing.assert_array_equal(passes.cycles[0], first.cycles)
-    assert np.all(passes.cycles[1] >= passes.cycles[0] + 2)
+    # Peeling sees at least that there is nothing to peel.
+    assert np.all(passes.cycles[1] >= passes.cycles[0] + 1)
 
 
 def test_a_model_without_correlations_says_the_same_in_every_pass():

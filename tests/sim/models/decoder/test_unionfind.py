@@ -11,12 +11,14 @@ import pytest
 import stim
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from triplane.gateware.decoder.graph import BOUNDARY, DecodingGraph, compile_graph
 from triplane.gateware.decoder.layouts import UNMATCHED
-from triplane.gateware.decoder.unionfind.plan import plan_arrays
+from triplane.gateware.decoder.unionfind.plan import ArrayEdge, plan_arrays
 from triplane.host.bench.replay import data_folder
-from triplane.sim.models.decoder.unionfind import UnionFindModel
+from triplane.sim.models.decoder.unionfind import ArrayTables, UnionFindModel, committed_by, decode_array
 
 DATA = data_folder()
 
@@ -160,6 +162,55 @@ def test_nothing_seen_is_nothing_done():
     )
     assert result.correction is not None
     assert not result.correction.any()
+
+
+def test_the_commit_flood_takes_the_clusters_of_its_seeds():
+    graph = compile_graph(memory(5, 0.001).detector_error_model(decompose_errors=True))
+    plan = plan_arrays(graph)[0]
+    tables = ArrayTables.build(plan, graph)
+    rng = np.random.default_rng(5)
+    events = rng.random((300, len(plan.vertices))) < 0.12
+    seeds = events & (rng.random(events.shape) < 0.3)
+    forest = decode_array(tables, events).forest
+    committed, cycles = committed_by(tables, forest, seeds)
+    ends = np.array([(e.u, e.v) for e in plan.edges])
+    inner = ends[:, 1] != BOUNDARY
+    for shot, joined in enumerate(forest):
+        u, v = ends[joined & inner].T
+        matrix = coo_array((np.ones(len(u)), (u, v)), shape=(len(plan.vertices),) * 2)
+        _, label = connected_components(matrix, directed=False)
+        np.testing.assert_array_equal(committed[shot], np.isin(label, label[seeds[shot]]))
+    assert (cycles == 1).any()
+    assert 3 < cycles.max() <= plan.flood_bound
+
+
+def test_a_dead_edge_is_not_there():
+    graph = compile_graph(memory(3, 0.001).detector_error_model(decompose_errors=True))
+    plan = plan_arrays(graph)[0]
+    rng = np.random.default_rng(6)
+    alive = rng.random(len(plan.edges)) < 0.8
+    smaller = dataclasses.replace(
+        plan, edges=tuple(e for e, lives in zip(plan.edges, alive, strict=True) if lives)
+    )
+    events = rng.random((500, len(plan.vertices))) < 0.2
+    dead = decode_array(ArrayTables.build(plan, graph), events, alive=alive)
+    absent = decode_array(ArrayTables.build(smaller, graph), events)
+    assert not dead.correction[:, ~alive].any()
+    np.testing.assert_array_equal(dead.correction[:, alive], absent.correction)
+    for name in ("observables", "cycles", "unmatched", "grow_steps", "merge_steps", "peel_cycles"):
+        np.testing.assert_array_equal(getattr(dead, name), getattr(absent, name))
+
+
+def test_the_cheaper_of_two_boundary_edges_is_used():
+    graph = compile_graph(stim.DetectorErrorModel("error(0.1) D0 L0\nerror(0.01) D0 D1\nerror(0.1) D1"))
+    (plan,) = plan_arrays(graph)
+    second = ArrayEdge(len(plan.edges), 0, BOUNDARY, 2, graph.edges[0].weight_class)
+    tables = ArrayTables.build(dataclasses.replace(plan, edges=(*plan.edges, second)), graph)
+    events = np.array([[1, 0]], dtype=bool)
+    for weights, edge, flips in (([4, 30, 4, 9], 0, 1), ([9, 30, 4, 4], 3, 2)):
+        found = decode_array(tables, events, weights=weights, first_growth=4)
+        assert np.flatnonzero(found.correction[0]).tolist() == [edge]
+        assert found.observables.tolist() == [flips]
 
 
 def test_wrong_width_is_refused():

@@ -1,0 +1,466 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The decode engine: rounds of detection events in, a record of every window out."""
+
+from __future__ import annotations
+
+from litex.gen import LiteXModule
+from litex.soc.interconnect.csr import CSRField, CSRStatus, CSRStorage
+from migen import Cat, If, Mux, Signal, bits_for
+
+from triplane.gateware.decoder.barrier import FrameBarrier
+from triplane.gateware.decoder.layouts import (
+    HARD,
+    LAST,
+    LATE,
+    RESULT,
+    UNMATCHED,
+    UNTRUSTED,
+    correction_words,
+)
+from triplane.gateware.decoder.memory import CHECKING
+from triplane.gateware.decoder.sender import RecordSender
+from triplane.gateware.decoder.table import WORD_BITS
+from triplane.gateware.decoder.unionfind.tree import XorTree
+from triplane.gateware.decoder.window.arrays import ArrayBank
+from triplane.gateware.decoder.window.bound import window_bound
+from triplane.gateware.decoder.window.buffer import WindowBuffer
+from triplane.gateware.decoder.window.control import MAX_PASSES, PassControl
+from triplane.gateware.decoder.window.plan import NOWHERE, WindowPlan
+from triplane.gateware.decoder.window.queue import DEFAULT_ROUNDS, RoundQueue
+from triplane.gateware.decoder.window.relief import ReliefTree
+from triplane.gateware.decoder.window.shot import ShotWalk
+from triplane.gateware.decoder.window.weights import LengthBuses, TableLoader, share_buses
+
+MAX_CYCLES = 2**16 - 1
+"""Largest latency that a result record can hold."""
+
+CHANGED = 1 << 15
+"""Bit of the hardness: the last pass changed the observables."""
+
+
+class DecodeEngine(LiteXModule):
+    r"""Decodes windows of rounds, one after another.
+
+    ```
+    sink -> queue -> window buffer -> arrays, in passes -> frame -> record -> source
+                         ^                   |
+                         '-- settled layers leave, toggled events stay
+    ```
+
+    The word that completes a window starts the arrays in the cycle in which it enters, where nothing is in its way.
+    Words that come in while the window is being decoded wait in the queue; where that is full the source waits. No
+    round is ever lost.
+
+    Args:
+        plan: the window; it shapes the hardware, its weights are loaded over the bus.
+        queue_rounds: rounds that the queue holds.
+
+    Attributes:
+        sink: words of rounds, `words_per_round` per round, least significant first.
+        source: words of result records (`layouts.RESULT`, then the correction where it is asked for).
+        now: cycle counter of the system, for time stamps.
+        table_changed: 1 in a cycle in which the bus writes a word of the next table or its CRC.
+        unmatched: 1 in the cycle in which a window ends with detection events that nothing explains.
+        barrier: frame of the shot, and who waits for it.
+        bound: worst-case cycles from the last word of a window being taken to the frame valid.
+    """
+
+    def __init__(self, plan: WindowPlan, *, queue_rounds: int = DEFAULT_ROUNDS) -> None:
+        self.plan = plan
+        self.num_layers = plan.num_layers
+        self.words_per_round = plan.words_per_round
+        self.correction_words = correction_words(len(plan.edges))
+        self.result_words = RESULT.words
+        self.passes = MAX_PASSES if plan.levels else 1
+        self.bound = window_bound(plan, self.passes)
+        if self.bound > MAX_CYCLES:
+            raise ValueError(
+                f"the worst case of {self.bound} cycles does not fit the result record's {MAX_CYCLES}; "
+                "decode fewer rounds at a time"
+            )
+        self.queue = queue = RoundQueue(plan.words_per_round, queue_rounds)
+        self.buffer = buffer = WindowBuffer(plan)
+        self.loader = loader = TableLoader(plan.num_classes, plan.levels, plan.weight_bits)
+        tuples, bus_of = share_buses(plan)
+        self.buses = buses = LengthBuses(loader.weights, tuples, plan.weight_bits)
+        self.arrays = arrays = ArrayBank(plan, [buses.lengths[bus] for bus in bus_of])
+        self.relief = relief = ReliefTree(plan)
+        self.walk = walk = ShotWalk(plan)
+        self.control = control = PassControl(plan.levels, plan.sliding)
+        self.sender = sender = RecordSender(len(plan.edges))
+        self.sink = queue.sink
+        self.source = sender.source
+        self.now = Signal(64)
+        self.table_changed = Signal()
+        self.unmatched = Signal()
+        self.barrier = barrier = FrameBarrier()
+        self._add_registers()
+
+        # # #
+
+        mode = self._control.fields
+        restart = mode.restart
+        self.comb += [
+            *(core.now.eq(self.now) for core in (queue, sender, barrier)),
+            *(core.restart.eq(restart) for core in (queue, walk, sender, barrier)),
+        ]
+
+        # A word is drawn where the window has room; the one that fills it, where decoding can start with it. The
+        # first of a shot waits for a table that wants to take its place, and until the number of rounds is digested.
+        start, draw, may_start, may_begin = Signal(), Signal(), Signal(), Signal()
+        released, held = Signal(), Signal()
+        several = (mode.passes > 1) if plan.levels else 0
+        self.comb += [
+            may_start.eq(control.idle & sender.receiving & arrays.idle),
+            may_begin.eq(walk.ready & ~loader.pending & ~loader.busy),
+            queue.source.ready.eq(
+                ~buffer.full
+                & (control.idle | ~held)
+                & (may_start | ~buffer.fills)
+                & (may_begin | ~buffer.empty)
+            ),
+            draw.eq(queue.source.valid & queue.source.ready),
+            start.eq(draw & buffer.fills),
+            buffer.data.eq(queue.source.data),
+            buffer.take.eq(draw),
+            walk.begin.eq(draw & buffer.empty),
+            # The next shot may come in as soon as this one's events are in the arrays, if they stay there.
+            released.eq((start & ~control.settles & ~several) | (control.finish & ~control.settles & held)),
+            buffer.clear.eq(released | restart),
+        ]
+        self.sync += [
+            If(start, held.eq(control.settles | several)),
+            If(restart | (held & control.idle) | (control.finish & ~control.settles), held.eq(0)),
+        ]
+
+        # Weights
+        alive = [
+            _any(walk.kind == kind for kind, c in enumerate(edge.classes) if c != NOWHERE)
+            if NOWHERE in edge.classes
+            else 1
+            for edge in plan.edges
+        ]
+        self.sync += [
+            If(self._table_data.re, loader.write_index.eq(loader.write_index + 1)),
+            If(self._table_index.re, loader.write_index.eq(self._table_index.storage)),
+        ]
+        self.comb += [
+            loader.write.eq(self._table_data.re),
+            loader.write_data.eq(self._table_data.storage),
+            loader.check.eq(self._table_crc.re),
+            loader.expected.eq(self._table_crc.storage),
+            loader.activate.eq(mode.activate),
+            loader.between_shots.eq(may_start & buffer.empty & walk.first),
+            self.table_changed.eq(self._table_data.re | self._table_crc.re),
+            buses.kind.eq(walk.kind),
+            buses.level.eq(control.level),
+            arrays.alive.eq(Cat(*alive)),
+            arrays.first_growth.eq(Mux(control.number == 0, loader.first_growth, 0)),
+        ]
+
+        # Events where this kind of window has no detector are none.
+        seen = Signal(plan.num_vertices)
+        absent = [
+            [kind for kind, without in enumerate(plan.absent) if v in without] for v in range(len(seen))
+        ]
+        self.comb += seen.eq(
+            Cat(
+                *(
+                    buffer.events[v] & ~_any(walk.kind == kind for kind in kinds)
+                    if kinds
+                    else buffer.events[v]
+                    for v, kinds in enumerate(absent)
+                )
+            )
+        )
+
+        # Passes
+        settling = [
+            Signal() for _ in range(plan.commit)
+        ]  # of the oldest layers, those that this window settles
+        self.comb += [layer.eq(walk.count > number) for number, layer in enumerate(settling)]
+        self.comb += [
+            control.start.eq(start),
+            control.passes.eq(mode.passes),
+            control.settles.eq(~walk.last),
+            control.with_correction.eq(mode.correction),
+            control.deadline.eq(self._deadline.storage),
+            control.elapsed.eq(sender.elapsed),
+            control.count.eq(walk.count),
+            control.all_done.eq(arrays.all_done),
+            control.all_peeled.eq(arrays.all_peeled),
+            control.all_flooded.eq(arrays.all_flooded),
+            control.stopped.eq(arrays.stopped),
+            control.relieves.eq(relief.any),
+            *(
+                getattr(arrays, name).eq(getattr(control, name))
+                for name in (
+                    "load", "load_base", "relieve", "stop", "peel", "peel_all", "flood", "flood_all",
+                )
+            ),
+            arrays.events.eq(seen),
+            arrays.seeds.eq(
+                Cat(*(
+                    seen[vertex] & settling[layer] if layer < plan.commit and plan.sliding else 0
+                    for vertex, layer in enumerate(plan.layer_of)
+                ))
+            ),
+            relief.correction.eq(arrays.correction),
+            relief.level.eq(control.relieved_level),
+            arrays.relieved.eq(relief.relieved),
+        ]  # fmt: skip
+
+        # What is settled leaves the window; where its correction leads out of it, it changes the layer beyond.
+        used, final = Signal(max(len(plan.edges), 1)), Signal()
+        self.sync += If(
+            start, final.eq(walk.last)
+        )  # by the time the correction is sent the walk has moved on
+        self.comb += used.eq(
+            Cat(*(
+                arrays.correction[k] & (arrays.settled[edge.u] | final) if plan.sliding else arrays.correction[k]
+                for k, edge in enumerate(plan.edges)
+            ))
+        )  # fmt: skip
+        toggles = []
+        for slot in range(plan.width):
+            leading = [used[k] for k, e in enumerate(plan.edges) if e.outside == plan.num_vertices + slot]
+            tree = XorTree(leading)
+            self.submodules += tree
+            toggles.append(tree.output)
+        self.comb += [
+            buffer.settle.eq(control.settle),
+            buffer.settled.eq(arrays.settled),
+            buffer.toggles.eq(Cat(*toggles)),
+            buffer.shift.eq(control.shift),
+            walk.finish.eq(sender.finished),
+            walk.settle.eq(control.settle),
+            walk.idle.eq(control.idle),
+            walk.rounds.eq(self._rounds.storage),
+            walk.written.eq(self._rounds.re),
+        ]
+
+        # Steps of all passes, and how hard the last of them was
+        grown, merged, last_grown = Signal(16), Signal(16), Signal(16)
+        kept, kept_unmatched, changed = Signal(len(arrays.observables)), Signal(), Signal()
+        all_grown, all_merged, effort, turned = Signal(16), Signal(16), Signal(16), Signal()
+        self.comb += [
+            all_grown.eq(grown + Mux(arrays.all_done, arrays.grow_steps, 0)),
+            all_merged.eq(merged + Mux(arrays.all_done, arrays.merge_steps, 0)),
+            effort.eq(Mux(arrays.all_done, arrays.grow_steps, last_grown)),
+            turned.eq(
+                Mux(
+                    arrays.all_done,
+                    (control.number != 0) & (arrays.observables != kept) & ~control.keep,
+                    changed,
+                )
+            ),
+        ]
+        self.sync += [
+            If(arrays.all_done,
+                grown.eq(all_grown),
+                merged.eq(all_merged),
+                last_grown.eq(arrays.grow_steps),
+                changed.eq(turned),
+                kept.eq(arrays.observables),
+                kept_unmatched.eq(arrays.unmatched),
+            ),
+            If(start, grown.eq(0), merged.eq(0)),
+        ]  # fmt: skip
+
+        # Result
+        fields = sender.fields
+        flips, unmatched, hard, hardness = Signal(32), Signal(), Signal(), Signal(16)
+        self.comb += [
+            If(loader.trusted,
+                If(control.settles, flips.eq(arrays.settled_observables))
+                .Elif(control.keep, flips.eq(kept))
+                .Else(flips.eq(arrays.observables))
+            ),
+            unmatched.eq(Mux(control.keep, kept_unmatched, arrays.unmatched)),
+            hardness.eq(Cat(Mux(effort[15], CHANGED - 1, effort[:15])[:15], turned)),
+            hard.eq(hardness > self._hard_above.storage),
+            sender.start.eq(start),
+            sender.entered.eq(queue.source.stamp),
+            sender.finish.eq(control.finish),
+            fields["flags"].eq(
+                _flags({
+                    UNMATCHED: unmatched, UNTRUSTED: ~loader.trusted, LAST: walk.last,
+                    LATE: control.late, HARD: hard,
+                })
+            ),
+            fields["observables"].eq(flips),
+            fields["frame"].eq(barrier.after),
+            barrier.finish.eq(sender.finished),
+            barrier.flips.eq(flips),
+            barrier.last.eq(walk.last),
+            barrier.hard.eq(hard),
+            barrier.rounds.eq(walk.after),
+            barrier.latency.eq(sender.wait + sender.elapsed),
+            fields["grow_steps"].eq(all_grown),
+            fields["merge_steps"].eq(all_merged),
+            fields["hardness"].eq(hardness),
+            fields["rounds"].eq(walk.after),
+            fields["tables"].eq(loader.crc),
+            sender.correction.eq(used),
+            sender.with_correction.eq(mode.correction),
+            sender.settled.eq(~control.peeling),
+            self.unmatched.eq(sender.finished & unmatched),
+        ]  # fmt: skip
+
+        # Counters
+        for counter, event in (
+            (self._windows, 1),
+            (self._late_windows, control.late),
+            (self._hard_windows, hard),
+        ):
+            self.sync += [
+                If(sender.finished & event, counter.status.eq(counter.status + 1)),
+                If(restart, counter.status.eq(0)),
+            ]
+        status = self._status.fields
+        self.comb += [
+            status.busy.eq(
+                ~may_start
+                | ~queue.empty
+                | (loader.state == CHECKING)
+                | loader.busy
+                | (loader.pending & loader.between_shots)
+                | ~walk.ready
+                | barrier.holding
+            ),
+            status.table.eq(loader.state),
+            status.pending.eq(loader.pending | loader.busy),
+            status.trusted.eq(loader.trusted),
+            status.stalled.eq(queue.stalled),
+            status.bound.eq(self.bound),
+            self._table_found.status.eq(loader.found),
+            self._table_active.status.eq(loader.crc),
+            self._rounds_in.status.eq(queue.entered),
+            self._backlog.status.eq(queue.level),
+            self._backlog_max.status.eq(queue.level_max),
+            self._stalled_round.status.eq(queue.stalled_round),
+        ]
+
+    def _add_registers(self) -> None:
+        plan = self.plan
+        self._control = CSRStorage(
+            fields=[
+                CSRField(
+                    "correction", size=1, description="Append the physical correction to every result record."
+                ),
+                CSRField(
+                    "restart",
+                    size=1,
+                    pulse=True,
+                    description="Forget rounds of an unfinished shot, empty the queue and count windows from 0.",
+                ),
+                CSRField(
+                    "activate",
+                    size=1,
+                    pulse=True,
+                    description="Take the checked table over between two shots. Forgotten if its check fails.",
+                ),
+                CSRField(
+                    "passes",
+                    size=2,
+                    offset=4,
+                    reset=1,
+                    description="Correlated passes for each window, 1 to 3; 0 counts as 1.",
+                ),
+            ],
+            description="Mode of the decoder.",
+        )
+        self._status = CSRStatus(
+            fields=[
+                CSRField(
+                    "busy",
+                    size=1,
+                    description="A window is being decoded or sent, rounds wait, or a table is checked or taken over.",
+                ),
+                CSRField(
+                    "table",
+                    size=2,
+                    description="Whether the table that was written last is right.",
+                    values=[
+                        ("``0b00``", "Not checked since reset, or since a word was written."),
+                        ("``0b01``", "Being checked."),
+                        ("``0b10``", "Its CRC is not the expected one."),
+                        ("``0b11``", "Right."),
+                    ],
+                ),
+                CSRField(
+                    "pending", size=1, description="A table waits for the end of a shot to take its place."
+                ),
+                CSRField(
+                    "trusted", size=1, description="A table is in use; without one no flips are predicted."
+                ),
+                CSRField(
+                    "stalled", size=1, description="The queue was full when a word came; see stalled_round."
+                ),
+                CSRField(
+                    "bound",
+                    size=16,
+                    offset=16,
+                    description="Worst-case decode cycles with all passes, computed when the gateware was built.",
+                ),
+            ],
+            description="State of the decoder.",
+        )
+        self._rounds = CSRStorage(
+            32,
+            reset=0 if plan.sliding else plan.num_layers,
+            description="Rounds of a shot, from the next shot on: more than a window has layers, or 0 for a shot "
+            "without end. Of no effect where a window holds a whole shot.",
+        )
+        self._deadline = CSRStorage(
+            16, description="Cycles after which a window's passes are cut short; 0 for none."
+        )
+        self._hard_above = CSRStorage(
+            16, reset=0xFFFF, description="Windows of a hardness above this are flagged hard."
+        )
+        self._table_index = CSRStorage(
+            bits_for(plan.num_classes),
+            description="Word of the table that the next write to table_data goes to.",
+        )
+        self._table_data = CSRStorage(
+            WORD_BITS,
+            description="Word of the next table: 0 is the first growth in half-units, then one for each weight class, "
+            "base weight in the lowest byte, alternatives above. table_index then moves to the next word.",
+        )
+        self._table_crc = CSRStorage(
+            32, description="CRC-32 that the whole table must have. Writing it starts the check."
+        )
+        self._table_found = CSRStatus(32, description="CRC-32 that the last check found.")
+        self._table_active = CSRStatus(32, description="CRC-32 of the table in use; 0 without one.")
+        self._windows = CSRStatus(32, description="Windows decoded since the last restart.")
+        self._rounds_in = CSRStatus(32, description="Rounds that have entered since the last restart.")
+        self._backlog = CSRStatus(
+            len(self.queue.level), description="Rounds in the queue that the window has not taken yet."
+        )
+        self._backlog_max = CSRStatus(
+            len(self.queue.level_max),
+            description="Most rounds in the queue at any time since the last restart.",
+        )
+        self._stalled_round = CSRStatus(
+            32,
+            description="First round since the last restart that had to wait outside a full queue; see status.stalled.",
+        )
+        self._late_windows = CSRStatus(
+            32, description="Windows since the last restart that the deadline cut short."
+        )
+        self._hard_windows = CSRStatus(
+            32, description="Windows since the last restart that were flagged hard."
+        )
+
+
+def _any(bits):
+    result = 0
+    for bit in bits:
+        result = result | bit
+    return result
+
+
+def _flags(bits: dict) -> Cat:
+    """The flags' low byte from each flag's bit."""
+    positions = {mask.bit_length() - 1: bit for mask, bit in bits.items()}
+    return Cat(*(positions[k] for k in range(len(positions))))
