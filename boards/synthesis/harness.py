@@ -10,12 +10,20 @@ from migen import Cat, ClockDomain, If, Signal, bits_for
 
 from triplane.gateware.decoder.graph import DecodingGraph
 from triplane.gateware.decoder.unionfind.array import UnionFindArray
-from triplane.gateware.decoder.unionfind.edge import WeightClass
 from triplane.gateware.decoder.unionfind.plan import ArrayPlan
 from triplane.gateware.verilog import convert, without_comments
 
-ARRAY_INPUTS = ("events", "load", "peel")
-ARRAY_OUTPUTS = ("idle", "done", "observables", "unmatched", "correction", "grow_steps", "merge_steps")
+ARRAY_INPUTS = ("events", "load", "load_base", "relieve", "relieved", "first_growth", "peel")
+ARRAY_OUTPUTS = (
+    "idle",
+    "done",
+    "peeled",
+    "observables",
+    "unmatched",
+    "correction",
+    "grow_steps",
+    "merge_steps",
+)
 
 
 class Arrays(LiteXModule):
@@ -26,20 +34,18 @@ class Arrays(LiteXModule):
     """
 
     def __init__(self, graph: DecodingGraph, plans: Sequence[ArrayPlan]) -> None:
-        first_growth = Signal(graph.weight_bits + 1, name_override="first_growth")
         data, write = Signal(graph.weight_bits, name_override="data"), Signal(name_override="write")
         used = sorted({edge.weight_class for plan in plans for edge in plan.edges})
         index = Signal(bits_for(max(len(used) - 1, 1)), name_override="index")
-        self.inputs = [first_growth, data, write, index]
+        self.inputs = [data, write, index]
         self.outputs: list[Signal] = []
 
         # # #
 
         # Registers of edges that are in none of the arrays are not part of the module.
-        weights = [WeightClass(graph.weight_bits, first_growth) for _ in range(graph.num_classes)]
+        weights = [Signal(graph.weight_bits) for _ in range(graph.num_classes)]
         for position, number in enumerate(used):
-            self.submodules += weights[number]
-            self.sync += If(write & (index == position), weights[number].weight.eq(data))
+            self.sync += If(write & (index == position), weights[number].eq(data))
         for number, plan in enumerate(plans):
             array = UnionFindArray(plan, max(graph.num_observables, 1), weights)
             self.submodules += array

@@ -12,7 +12,6 @@ from triplane.gateware.decoder.layouts import RESULT, UNMATCHED, correction_word
 from triplane.gateware.decoder.rounds import RoundCatcher
 from triplane.gateware.decoder.sender import RecordSender
 from triplane.gateware.decoder.unionfind.array import UnionFindArray
-from triplane.gateware.decoder.unionfind.edge import WeightClass
 from triplane.gateware.decoder.unionfind.plan import plan_arrays
 from triplane.gateware.decoder.unionfind.tree import XorTree
 
@@ -88,7 +87,7 @@ class Decoder(LiteXModule):
         self._first_growth = CSRStorage(
             graph.weight_bits + 1,
             reset=1,
-            description="Half-units that every cluster grows while the arrays load; at most the smallest weight.",
+            description="Half-units that every cluster grows before the arrays look; at most the smallest weight.",
         )
         self._weight_index = CSRStorage(
             bits_for(max(graph.num_classes - 1, 1)),
@@ -103,25 +102,22 @@ class Decoder(LiteXModule):
 
         # Weight registers
         self.weights = weights = [
-            WeightClass(graph.weight_bits, self._first_growth.storage) for _ in range(graph.num_classes)
+            Signal(graph.weight_bits, reset=2**graph.weight_bits - 1) for _ in range(graph.num_classes)
         ]
-        self.submodules += weights
         index = Signal.like(self._weight_index.storage)
         self.sync += [
             If(self._weight_data.re, index.eq(index + 1)),
             If(self._weight_index.re, index.eq(self._weight_index.storage)),
         ]
         for number, register in enumerate(weights):
-            self.sync += If(
-                self._weight_data.re & (index == number), register.weight.eq(self._weight_data.storage)
-            )
+            self.sync += If(self._weight_data.re & (index == number), register.eq(self._weight_data.storage))
         self.comb += self.table_changed.eq(self._weight_data.re | self._first_growth.re)
 
         # Arrays
         observables = max(graph.num_observables, 1)
         self.arrays = arrays = [UnionFindArray(plan, observables, weights) for plan in plans]
         self.submodules += arrays
-        all_idle = Signal()
+        all_idle, finished = Signal(), Signal()
         self.comb += all_idle.eq(_all(array.idle for array in arrays))
 
         # Shot: its rounds start the arrays, the last array that is done ends it
@@ -131,8 +127,11 @@ class Decoder(LiteXModule):
             sender.start.eq(rounds.start),
             *(core.restart.eq(self._control.fields.restart) for core in (rounds, sender)),
             *(array.load.eq(rounds.start) for array in arrays),
-            *(array.peel.eq(self._control.fields.correction) for array in arrays),
+            *(array.load_base.eq(rounds.start) for array in arrays),
+            *(array.first_growth.eq(self._first_growth.storage) for array in arrays),
+            *(array.peel.eq(finished & self._control.fields.correction) for array in arrays),
         ]
+        self.sync += finished.eq(sender.finished)
         for plan, array in zip(plans, arrays, strict=True):
             self.comb += array.events.eq(Cat(*(rounds.events[detector] for detector in plan.vertices)))
         done = []
@@ -159,7 +158,7 @@ class Decoder(LiteXModule):
             sender.merge_steps.eq(sum((array.merge_steps for array in arrays[1:]), arrays[0].merge_steps)),
             sender.correction.eq(Cat(*(used[index] for index in range(len(graph.edges))))),
             sender.with_correction.eq(self._control.fields.correction),
-            sender.settled.eq(all_idle),
+            sender.settled.eq(all_idle & ~finished),
             self.unmatched.eq(sender.finished & unmatched),
             self._status.fields.busy.eq(~sender.receiving),
             self._status.fields.bound.eq(self.bound),

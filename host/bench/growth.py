@@ -12,7 +12,7 @@ import functools
 import numpy as np
 
 from triplane.gateware.decoder.graph import compile_graph
-from triplane.gateware.decoder.unionfind.plan import GROWTH_STEPS
+from triplane.gateware.decoder.unionfind.plan import default_steps
 from triplane.host.bench import BenchContext, benchmark
 from triplane.host.replay.sampling import memory_circuit, sample_dataset
 from triplane.sim.models.decoder.unionfind import UnionFindModel
@@ -21,9 +21,9 @@ SEED = 2026
 
 STEP_SETS = {
     "one unit": (1,),
-    "powers of two": (1, 2, 4, 8, 16, 32),
-    "as built": GROWTH_STEPS,
-    "exact minimum": tuple(range(1, 64)),
+    "as built": default_steps(5),
+    "finer": (1, 2, 3, 4, 6, 8, 12, 16, 24, 32),
+    "any": tuple(range(1, 64)),
 }
 
 WORK = ((5, 0.001, 200_000), (5, 0.003, 100_000), (7, 0.001, 50_000), (7, 0.003, 20_000))

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The union-find array of one connected component: vertices, edges, and the two-beat controller."""
+"""The union-find array of one connected component: vertices, edges, and the controller of its beats."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from litex.gen import LiteXModule
-from migen import FSM, Cat, Constant, If, NextState, NextValue, Replicate, Signal, bits_for
+from migen import FSM, Cat, If, NextState, NextValue, Signal, bits_for
 
 from triplane.gateware.decoder.graph import BOUNDARY
-from triplane.gateware.decoder.unionfind.edge import EdgeCell, WeightClass
+from triplane.gateware.decoder.unionfind.commit import CommitFlood
+from triplane.gateware.decoder.unionfind.edge import EdgeCell
 from triplane.gateware.decoder.unionfind.peel import Peeler
 from triplane.gateware.decoder.unionfind.plan import ArrayPlan
-from triplane.gateware.decoder.unionfind.tree import FirstTree, OrTree, XorTree, bits
+from triplane.gateware.decoder.unionfind.tree import First, MaskTree, OrTree, XorTree, bits, masked
 from triplane.gateware.decoder.unionfind.vertex import Act, Link, Vertex
 
 COUNTER_BITS = 16
@@ -22,158 +23,194 @@ COUNTER_BITS = 16
 class UnionFindArray(LiteXModule):
     """Decodes one connected component.
 
+    The owner sequences passes: `load_base` at any time while the array is idle, `load`, wait for `done`; then `flood`
+    and `peel`, each where wanted and in this order; for a further pass `relieve` once per level, the weakest relief
+    first, and `load` again with the same events.
+
     Args:
         plan: the component.
         num_observables: width of `observables`, at least 1.
-        weights: the weight registers, by class; they must not change while the array is busy.
+        weights: by weight class, the weight that its edges take when they load; any weight from 1, driven by the
+            owner.
+        with_commit: build the commit flood.
 
     Attributes:
         events, load: detection events, bit k = vertex k, taken in a cycle in which `load` and `idle` are both 1.
-        peel: after the observables, work out the correction.
-        idle: ready to load.
+        load_base: all edges load their weight, at the latest in the cycle of `load`; only while `idle`.
+        relieve, relieved: the edges whose bit is set (bit k = edge k of the plan) load their weight; only while
+            `idle`.
+        first_growth: half-units to grow by before anything is looked at; at most the least weight that is loaded, or
+            an edge could be filled past its end. Taken in the cycle after `load`.
+        alive: bit k = edge k; an edge whose bit is 0 acts as if it were not there. Constant while the array is busy;
+            read for edges that the plan calls switchable only.
+        peel, peeled: work out the correction; 1 for one cycle when it is there. Only while `idle`, once after `done`.
+        flood, seeds, flooded: commit the clusters that contain a seed, bit k = vertex k; 1 for one cycle when
+            `committed` is valid. Only while `idle`, after `done` and before `peel`.
+        idle: ready for any of these.
         done: 1 for the one cycle in which `observables`, `unmatched` and the counters become valid; they hold until
             the next load.
         observables: predicted flips.
         unmatched: detection events are left that nothing explains.
-        correction: bit k = edge k of the plan; valid from the cycle in which the array is idle again.
+        correction: bit k = edge k of the plan; valid from `peeled` to the next load.
+        committed: vertices of committed clusters, bit k = vertex k; holds until the next flood.
+        committed_observables: flips predicted for the detection events in `committed`; valid from the cycle after
+            `flooded`.
         grow_steps, merge_steps: acts of growth, and merges through the arbiter.
         bound: worst-case cycles from `load` to `done`.
     """
 
     LATENCY_EMPTY = 2  # cycles from load to done when there is nothing to decode
 
-    def __init__(self, plan: ArrayPlan, num_observables: int, weights: Sequence[WeightClass]) -> None:
-        count = len(plan.vertices)
+    def __init__(
+        self,
+        plan: ArrayPlan,
+        num_observables: int,
+        weights: Sequence[Signal],
+        with_commit: bool = False,
+    ) -> None:
+        count, edges = len(plan.vertices), max(len(plan.edges), 1)
         self.events = Signal(count)
         self.load = Signal()
+        self.load_base = Signal()
+        self.relieve = Signal()
+        self.relieved = Signal(edges)
+        self.first_growth = Signal(plan.slack_bits)
+        self.alive = Signal(edges, reset=2**edges - 1)
         self.peel = Signal()
+        self.peeled = Signal()
+        self.flood = Signal()
+        self.seeds = Signal(count)
+        self.flooded = Signal()
         self.idle = Signal()
         self.done = Signal()
         self.observables = Signal(num_observables)
         self.unmatched = Signal()
-        self.correction = Signal(max(len(plan.edges), 1))
+        self.correction = Signal(edges)
+        self.committed = Signal(count)
+        self.committed_observables = Signal(num_observables)
         self.grow_steps = Signal(COUNTER_BITS)
         self.merge_steps = Signal(COUNTER_BITS)
         self.bound = plan.bound
 
         # # #
 
-        id_bits = bits_for(count)  # vertex numbers below, all ones for the boundary
+        id_bits = bits_for(max(count - 1, 1))
         self.act = act = Act(id_bits, num_observables)
         self.vertices = vertices = [
             Vertex(number, len(incident), id_bits, num_observables, act)
             for number, incident in enumerate(plan.incident)
         ]
         self.submodules += vertices
-
-        # Edges
-        grow, delta = Signal(), Signal(plan.slack_bits)
-        cells = []
-        differs: list[Signal | int] = []
-        for edge in plan.edges:
-            cell = EdgeCell(weights[edge.weight_class], plan.steps, plan.slack_bits)
-            u = vertices[edge.u]
-            self.comb += [
-                cell.load.eq(act.load),
-                cell.grow.eq(grow),
-                cell.delta.eq(delta),
-                cell.u_active.eq(u.active),
-            ]
-            if edge.v == BOUNDARY:
-                self.comb += cell.rate_at_load.eq(u.event)
-                differs.append(1)
-            else:
-                v, apart = vertices[edge.v], Signal()
-                self.comb += [
-                    apart.eq(u.ident != v.ident),
-                    cell.inside.eq(~apart),
-                    cell.v_active.eq(v.active),
-                    cell.rate_at_load.eq(u.event + v.event),
-                ]
-                differs.append(apart)
-            cells.append(cell)
-        self.submodules += cells
-
-        # Vertices
-        slot = [{e: k for k, e in enumerate(incident)} for incident in plan.incident]
-        for number, (vertex, incident) in enumerate(zip(vertices, plan.incident, strict=True)):
-            links = []
-            for position in incident:
-                edge = plan.edges[position]
-                if edge.v == BOUNDARY:
-                    links.append(Link(cells[position].full, edge.observables, None, 1, 1))
-                    continue
-                other = edge.v if edge.u == number else edge.u
-                far = vertices[other]
-                mutual = far.choice[slot[other][position]]
-                links.append(Link(cells[position].full, edge.observables, far, differs[position], mutual))
-            vertex.connect(links)
-            self.comb += vertex.event.eq(self.events[number])
-
-        # Arbiter: the first vertex that wishes to merge has its way, and all vertices hear of it.
-        chosen = Signal(bits_for(max(count - 1, 1)))
-        fields = Cat(act.winner, act.loser, act.offset, act.still, chosen)
-        self.arbiter = FirstTree(
-            [
-                (v.wants_merge, Cat(v.to, v.ident, v.offset, v.still, Constant(v.number, len(chosen))))
-                for v in vertices
-            ],
-            len(fields),
-        )
-        self.comb += fields.eq(self.arbiter.payload)
-
-        # Forest
         self.peeler = peeler = Peeler(plan)
         self.comb += [
             peeler.load.eq(act.load),
             peeler.events.eq(self.events),
             self.correction.eq(peeler.correction),
         ]
-        joined = []
+
+        # Edges
+        delta = Signal(plan.slack_bits)
+        slot = [{e: k for k, e in enumerate(incident)} for incident in plan.incident]
+        cells, meetings, joined = [], [], []
         for position, edge in enumerate(plan.edges):
-            ends = [edge.u] if edge.v == BOUNDARY else [edge.u, edge.v]
-            joins: Signal | int = 0
-            paired: Signal | int = 1
-            for end in ends:
-                vertex, picked = vertices[end], vertices[end].pick[slot[end][position]]
-                paired &= vertex.wants_pair & picked
-                wish = (act.adopt & vertex.wants_adopt) | (act.merge & (chosen == end))
-                joins |= picked & wish
-            join = Signal()  # one line of Verilog for each edge: tools limit the length of a line
-            self.comb += join.eq(joins | (act.pair & paired))
+            cell = EdgeCell(plan.steps, plan.slack_bits)
+            u, picked_u = vertices[edge.u], slot[edge.u][position]
+            alive = self.alive[position] if edge.switchable else 1
+            meeting, meets, join = Signal(), Signal(), Signal()
+            self.comb += [
+                cell.weight.eq(weights[edge.weight_class]),
+                cell.load.eq(self.load_base | (self.relieve & self.relieved[position])),
+                cell.delta.eq(delta),
+                cell.u_active.eq(u.active),
+            ]
+            asked = u.granted & u.pick[picked_u]
+            if edge.v == BOUNDARY:
+                self.comb += [cell.open.eq(alive), meeting.eq(u.choice[picked_u] & u.single)]
+            else:
+                # Whether two vertices are in different clusters is kept, not compared: it ends when they join.
+                v, picked_v, apart = vertices[edge.v], slot[edge.v][position], Signal()
+                self.comb += [
+                    cell.v_active.eq(v.active),
+                    cell.open.eq(apart & alive),
+                    meeting.eq(u.choice[picked_u] & v.choice[picked_v] & u.single & v.single),
+                ]
+                self.sync += If(act.load, apart.eq(1)).Elif(meets | (u.member & v.member), apart.eq(0))
+                asked = asked | (v.granted & v.pick[picked_v])
+            self.comb += join.eq(meets | asked)
+            self.sync += meets.eq(act.look & meeting)
+            cells.append(cell)
+            meetings.append((meeting, meets))
             joined.append(join)
+        self.submodules += cells
         self.comb += peeler.grow.eq(bits(joined))
 
+        # Vertices
+        for number, (vertex, incident) in enumerate(zip(vertices, plan.incident, strict=True)):
+            links = []
+            for position in incident:
+                edge = plan.edges[position]
+                meeting, meets = meetings[position]
+                far, far_slot = None, 0
+                if edge.v != BOUNDARY:
+                    other = edge.v if edge.u == number else edge.u
+                    far, far_slot = vertices[other], slot[other][position]
+                links.append(Link(cells[position].hot, meeting, meets, edge.observables, far, far_slot))
+            vertex.connect(links)
+            self.comb += [vertex.event.eq(self.events[number]), vertex.single.eq(peeler.bare[number])]
+
+        # Arbiter: the first vertex that asks has its way. Its cluster and that at the other end of the edge become one.
+        asked = Signal()
+        self.asking = OrTree([v.asks for v in vertices])
+        self.arbiter = First([v.asks for v in vertices])
+        self.losers = MaskTree([(v.granted, v.ident) for v in vertices], id_bits)
+        self.winners = MaskTree([(v.reached, v.ident) for v in vertices], id_bits)
+        self.offsets = XorTree(
+            [
+                masked(v.granted, v.potential ^ v.crossed, num_observables)
+                ^ masked(v.reached, v.potential, num_observables)
+                for v in vertices
+            ],
+            num_observables,
+        )
+        self.far_active = MaskTree([(v.reached, v.active) for v in vertices], 1)
+        self.far_grounded = MaskTree([(v.reached, v.grounded) for v in vertices], 1)
+        self.grounding = MaskTree([(v.granted, v.grounding) for v in vertices], 1)
+        self.comb += [
+            asked.eq(self.asking.output),
+            Cat(*(v.grant for v in vertices)).eq(self.arbiter.output),
+            act.loser.eq(self.losers.output),
+            act.winner.eq(self.winners.output),
+            act.offset.eq(self.offsets.output),
+            act.alone.eq(self.grounding.output),
+            act.grounds.eq(self.grounding.output | self.far_grounded.output),
+            act.still.eq(~self.far_active.output & ~act.grounds),
+        ]
+
         # What the look has shown, over the whole array
-        self.pairing = OrTree([v.wants_pair for v in vertices])
-        self.adopting = OrTree([v.wants_adopt for v in vertices])
+        flips = [masked(peeler.defects[v.number], v.potential, num_observables) for v in vertices]
+        self.wishing = OrTree([v.wishes for v in vertices])
         self.activity = OrTree([v.active for v in vertices])
         self.growth = OrTree([cell.growing for cell in cells])
         self.limits = OrTree([cell.blocks for cell in cells], len(plan.steps))
-        self.flips = XorTree(
-            [_masked(peeler.defects[v.number], v.potential) for v in vertices],
-            num_observables,
-        )
-        active, growable, blocked = Signal(), Signal(), Signal(len(plan.steps))
-        self.sync += If(act.look,
+        self.flips = XorTree(flips, num_observables)
+        first, active, wishes, growable = Signal(), Signal(), Signal(), Signal()
+        step, blocked = Signal(plan.slack_bits), Signal(len(plan.steps))
+        self.sync += If(act.look | first,
             active.eq(self.activity.output),
+            wishes.eq(self.wishing.output),
             growable.eq(self.growth.output),
-            self.observables.eq(self.flips.output),
             blocked.eq(self.limits.output),
+            self.observables.eq(self.flips.output),
         )  # fmt: skip
-        self.comb += delta.eq(_largest_step(plan.steps, blocked))
+        self.comb += step.eq(_largest_step(plan.steps, blocked))
 
-        # Controller: a look, then the most local act that anybody wishes for.
+        # Controller: a look, then an act: all meetings and the first merge that is asked for, or growth.
         #
-        #   cycle     0     1     2    3     4    5    ...
-        #   state   IDLE  LOOK   ACT  LOOK  ACT  LOOK  ACT
-        #   load   __/--\________________________________
-        #   done   ________________________________________/--\   in the ACT after a look that found nothing to do
-        wishes, finished = Signal(), Signal()
-        self.comb += [
-            wishes.eq(self.pairing.output | self.adopting.output | self.arbiter.valid),
-            finished.eq(~active | (~wishes & ~growable)),
-        ]
+        #   cycle     0      1     2    3     4    5    6      7    8    ...
+        #   state   IDLE  FIRST  LOOK  ACT  LOOK  ACT  MERGE  LOOK  ACT
+        #   load   __/--\____________________________________________
+        #   done   ____________________________________________/--\   in the ACT after a look that found nothing to do
+        grow = Signal()
         self.fsm = fsm = FSM(reset_state="IDLE")
         fsm.act("IDLE",
             self.idle.eq(1),
@@ -181,31 +218,46 @@ class UnionFindArray(LiteXModule):
                 act.load.eq(1),
                 NextValue(self.grow_steps, 0),
                 NextValue(self.merge_steps, 0),
-                NextState("LOOK"),
-            ),
+                NextState("FIRST"),
+            ).Elif(self.peel, NextState("PEEL")),
         )  # fmt: skip
-        fsm.act("LOOK", act.look.eq(1), NextState("ACT"))
+        fsm.act("FIRST", first.eq(1), NextState("LOOK"))
+        fsm.act("LOOK",
+            act.look.eq(1),
+            NextState("ACT"),
+            # Whatever was active before an act has been seen to be; only after the first growth this can be news.
+            If(~active, self.done.eq(1), NextState("IDLE")),
+        )  # fmt: skip
         fsm.act("ACT",
             NextState("LOOK"),
-            If(finished,
-                self.done.eq(1),
-                If(self.peel, NextState("PEEL")).Else(NextState("IDLE")),
-            ).Elif(self.pairing.output, act.pair.eq(1),
-            ).Elif(self.adopting.output, act.adopt.eq(1),
-            ).Elif(self.arbiter.valid,
-                act.merge.eq(1),
-                NextValue(self.merge_steps, self.merge_steps + 1),
-            ).Else(
+            If(wishes,
+                If(asked, NextState("MERGE")),
+            ).Elif(active & growable,
                 grow.eq(1),
                 NextValue(self.grow_steps, self.grow_steps + 1),
+            ).Else(
+                self.done.eq(1),
+                NextState("IDLE"),
             ),
         )  # fmt: skip
-        fsm.act("PEEL", peeler.step.eq(1), If(peeler.empty, NextState("IDLE")))
-        self.comb += self.unmatched.eq(active)
+        fsm.act(
+            "MERGE", act.merge.eq(1), NextValue(self.merge_steps, self.merge_steps + 1), NextState("LOOK")
+        )
+        fsm.act("PEEL", peeler.step.eq(1), If(peeler.empty, self.peeled.eq(1), NextState("IDLE")))
+        self.comb += [
+            self.unmatched.eq(active),
+            If(first, delta.eq(self.first_growth)).Elif(grow, delta.eq(step)),
+        ]
 
-
-def _masked(bit: Signal, value: Signal) -> Signal:
-    return value & Replicate(bit, len(value))
+        if with_commit:
+            self.commit = commit = CommitFlood(plan, peeler.forest, flips, num_observables)
+            fsm.act("IDLE", If(self.flood, commit.start.eq(1), NextState("FLOOD")))
+            fsm.act("FLOOD", commit.step.eq(1), If(commit.settled, self.flooded.eq(1), NextState("IDLE")))
+            self.comb += [
+                commit.seeds.eq(self.seeds),
+                self.committed.eq(commit.committed),
+                self.committed_observables.eq(commit.observables),
+            ]
 
 
 def _largest_step(steps: Sequence[int], blocked: Signal):
@@ -216,5 +268,5 @@ def _largest_step(steps: Sequence[int], blocked: Signal):
     for k, step in enumerate(steps):
         allowed = ~blocked[k] if k else 1
         last = blocked[k + 1] if k + 1 < len(steps) else 1
-        result = result | (Replicate(allowed & last, bits_for(step)) & step)
+        result = result | masked(allowed & last, step, bits_for(step))
     return result

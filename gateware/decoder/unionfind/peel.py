@@ -13,7 +13,7 @@ from migen import Cat, If, Signal
 
 from triplane.gateware.decoder.graph import BOUNDARY
 from triplane.gateware.decoder.unionfind.plan import ArrayPlan
-from triplane.gateware.decoder.unionfind.tree import OrTree, XorTree, bits, single
+from triplane.gateware.decoder.unionfind.tree import OrTree, XorTree, bits, none_and_one
 
 
 class Peeler(LiteXModule):
@@ -23,6 +23,8 @@ class Peeler(LiteXModule):
         load, events: forget the forest and take the detection events, bit k = vertex k.
         grow: bit k adds edge k to the forest; not while it is peeled.
         step: take off the leaves.
+        forest: edges of the clusters' trees, until they are peeled.
+        bare: bit k is set when vertex k has no edge in the forest.
         defects: detection events not yet explained.
         empty: no leaf was left in the forest before this cycle.
         correction: bit k is set when edge k is in the correction.
@@ -34,35 +36,39 @@ class Peeler(LiteXModule):
         self.events = Signal(len(plan.vertices))
         self.grow = Signal(edges)
         self.step = Signal()
+        self.forest = forest = Signal(edges)
+        self.bare = Signal(len(plan.vertices))
         self.defects = Signal(len(plan.vertices))
         self.empty = Signal()
         self.correction = Signal(edges)
 
         # # #
 
-        forest = Signal(edges)
-        leaf_of = []
+        leaf_of, bare_of = [], []
         for incident in plan.incident:
-            present, leaf = Signal(max(len(incident), 1)), Signal()
-            self.comb += [
-                present.eq(bits([forest[e] for e in incident])),
-                leaf.eq(single(present)),
-            ]
+            present, none, leaf = Signal(max(len(incident), 1)), Signal(), Signal()
+            self.comb += present.eq(bits([forest[e] for e in incident]))
+            nothing, alone = none_and_one(present)
+            self.comb += [none.eq(nothing), leaf.eq(alone)]
+            bare_of.append(none)
             leaf_of.append(leaf)
+        self.comb += self.bare.eq(Cat(*bare_of))
 
         removed, used = Signal(edges), Signal(edges)
         taken_off, carried = [], []
         for position, edge in enumerate(plan.edges):
             u_leaf, u_defect = leaf_of[edge.u], self.defects[edge.u]
+            off, on_path = Signal(), Signal()
             if edge.v == BOUNDARY:
-                off, carries = u_leaf, u_leaf & u_defect
+                carries = u_leaf & u_defect
+                self.comb += off.eq(u_leaf)
             else:
                 # Where both ends are leaves the edge goes once, with the event of its first end.
                 v_leaf, v_defect = leaf_of[edge.v], self.defects[edge.v]
-                off, carries = u_leaf | v_leaf, (u_leaf & u_defect) | (~u_leaf & v_leaf & v_defect)
-            leaf_edge, on_path = Signal(), Signal()
-            self.comb += [leaf_edge.eq(forest[position] & off), on_path.eq(forest[position] & carries)]
-            taken_off.append(leaf_edge)
+                carries = (u_leaf & u_defect) | (~u_leaf & v_leaf & v_defect)
+                self.comb += off.eq(u_leaf | v_leaf)
+            self.comb += on_path.eq(forest[position] & carries)
+            taken_off.append(off)
             carried.append(on_path)
         self.comb += [removed.eq(bits(taken_off)), used.eq(bits(carried))]
 

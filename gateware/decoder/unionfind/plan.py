@@ -12,10 +12,13 @@ from functools import cached_property
 
 from triplane.gateware.decoder.graph import BOUNDARY, DecodingGraph
 
-GROWTH_STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
-"""Half-units by which all active clusters can grow in one step. The array takes the largest step that fills no edge
-past its end; a set this fine reaches the next event in little over one step, at the price of one threshold per edge
-and entry."""
+
+def default_steps(weight_bits: int) -> tuple[int, ...]:
+    """Half-units by which all active clusters can grow in one act: powers of two up to a quarter of the longest edge.
+
+    A threshold at a power of two is an OR of the upper bits of the slack. Larger steps are next to never taken.
+    """
+    return tuple(2**k for k in range(max(weight_bits - 1, 1)))
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class ArrayEdge:
         u, v: vertex numbers within the array; v may be `BOUNDARY`.
         observables: bit k is set when the edge crosses observable k.
         weight_class: index of the weight register.
+        switchable: the edge can be dead, see `alive` of the array; only then it costs anything.
     """
 
     index: int
@@ -34,27 +38,36 @@ class ArrayEdge:
     v: int
     observables: int
     weight_class: int
+    switchable: bool = False
 
 
 @dataclass(frozen=True)
 class ArrayPlan:
     """One connected component of the decoding graph, as an array.
 
+    A vertex may have several boundary edges (the code's own boundary and the open future of a window, say), with
+    different observables; two vertices have at most one edge between them.
+
     Attributes:
         vertices: vertex number -> detector index.
         edges: the component's edges.
         weight_bits: width of a weight register.
-        growth_steps: steps in half-units that growth may take, ascending from 1.
+        growth_steps: steps in half-units that growth may take, ascending from 1; empty for `default_steps`.
     """
 
     vertices: tuple[int, ...]
     edges: tuple[ArrayEdge, ...]
     weight_bits: int
-    growth_steps: tuple[int, ...] = GROWTH_STEPS
+    growth_steps: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
+        if not self.growth_steps:
+            object.__setattr__(self, "growth_steps", default_steps(self.weight_bits))
         if self.growth_steps[:1] != (1,) or list(self.growth_steps) != sorted(set(self.growth_steps)):
             raise ValueError(f"growth steps must ascend from 1, not {self.growth_steps}")
+        inner = [frozenset((e.u, e.v)) for e in self.edges if e.v != BOUNDARY]
+        if len(set(inner)) != len(inner):
+            raise ValueError("two edges join the same two vertices; merge them into one")
 
     @cached_property
     def incident(self) -> tuple[tuple[int, ...], ...]:
@@ -83,33 +96,35 @@ class ArrayPlan:
         """Worst-case cycles from the last round entering to the observables valid.
 
         A correction is a forest on the vertices and the boundary, so it has at most as many edges as there are
-        vertices. Every act that is not growth adds at least one edge to it, and growth to an event fills at least
-        one edge that the next act adds. An event takes at most `_steps_per_event` growth acts; an act takes two
-        cycles with the look that precedes it; the last look and the load take two more.
+        vertices. Every act that is not growth adds at least one edge to it and takes at most three cycles. Growth to
+        an event fills at least one edge that the next act adds; it takes at most `_acts_per_event` acts of two
+        cycles. Load, first growth, and the look and the act that find nothing to do make the rest.
 
-            load | look act | look act | ... | look | valid
+            load first | look act merge | look act | ... | look act
         """
-        acts = len(self.vertices) * (1 + self._steps_per_event)
-        return 2 + 2 * acts
+        return 3 + len(self.vertices) * (3 + 2 * self._acts_per_event)
 
     @property
     def peel_bound(self) -> int:
-        """Worst-case cycles of peeling: every cycle takes at least one leaf off a forest, and one sees it empty."""
+        """Worst-case cycles from `peel` to `peeled`: every cycle takes a leaf off a forest, and one sees it empty."""
+        return len(self.vertices) + 1
+
+    @property
+    def flood_bound(self) -> int:
+        """Worst-case cycles from `flood` to `flooded`: every cycle reaches a vertex, and one sees nothing change."""
         return len(self.vertices) + 1
 
     @cached_property
-    def _steps_per_event(self) -> int:
-        longest = 0
+    def _acts_per_event(self) -> int:
+        # An edge that two ends grow over lets them pass at least `distance - 1` of the way in one act (see edge.py).
+        acts = [0]
         for distance in range(1, 2**self.slack_bits):
-            count = 0
-            while distance:
-                distance -= max(s for s in self.steps if s <= distance)
-                count += 1
-            longest = max(longest, count)
-        return longest
+            reaches = {max(s for s in self.steps if s <= reach) for reach in (distance, max(distance - 1, 1))}
+            acts.append(1 + max(acts[distance - step] for step in reaches))
+        return max(acts)
 
 
-def plan_arrays(graph: DecodingGraph, growth_steps: tuple[int, ...] = GROWTH_STEPS) -> tuple[ArrayPlan, ...]:
+def plan_arrays(graph: DecodingGraph, growth_steps: tuple[int, ...] = ()) -> tuple[ArrayPlan, ...]:
     """One plan per connected component of the graph, in the order of `graph.components`."""
     plans = []
     for component in graph.components:

@@ -12,7 +12,7 @@ from functools import reduce
 from operator import and_, or_
 
 from litex.gen import LiteXModule
-from migen import Cat, Constant, Mux, Signal
+from migen import Cat, Constant, Replicate, Signal
 
 
 def bits(parts: Sequence) -> Cat | Constant:
@@ -36,8 +36,8 @@ def lowest(value: Signal) -> Cat:
     return Cat(value[k] & (value[:k] == 0) if k else value[0] for k in range(len(value)))
 
 
-def single(value: Signal):
-    """Exactly one bit of `value` is set; six bits fill one LUT."""
+def none_and_one(value: Signal) -> tuple:
+    """Whether no bit of `value` is set, and whether exactly one is; six bits fill a LUT for each."""
     none, one = 1, 0
     for start in range(0, len(value), 6):
         group = [value[k] for k in range(start, min(start + 6, len(value)))]
@@ -48,7 +48,12 @@ def single(value: Signal):
         clear = ~reduce(or_, group)
         one = (one & clear) | (none & reduce(or_, alone))
         none = none & clear
-    return one
+    return none, one
+
+
+def masked(bit: Signal, value: Signal | int, width: int):
+    """`value` where `bit` is set, else 0."""
+    return Replicate(bit, width) & value
 
 
 class _Tree(LiteXModule):
@@ -96,37 +101,55 @@ class XorTree(_Tree):
         super().__init__(inputs, width, 6, _fold(lambda a, b: a ^ b))
 
 
-class FirstTree(LiteXModule):
-    """Picks the payload of the first valid input. Three payloads and two valid bits fill a LUT5, so nodes take three.
+class MaskTree(LiteXModule):
+    """`output` is the OR of the values whose bit is set; three of them fill one LUT6 per bit.
 
     Args:
-        inputs: (valid, payload) signals, most urgent first.
-        width: width of a payload.
-
-    Attributes:
-        valid: some input is valid.
-        payload: that of the first valid input, of the last input where none is.
+        inputs: (bit, value) signals.
+        width: width of a value.
     """
 
     def __init__(self, inputs: Sequence, width: int) -> None:
-        self.valid = Signal()
-        self.payload = Signal(width)
+        self.output = Signal(width)
 
         # # #
 
-        level = list(inputs)
-        while len(level) > 1:
-            following = []
-            for start in range(0, len(level), 3):
-                group = level[start : start + 3]
-                if len(group) == 1:
-                    following.append(group[0])
-                    continue
-                valid, payload = Signal(), Signal(width)
-                choice = group[-1][1]
-                for earlier_valid, earlier in reversed(group[:-1]):
-                    choice = Mux(earlier_valid, earlier, choice)
-                self.comb += [valid.eq(reduce(or_, [v for v, _ in group])), payload.eq(choice)]
-                following.append((valid, payload))
-            level = following
-        self.comb += [self.valid.eq(level[0][0]), self.payload.eq(level[0][1])]
+        nodes = []
+        for start in range(0, len(inputs), 3):
+            node = Signal(width)
+            self.comb += node.eq(reduce(or_, [masked(bit, v, width) for bit, v in inputs[start : start + 3]]))
+            nodes.append(node)
+        self.tree = OrTree(nodes, width)
+        self.comb += self.output.eq(self.tree.output)
+
+
+class First(LiteXModule):
+    """`output` has only the lowest set bit of `requests`, by prefixes in groups of five: one LUT6 a bit and level."""
+
+    def __init__(self, requests: Sequence) -> None:
+        self.output = Signal(max(len(requests), 1))
+
+        # # #
+
+        self.comb += self.output.eq(
+            bits(
+                [request & ~before for request, before in zip(requests, self._before(requests), strict=True)]
+            )
+        )
+
+    def _before(self, requests: Sequence) -> list:
+        """For each request, whether an earlier one is set."""
+        groups = [requests[start : start + 5] for start in range(0, len(requests), 5)]
+        anyone = []
+        for group in groups:
+            some = Signal()
+            self.comb += some.eq(reduce(or_, group))
+            anyone.append(some)
+        before = self._before(anyone) if len(groups) > 1 else [0]
+        result = []
+        for group, start in zip(groups, before, strict=True):
+            for k in range(len(group)):
+                earlier = Signal()
+                self.comb += earlier.eq(reduce(or_, group[:k], start))
+                result.append(earlier)
+        return result

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""One detector of the union-find array: which cluster it is in, and what it asks for."""
+"""One detector of the union-find array: which cluster it is in, and where that cluster could join another."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from functools import reduce
 from operator import or_
 
 from litex.gen import LiteXModule
-from migen import If, Mux, Replicate, Signal
+from migen import If, Signal
 
-from triplane.gateware.decoder.unionfind.tree import below, bits, lowest
+from triplane.gateware.decoder.unionfind.tree import bits, lowest, masked
 
 
 @dataclass(frozen=True)
@@ -18,169 +18,162 @@ class Link:
     """An edge as one of its ends sees it.
 
     Attributes:
-        full: the edge has been grown over.
+        hot: clusters can join here.
+        meeting: both ends have chosen the edge in this look and are clusters of one (boundary: this end has and is).
+        meets: `meeting` of the last look.
         observables: constant, bit k is set when the edge crosses observable k.
         far: the vertex at the other end, None for the boundary.
-        differs: the two ends are in different clusters (boundary: constant 1).
-        mutual: the other end has picked this edge too (boundary: constant 1).
+        slot: position of the edge among the far vertex's links.
     """
 
-    full: Signal
+    hot: Signal
+    meeting: Signal
+    meets: Signal
     observables: int
     far: Vertex | None
-    differs: Signal | int
-    mutual: Signal | int
+    slot: int
 
 
 class Act(LiteXModule):
-    """What all vertices are told to do, broadcast by the controller; at most one of the first five is set.
+    """What all vertices are told, broadcast by the controller.
 
     Attributes:
         load: start over with the detection events.
-        look: register the wishes computed from the present state.
-        pair: clusters of one vertex join each other, or the boundary, where both sides wish it.
-        adopt: free vertices join the cluster that has reached them.
-        merge: cluster `loser` becomes part of `winner`, at parity `offset`; what results is active where `still`.
+        look: register what the vertices choose.
+        merge: cluster `loser` becomes part of `winner`, at parity `offset`; what results is active where `still`,
+            grounded where `grounds`. Where the loser reaches the boundary itself (`alone`) there is no winner.
     """
 
     def __init__(self, id_bits: int, num_observables: int) -> None:
         self.load = Signal()
         self.look = Signal()
-        self.pair = Signal()
-        self.adopt = Signal()
         self.merge = Signal()
         self.winner = Signal(id_bits)
         self.loser = Signal(id_bits)
         self.offset = Signal(num_observables)
         self.still = Signal()
+        self.grounds = Signal()
+        self.alone = Signal()
 
 
 class Vertex(LiteXModule):
     """State of one detector.
 
-    A cluster's number is a vertex number; all ones is the boundary, so that reaching it is an ordinary merge. Each
-    vertex keeps the parity of the observables on its way to the cluster's root (`potential`): the logical flip is
-    then an XOR over the detection events, with no walk through the tree.
+    From the start every vertex is a cluster: active where it holds a detection event. A cluster's number is that of
+    one of its vertices. Each vertex keeps the parity of the observables on its way to the cluster's root
+    (`potential`, 0 in a cluster of one): the logical flip is then an XOR over the detection events, with no walk
+    through the tree.
 
-    A vertex looks at its links in a fixed order and picks the first that is full and leads somewhere new. A free
-    vertex wishes to be adopted, a vertex of an active cluster wishes to merge.
+    A vertex chooses the first of its hot links. Where two clusters of one have chosen each other they join at once;
+    of two active ones that of the lower number is the root, else the active one. Other active vertices ask.
 
     Attributes:
         number, event: this vertex's number; its detection event at `load`.
-        choice: one bit per link: the link that would be picked now.
-        taken, active, single, grounded, ident, potential: the state.
-        pick: `choice` as it was at the last look.
-        wants_pair, wants_adopt, wants_merge: registered wishes.
-        to, offset, still: registered, the cluster at the other end of the picked link, the parity that joining it
-            would add to this cluster, and whether the union would be active.
+        single: the vertex is a cluster of one and not grounded.
+        choice, wishes: one bit per link: the link that is chosen now; whether there is one.
+        pick: `choice` of the last look.
+        active, grounded, ident, potential: the state.
+        asks: registered, the vertex asks for a merge through the picked link.
+        grant: the vertex that asks is heard.
+        granted, reached: registered, the vertex whose cluster is the loser, and the one at the other end of its pick.
+        crossed: observables of the picked link.
+        grounding: the picked link leads to the boundary.
+        member: the vertex is in one of the two clusters that merge now.
     """
 
     def __init__(self, number: int, degree: int, id_bits: int, num_observables: int, act: Act) -> None:
         self.number = number
         self.event = Signal()
-        self.taken = Signal()
-        self.active = Signal()
         self.single = Signal()
+        self.choice = Signal(max(degree, 1))
+        self.wishes = Signal()
+        self.pick = Signal(max(degree, 1), reset_less=True)
+        self.active = Signal()
         self.grounded = Signal()
         self.ident = Signal(id_bits, reset=number)
         self.potential = Signal(num_observables)
-        self.choice = Signal(max(degree, 1))
-        self.pick = Signal(max(degree, 1))
-        self.wants_pair = Signal()
-        self.wants_adopt = Signal()
-        self.wants_merge = Signal()
-        self.to = Signal(id_bits)
-        self.offset = Signal(num_observables)
-        self.still = Signal()
+        self.asks = Signal()
+        self.grant = Signal()
+        self.granted = Signal()
+        self.reached = Signal()
+        self.crossed = Signal(num_observables)
+        self.grounding = Signal()
+        self.member = Signal()
         self._act = act
 
     def connect(self, links: list[Link]) -> None:
         """Builds the logic, once all vertices exist; `links` in order of preference."""
         act = self._act
-        boundary = 2 ** len(self.ident) - 1
 
-        # Signals of one bit per link are each assigned whole: Migen's Verilog back end takes time quadratic in the
+        # Look. Signals of one bit per link are assigned whole: Migen's Verilog back end takes time quadratic in the
         # number of statements that share a target.
-        leads, paired, touched = (Signal.like(self.choice) for _ in range(3))
-        to, offset, still = Signal.like(self.to), Signal.like(self.offset), Signal()
-        news, mutuals, frees, idents, potentials, stills = [], [], [], [], [], []
-        for k, link in enumerate(links):
-            far = link.far
-            if far is None:
-                new, ident, potential = self.active, boundary, link.observables
-                mutuals.append(self.choice[k])
-            else:
-                new = Mux(self.taken, self.active & far.taken & link.differs, far.active)
-                ident, potential = far.ident, far.potential ^ link.observables
-                mutuals.append(self.choice[k] & link.mutual & far.single)
-                frees.append(link.full & ~far.taken)
-                stills.append(self.choice[k] & ~far.active & ~far.grounded)
-            news.append(link.full & new)
-            idents.append(_masked(self.choice[k], ident, len(to)))
-            potentials.append(_masked(self.choice[k], potential, len(offset)))
+        hot, meeting = Signal.like(self.choice), Signal()
         self.comb += [
-            leads.eq(bits(news)),
-            self.choice.eq(lowest(leads)),
-            paired.eq(bits(mutuals)),
-            touched.eq(bits(frees)),
-            to.eq(reduce(or_, idents, 0)),
-            offset.eq(self.potential ^ reduce(or_, potentials, 0)),
-            still.eq(reduce(or_, stills, 0)),
+            hot.eq(bits([link.hot for link in links])),
+            self.choice.eq(lowest(hot)),
+            self.wishes.eq(hot != 0),
+            meeting.eq(_any(link.meeting for link in links)),
         ]
-        reached = Signal()
-        self.sync += If(act.look,
-            self.pick.eq(self.choice),
-            self.wants_adopt.eq(~self.taken & (leads != 0)),
-            self.wants_merge.eq(self.taken & (leads != 0)),
-            self.wants_pair.eq(self.single & (paired != 0)),
-            reached.eq(touched != 0),
-            self.to.eq(to),
-            self.offset.eq(offset),
-            self.still.eq(still),
-        )  # fmt: skip
+        self.sync += [
+            If(act.look, self.pick.eq(self.choice)),
+            self.asks.eq(act.look & self.active & self.wishes & ~meeting),
+        ]
 
-        # Of a pair the lower number is the root. `to` of a picked neighbour is that neighbour's own number, since
-        # it is a cluster of one; for the boundary it is all ones, and there the potential is taken over as well.
-        is_root = Signal()
-        self.comb += is_root.eq(~below(self.to, self.number + 1))
-        lost, joined = Signal(), Signal()
+        # Act: a meeting concerns this vertex in so far as the other end is active, or the boundary. An active vertex
+        # then comes to rest, a resting one becomes active and joins.
+        inner = [(k, link, link.far) for k, link in enumerate(links) if link.far is not None]
+        ends = [(k, link) for k, link in enumerate(links) if link.far is None]
+        turns, grounds, joins = Signal(), Signal(), Signal()
+        lower = _any(self.pick[k] for k, _, far in inner if far.number < self.number)
+        self.comb += [
+            grounds.eq(_any(link.meets for _, link in ends)),
+            turns.eq(_any(link.meets & far.active for _, link, far in inner)),
+            joins.eq(turns & (~self.active | lower)),
+            self.crossed.eq(
+                reduce(
+                    or_,
+                    [
+                        masked(self.pick[k], link.observables, len(self.crossed))
+                        for k, link in enumerate(links)
+                    ],
+                    0,
+                )
+            ),
+            self.grounding.eq(_any(self.pick[k] for k, _ in ends)),
+        ]
+        to = [
+            _any(self.pick[k] for k, _, far in inner if far.number >> bit & 1)
+            for bit in range(len(self.ident))
+        ]
+        self.sync += [
+            self.granted.eq(self.grant),
+            self.reached.eq(_any(far.grant & far.pick[link.slot] for _, link, far in inner)),
+        ]
+
+        # Merge
+        lost, kept, moved = Signal(), Signal(), Signal(len(self.potential))
         self.comb += [
             lost.eq(act.merge & (self.ident == act.loser)),
-            joined.eq(act.merge & ((self.ident == act.loser) | (self.ident == act.winner))),
+            kept.eq(act.merge & (self.ident == act.winner) & ~act.alone),
+            self.member.eq(lost | kept),
+            moved.eq(
+                masked(lost, act.offset, len(moved)) | masked(joins | grounds, self.crossed, len(moved))
+            ),
         ]
         self.sync += [
             If(act.load,
-                self.taken.eq(self.event),
                 self.active.eq(self.event),
-                self.single.eq(self.event),
                 self.grounded.eq(0),
                 self.ident.eq(self.number),
                 self.potential.eq(0),
+            ).Else(
+                If(self.member, self.active.eq(act.still)).Else(self.active.eq(self.active ^ (turns | grounds))),
+                self.grounded.eq(self.grounded | grounds | (lost & act.grounds)),
+                If(lost & ~act.alone, self.ident.eq(act.winner)).Elif(joins, self.ident.eq(bits(to))),
+                self.potential.eq(self.potential ^ moved),
             ),
-            If(act.pair & self.wants_pair,
-                self.active.eq(0),
-                self.single.eq(0),
-                If(~is_root | (self.to == boundary),
-                    self.ident.eq(self.to),
-                    self.grounded.eq(self.to == boundary),
-                    self.potential.eq(self.offset),
-                ),
-            ),
-            If(act.adopt & self.wants_adopt,
-                self.taken.eq(1),
-                self.active.eq(1),
-                self.ident.eq(self.to),
-                self.potential.eq(self.offset),
-            ),
-            If(act.adopt & reached, self.single.eq(0)),
-            If(lost,
-                self.ident.eq(act.winner),
-                self.grounded.eq(act.winner == boundary),
-                self.potential.eq(self.potential ^ act.offset),
-            ),
-            If(joined, self.active.eq(act.still), self.single.eq(0)),
         ]  # fmt: skip
 
 
-def _masked(bit: Signal, value: Signal | int, width: int) -> Signal:
-    return Replicate(bit, width) & value
+def _any(parts) -> Signal | int:
+    return reduce(or_, parts, 0)

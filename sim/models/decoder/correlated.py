@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from triplane.gateware.decoder.correlations import DEFAULT_LEVELS, compile_reliefs
 from triplane.gateware.decoder.graph import DecodingGraph
-from triplane.sim.models.decoder.unionfind import UnionFindModel, decode_kernel
+from triplane.sim.models.decoder.unionfind import STATS, UnionFindModel, decode_kernel
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class CorrelatedModel:
             following = np.zeros_like(used)
             slowest = np.zeros(shots, dtype=np.uint32)
             for tables in self._arrays:
-                stats = np.zeros((shots, 5), dtype=np.int64)
+                stats = np.zeros((shots, STATS), dtype=np.int64)
                 mine = np.ascontiguousarray(defects[:, tables.vertices])
                 relief = (self._starts, self._edges, self._lengths, tables.edge_index)
                 _pass(tables.arrays, relief, mine, used, following, stats, number > 0)

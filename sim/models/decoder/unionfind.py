@@ -3,6 +3,9 @@
 
 The model is not a union-find library in disguise: it walks through LOOK and the act that follows exactly as the
 array does, so observables, corrections, flags, steps and cycle counts can all be compared bit for bit.
+
+`UnionFindModel` decodes whole shots in one pass. What sequences passes and windows has `decode_array`,
+`committed_by` and the kernels for one shot: `grow_shot`, `peel_shot`, `flood_shot`.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from scipy.sparse.csgraph import connected_components
 
 from triplane.gateware.decoder.graph import BOUNDARY, DecodingGraph
 from triplane.gateware.decoder.layouts import UNMATCHED
-from triplane.gateware.decoder.unionfind.plan import GROWTH_STEPS, ArrayPlan, plan_arrays
+from triplane.gateware.decoder.unionfind.plan import ArrayPlan, plan_arrays
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,7 @@ class DecodeResult:
         grow_steps: uint16 (shots,), growth acts of all arrays.
         merge_steps: uint16 (shots,), merges through the arbiter, of all arrays.
         correction: bool (shots, edges), or None where none was asked for.
+        peel_cycles: uint16 (shots,), `peel` to `peeled` of the slowest array, 0 where no correction was asked for.
     """
 
     observables: npt.NDArray[np.uint32]
@@ -39,6 +43,7 @@ class DecodeResult:
     grow_steps: npt.NDArray[np.uint16]
     merge_steps: npt.NDArray[np.uint16]
     correction: npt.NDArray[np.bool_] | None
+    peel_cycles: npt.NDArray[np.uint16]
 
 
 class UnionFindModel:
@@ -46,10 +51,10 @@ class UnionFindModel:
 
     Args:
         graph: the compiled graph.
-        growth_steps: the steps that growth may take; the gateware has the default.
+        growth_steps: the steps that growth may take; empty for those of the gateware.
     """
 
-    def __init__(self, graph: DecodingGraph, growth_steps: tuple[int, ...] = GROWTH_STEPS) -> None:
+    def __init__(self, graph: DecodingGraph, growth_steps: tuple[int, ...] = ()) -> None:
         self.graph = graph
         self.tables = [ArrayTables.build(plan, graph) for plan in plan_arrays(graph, growth_steps)]
 
@@ -71,30 +76,25 @@ class UnionFindModel:
         grows = np.zeros(shots, dtype=np.uint16)
         merges = np.zeros(shots, dtype=np.uint16)
         used = np.zeros((shots, len(self.graph.edges)), dtype=bool) if correction else None
+        peels = np.zeros(shots, dtype=np.uint16)
         for tables in self.tables:
-            mine = np.ascontiguousarray(defects[:, tables.vertices])
-            stats = np.zeros((shots, 5), dtype=np.int64)
-            picked = np.zeros((shots if correction else 1, len(tables.edge_index)), dtype=np.bool_)
-            decode_kernel(*tables.arrays, mine, stats, picked, correction)
-            observables ^= stats[:, 0].astype(np.uint32)
-            cycles = np.maximum(cycles, stats[:, 1].astype(np.uint16))
-            flags |= np.where(stats[:, 2], np.uint16(UNMATCHED), np.uint16(0))
-            grows += stats[:, 3].astype(np.uint16)
-            merges += stats[:, 4].astype(np.uint16)
+            found = decode_array(tables, defects[:, tables.vertices], peel=correction)
+            observables ^= found.observables
+            cycles = np.maximum(cycles, found.cycles)
+            flags |= np.where(found.unmatched, np.uint16(UNMATCHED), np.uint16(0))
+            grows += found.grow_steps
+            merges += found.merge_steps
+            peels = np.maximum(peels, found.peel_cycles)
             if used is not None:
-                used[:, tables.edge_index] = picked
-        return DecodeResult(observables, cycles, flags, grows, merges, used)
+                used[:, tables.edge_index] = found.correction
+        return DecodeResult(observables, cycles, flags, grows, merges, used, peels)
 
     def grown(self, events: npt.ArrayLike) -> npt.NDArray[np.bool_]:
         """Edges that clusters have grown over when decoding ends: bool (shots, edges), from bool (shots, detectors)."""
         defects = np.asarray(events, dtype=bool)
         full = np.zeros((len(defects), len(self.graph.edges)), dtype=bool)
         for tables in self.tables:
-            mine = np.ascontiguousarray(defects[:, tables.vertices])
-            stats = np.zeros((len(defects), 5), dtype=np.int64)
-            picked = np.zeros((len(defects), len(tables.edge_index)), dtype=np.bool_)
-            decode_kernel(*tables.arrays, mine, stats, picked, False)
-            full[:, tables.edge_index] = picked
+            full[:, tables.edge_index] = decode_array(tables, defects[:, tables.vertices], peel=False).grown
         return full
 
     def clusters(self, events: npt.ArrayLike) -> npt.NDArray[np.int64]:
@@ -155,208 +155,353 @@ class ArrayTables:
         )
 
 
-_GROUNDED = -1  # cluster id of everything that hangs on the boundary
+@dataclass(frozen=True)
+class ArrayResult:
+    """What one array says of each shot, in the array's own numbering.
+
+    Attributes:
+        observables: uint32 (shots,), predicted flips.
+        cycles: uint16 (shots,), `load` to `done`.
+        unmatched: bool (shots,).
+        grow_steps, merge_steps: uint16 (shots,).
+        peel_cycles: uint16 (shots,), `peel` to `peeled`; 0 where nothing was peeled.
+        grown, forest, correction: bool (shots, edges): grown over, joined, and, after peeling, used.
+        potentials: uint32 (shots, vertices), the flips that a detection event there stands for.
+    """
+
+    observables: npt.NDArray[np.uint32]
+    cycles: npt.NDArray[np.uint16]
+    unmatched: npt.NDArray[np.bool_]
+    grow_steps: npt.NDArray[np.uint16]
+    merge_steps: npt.NDArray[np.uint16]
+    peel_cycles: npt.NDArray[np.uint16]
+    grown: npt.NDArray[np.bool_]
+    forest: npt.NDArray[np.bool_]
+    correction: npt.NDArray[np.bool_]
+    potentials: npt.NDArray[np.uint32]
+
+
+def decode_array(
+    tables: ArrayTables,
+    events: npt.ArrayLike,
+    *,
+    weights: npt.ArrayLike | None = None,
+    first_growth: int | None = None,
+    alive: npt.ArrayLike | None = None,
+    peel: bool = True,
+) -> ArrayResult:
+    """One pass of one array over detection events: bool (shots, vertices).
+
+    Args:
+        tables: the array.
+        events: column k = vertex k.
+        weights: what the edges have loaded, (shots, edges) or (edges,); the graph's weights by default.
+        first_growth: half-units that are grown before the first look; the graph's by default.
+        alive: bool (edges,), all by default.
+        peel: work out the correction.
+    """
+    defects = np.ascontiguousarray(events, dtype=np.bool_)
+    shots = len(defects)
+    eu, ev, eobs, length, starts, incident, steps, first = tables.arrays
+    living = (
+        np.ones(len(eu), dtype=np.bool_) if alive is None else np.ascontiguousarray(alive, dtype=np.bool_)
+    )
+    # The kernel grows in place: the slack of an edge starts as its length.
+    slack = np.empty((shots, len(eu)), dtype=np.int64)
+    slack[:] = length if weights is None else 2 * np.asarray(weights, dtype=np.int64)
+    stats = np.zeros((shots, STATS), dtype=np.int64)
+    forest = np.zeros((shots, len(eu)), dtype=np.bool_)
+    correction = np.zeros_like(forest)
+    potentials = np.zeros(defects.shape, dtype=np.int64)
+    growth = int(first[0]) if first_growth is None else first_growth
+    _decode_shots(
+        eu, ev, eobs, starts, incident, steps, growth, living, defects, slack, forest, potentials, stats,
+        correction, peel,
+    )  # fmt: skip
+    return ArrayResult(
+        stats[:, 0].astype(np.uint32),
+        stats[:, 1].astype(np.uint16),
+        stats[:, 2].astype(np.bool_),
+        stats[:, 3].astype(np.uint16),
+        stats[:, 4].astype(np.uint16),
+        stats[:, 5].astype(np.uint16),
+        slack <= 0,
+        forest,
+        correction,
+        potentials.astype(np.uint32),
+    )
+
+
+def committed_by(
+    tables: ArrayTables, forest: npt.ArrayLike, seeds: npt.ArrayLike
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.uint16]]:
+    """Commit flood of one array.
+
+    Args:
+        tables: the array.
+        forest: bool (shots, edges), as in `ArrayResult`.
+        seeds: bool (shots, vertices).
+
+    Returns:
+        Committed vertices, bool (shots, vertices); cycles from `flood` to `flooded`, uint16 (shots,).
+    """
+    joined = np.ascontiguousarray(forest, dtype=np.bool_)
+    committed = np.array(seeds, dtype=np.bool_, order="C")
+    cycles = np.zeros(len(committed), dtype=np.uint16)
+    for shot in range(len(committed)):
+        cycles[shot] = flood_shot(*tables.arrays[:2], joined[shot], committed[shot])
+    return committed, cycles
+
+
+STATS = 6
+"""Figures of a shot: flips, cycles, unmatched, growth acts, merges, peel cycles."""
+
+
+@numba.njit(cache=True)
+def _decode_shots(  # type: ignore[no-untyped-def]
+    eu,
+    ev,
+    eobs,
+    starts,
+    incident,
+    steps,
+    first,
+    alive,
+    events,
+    slack,
+    forest,
+    potentials,
+    stats,
+    correction,
+    peel,
+):
+    for shot in range(len(events)):
+        grow_shot(
+            eu, ev, eobs, starts, incident, steps, first, alive, events[shot], slack[shot], forest[shot],
+            potentials[shot], stats[shot],
+        )  # fmt: skip
+        if peel:
+            stats[shot, 5] = peel_shot(
+                eu, ev, starts, incident, forest[shot].copy(), events[shot].copy(), correction[shot]
+            )
 
 
 @numba.njit(cache=True)
 def decode_kernel(eu, ev, eobs, length, starts, incident, steps, first, events, stats, picked, peel):  # type: ignore[no-untyped-def]
-    """Decodes every shot of one array; `picked` receives the correction where `peel` is set, else the grown edges."""
-    vertices = events.shape[1]
-    edges = len(eu)
-    keep = len(picked) == len(events)
-    slack = np.empty(edges, np.int64)
-    tree = np.empty(edges, np.bool_)
-    defect = np.empty(vertices, np.bool_)
-    taken = np.empty(vertices, np.bool_)
-    active = np.empty(vertices, np.bool_)
-    single = np.empty(vertices, np.bool_)
-    ident = np.empty(vertices, np.int64)
-    potential = np.empty(vertices, np.int64)
-    choice = np.empty(vertices, np.int64)
+    """Decodes every shot of one array whose edges are all alive; `picked` receives the corrections where `peel`."""
+    alive = np.ones(len(eu), np.bool_)
+    potential = np.zeros(events.shape[1], np.int64)
+    forest = np.zeros(len(eu), np.bool_)
     for shot in range(len(events)):
-        # LOAD, with the growth that is safe for every edge
-        any_active = False
-        for v in range(vertices):
-            d = events[shot, v]
-            defect[v] = taken[v] = active[v] = single[v] = d
-            ident[v] = v
-            potential[v] = 0
-            any_active |= d
-        for e in range(edges):
-            rate = int(defect[eu[e]])
-            if ev[e] >= 0:
-                rate += int(defect[ev[e]])
-            slack[e] = max(length[e] - rate * first[0], 0)
-            tree[e] = False
-        cycles = 2
-        grows = 0
-        merges = 0
-        unmatched = False
-        while any_active:
-            # LOOK: each vertex picks the first of its full edges that leads somewhere
-            request = -1
-            any_adopt = False
-            any_pair = False
-            for v in range(vertices):
-                choice[v] = -1
-                for k in range(starts[v], starts[v + 1]):
-                    e = incident[k]
-                    if slack[e] != 0:
-                        continue
-                    if ev[e] < 0:
-                        if active[v]:
-                            choice[v] = e
-                            break
-                        continue
-                    n = eu[e] if ev[e] == v else ev[e]
-                    if taken[v]:
-                        if active[v] and taken[n] and ident[n] != ident[v]:
-                            choice[v] = e
-                            break
-                    elif active[n]:
-                        choice[v] = e
-                        break
-                if choice[v] >= 0:
-                    if not taken[v]:
-                        any_adopt = True
-                    elif request < 0:
-                        request = v
-            for v in range(vertices):
-                e = choice[v]
-                if (
-                    e >= 0
-                    and single[v]
-                    and (ev[e] < 0 or (single[eu[e]] and single[ev[e]] and choice[eu[e]] == choice[ev[e]]))
-                ):
-                    any_pair = True
-            cycles += 2
-            # ACT: the most local thing that can be done
-            if any_pair:
-                for v in range(vertices):
-                    e = choice[v]
-                    if e < 0 or not single[v]:
-                        continue
-                    if ev[e] < 0:
-                        ident[v] = _GROUNDED
-                        potential[v] ^= eobs[e]
-                    elif v == eu[e] and single[ev[e]] and choice[ev[e]] == e:
-                        n = ev[e]
-                        ident[n] = v
-                        potential[n] ^= eobs[e]
-                        active[n] = single[n] = False
-                    else:
-                        continue
-                    active[v] = single[v] = False
-                    tree[e] = True
-            elif any_adopt:
-                for v in range(vertices):
-                    # a vertex that is about to be adopted from is a cluster of one no longer
-                    if single[v]:
-                        for k in range(starts[v], starts[v + 1]):
-                            e = incident[k]
-                            if slack[e] == 0 and ev[e] >= 0:
-                                n = eu[e] if ev[e] == v else ev[e]
-                                if not taken[n]:
-                                    single[v] = False
-                                    break
-                for v in range(vertices):
-                    e = choice[v]
-                    if e >= 0 and not taken[v]:
-                        n = eu[e] if ev[e] == v else ev[e]
-                        ident[v] = ident[n]
-                        potential[v] = potential[n] ^ eobs[e]
-                        tree[e] = True
-                for v in range(vertices):
-                    if choice[v] >= 0 and not taken[v]:
-                        taken[v] = active[v] = True
-            elif request >= 0:
-                merges += 1
-                e = choice[request]
-                loser = ident[request]
-                if ev[e] < 0:
-                    winner = _GROUNDED
-                    offset = potential[request] ^ eobs[e]
-                    still = False
-                else:
-                    n = eu[e] if ev[e] == request else ev[e]
-                    winner = ident[n]
-                    offset = potential[request] ^ potential[n] ^ eobs[e]
-                    still = winner != _GROUNDED and not active[n]
-                for v in range(vertices):
-                    if taken[v] and (ident[v] == loser or ident[v] == winner):
-                        if ident[v] == loser:
-                            ident[v] = winner
-                            potential[v] ^= offset
-                        active[v] = still
-                        single[v] = False
-                tree[e] = True
-            else:
-                limit = np.int64(1) << 60
-                for e in range(edges):
-                    rate = int(active[eu[e]])
-                    if ev[e] >= 0:
-                        rate = 0 if ident[eu[e]] == ident[ev[e]] else rate + int(active[ev[e]])
-                    if rate:
-                        limit = min(limit, slack[e] if rate == 1 else (slack[e] + 1) // 2)
-                if limit == np.int64(1) << 60:
-                    unmatched = True
-                    cycles -= 2
-                    break
-                delta = 0
-                for s in steps:
-                    if s <= limit:
-                        delta = s
-                grows += 1
-                for e in range(edges):
-                    rate = int(active[eu[e]])
-                    if ev[e] >= 0:
-                        rate = 0 if ident[eu[e]] == ident[ev[e]] else rate + int(active[ev[e]])
-                    slack[e] = max(slack[e] - rate * delta, 0)
-            any_active = False
-            for v in range(vertices):
-                any_active |= active[v]
-        flips = 0
-        for v in range(vertices):
-            if defect[v]:
-                flips ^= potential[v]
-        stats[shot, 0] = flips
-        stats[shot, 1] = cycles
-        stats[shot, 2] = unmatched
-        stats[shot, 3] = grows
-        stats[shot, 4] = merges
-        if keep and not peel:
-            picked[shot] = slack == 0
+        slack = length.copy()
+        grow_shot(
+            eu, ev, eobs, starts, incident, steps, first[0], alive, events[shot], slack, forest, potential,
+            stats[shot],
+        )  # fmt: skip
         if peel:
-            _peel(eu, ev, starts, incident, tree, defect, picked[shot])
+            stats[shot, 5] = peel_shot(eu, ev, starts, incident, forest, events[shot].copy(), picked[shot])
 
 
 @numba.njit(cache=True)
-def _peel(eu, ev, starts, incident, tree, defect, picked):  # type: ignore[no-untyped-def]
-    """Takes all leaves off the forest at once, again and again, until nothing is left of it."""
+def grow_shot(  # type: ignore[no-untyped-def]
+    eu, ev, eobs, starts, incident, steps, first, alive, events, slack, forest, potential, stats
+):
+    """One pass from `load` to `done`: grows `slack` in place, overwrites `forest`, `potential` and `stats[:5]`.
+
+    An edge that is filled past its end by a half-unit has a slack of -1, as in the gateware.
+    """
+    vertices = len(events)
+    edges = len(eu)
+    active = events.copy()
+    single = np.ones(vertices, np.bool_)
+    grounded = np.zeros(vertices, np.bool_)
+    ident = np.arange(vertices)
+    apart = np.ones(edges, np.bool_)
+    rate = np.empty(edges, np.int64)
+    choice = np.empty(vertices, np.int64)
+    in_pair = np.empty(vertices, np.bool_)
+    forest[:] = False
+    potential[:] = 0
+    cycles = 2
+    grows = 0
+    merges = 0
+    unmatched = False
+    # FIRST, the growth that is safe for every edge
+    any_active = False
+    for v in range(vertices):
+        any_active |= active[v]
+    for e in range(edges):
+        if alive[e]:
+            slack[e] -= first * (int(active[eu[e]]) + (int(active[ev[e]]) if ev[e] >= 0 else 0))
+    if any_active:
+        cycles = 3
+    while any_active:
+        # LOOK: each vertex chooses the first of its links at which clusters can join
+        for e in range(edges):
+            rate[e] = 0
+            if alive[e] and apart[e]:
+                rate[e] = int(active[eu[e]]) + (int(active[ev[e]]) if ev[e] >= 0 else 0)
+        wishes = False
+        for v in range(vertices):
+            choice[v] = -1
+            in_pair[v] = False
+            for k in range(starts[v], starts[v + 1]):
+                e = incident[k]
+                if slack[e] <= 0 and rate[e] > 0:
+                    choice[v] = e
+                    wishes = True
+                    break
+        cycles += 2
+        if not wishes:
+            # ACT, growth
+            delta = np.int64(0)
+            limit = np.int64(1) << 60
+            for e in range(edges):
+                if rate[e] == 1:
+                    limit = min(limit, slack[e])
+                elif rate[e] == 2:
+                    limit = min(limit, max(slack[e] // 2, np.int64(1)))
+            if limit == np.int64(1) << 60:
+                unmatched = True
+                cycles -= 2
+                break
+            for s in steps:
+                if s <= limit:
+                    delta = s
+            grows += 1
+            for e in range(edges):
+                slack[e] -= rate[e] * delta
+            continue
+        # ACT: clusters of one that have chosen each other, or the boundary, join; the first other one asks
+        for v in range(vertices):
+            e = choice[v]
+            if (
+                e >= 0
+                and single[v]
+                and (ev[e] < 0 or (choice[eu[e]] == choice[ev[e]] and single[eu[e]] and single[ev[e]]))
+            ):
+                in_pair[v] = True
+        asks = -1
+        for v in range(vertices - 1, -1, -1):
+            if active[v] and choice[v] >= 0 and not in_pair[v]:
+                asks = v
+        for v in range(vertices):
+            e = choice[v]
+            if not in_pair[v] or forest[e]:
+                continue
+            forest[e] = True
+            apart[e] = ev[e] < 0
+            single[v] = False
+            if ev[e] < 0:
+                active[v] = False
+                grounded[v] = True
+                potential[v] = eobs[e]
+                continue
+            n = ev[e] if eu[e] == v else eu[e]  # above v, which came first
+            single[n] = False
+            root, other = (v, n) if active[v] else (n, v)
+            active[root] = active[other] = not active[other]
+            ident[other] = root
+            potential[other] = eobs[e]
+        if asks >= 0:
+            # MERGE: the asking cluster becomes part of the one that it has reached
+            cycles += 1
+            merges += 1
+            e = choice[asks]
+            loser = ident[asks]
+            offset = potential[asks] ^ eobs[e]
+            winner = np.int64(-1)
+            still = False
+            grounds = True
+            if ev[e] >= 0:
+                n = eu[e] if ev[e] == asks else ev[e]
+                winner = ident[n]
+                offset ^= potential[n]
+                grounds = grounded[n]
+                still = not active[n] and not grounded[n]
+            forest[e] = True
+            single[asks] = False
+            if ev[e] >= 0:
+                single[n] = False
+            for k in range(edges):
+                u, v = eu[k], ev[k]
+                if (
+                    v >= 0
+                    and (ident[u] == loser or ident[u] == winner)
+                    and (ident[v] == loser or ident[v] == winner)
+                ):
+                    apart[k] = False
+            for v in range(vertices):
+                if ident[v] == loser:
+                    potential[v] ^= offset
+                    grounded[v] |= grounds
+                    active[v] = still
+                    if winner >= 0:
+                        ident[v] = winner
+                elif ident[v] == winner:
+                    active[v] = still
+        any_active = False
+        for v in range(vertices):
+            any_active |= active[v]
+    flips = np.int64(0)
+    for v in range(vertices):
+        if events[v]:
+            flips ^= potential[v]
+    stats[0] = flips
+    stats[1] = cycles
+    stats[2] = unmatched
+    stats[3] = grows
+    stats[4] = merges
+
+
+@numba.njit(cache=True)
+def peel_shot(eu, ev, starts, incident, forest, defect, correction):  # type: ignore[no-untyped-def]
+    """Takes all leaves off `forest` at once, again and again; `correction` (all 0 before) receives the edges used.
+
+    `forest` and `defect` are consumed. Returns the cycles from `peel` to `peeled`.
+    """
     vertices = len(defect)
     leaf_edge = np.empty(vertices, np.int64)
+    cycles = 1
     while True:
         leaves = False
         for v in range(vertices):
             leaf_edge[v] = -1
             for k in range(starts[v], starts[v + 1]):
-                if tree[incident[k]]:
+                if forest[incident[k]]:
                     if leaf_edge[v] >= 0:
                         leaf_edge[v] = -2
                         break
                     leaf_edge[v] = incident[k]
             leaves |= leaf_edge[v] >= 0
         if not leaves:
-            return
+            return cycles
+        cycles += 1
         for v in range(vertices):
             e = leaf_edge[v]
-            if e < 0 or not tree[e]:
+            if e < 0 or not forest[e]:
                 continue
             # Where both ends are leaves the edge is taken off once, by its first end.
-            tree[e] = False
+            forest[e] = False
             if defect[v]:
-                picked[e] = True
+                correction[e] = True
                 defect[v] = False
                 if ev[e] >= 0:
                     n = eu[e] if ev[e] == v else ev[e]
                     defect[n] = not defect[n]
+
+
+@numba.njit(cache=True)
+def flood_shot(eu, ev, forest, committed):  # type: ignore[no-untyped-def]
+    """Spreads `committed`, which holds the seeds, through the forest in place; returns cycles, `flood` to `flooded`."""
+    cycles = 1
+    reached = np.empty_like(committed)
+    while True:
+        reached[:] = committed
+        for e in range(len(eu)):
+            if forest[e] and ev[e] >= 0 and committed[eu[e]] != committed[ev[e]]:
+                reached[eu[e]] = reached[ev[e]] = True
+        if (reached == committed).all():
+            return cycles
+        committed[:] = reached
+        cycles += 1

@@ -28,7 +28,7 @@ class Bench(LiteXModule):
         decoder._control.finalize(32, "big")  # its bank would do this
         self.submodules += decoder._control
         for register, weight in zip(decoder.weights, graph.weights, strict=True):
-            register.weight.reset = int(weight)
+            register.reset = int(weight)
         now = Signal(64)
         self.sync += now.eq(now + 1)
         self.comb += decoder.now.eq(now)

@@ -3,6 +3,7 @@
 
 import dataclasses
 import subprocess
+from collections.abc import Sequence
 
 import cocotb
 import numpy as np
@@ -11,72 +12,98 @@ from cocotb.triggers import ReadOnly, RisingEdge
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from litex.gen import LiteXModule
-from migen import ClockDomain, Signal
+from migen import Cat, ClockDomain, Signal
 
-from triplane.gateware.decoder.graph import DecodingGraph, compile_graph
+from triplane.gateware.decoder.graph import BOUNDARY, DecodingGraph, compile_graph
 from triplane.gateware.decoder.unionfind.array import UnionFindArray
-from triplane.gateware.decoder.unionfind.edge import WeightClass
-from triplane.gateware.decoder.unionfind.plan import plan_arrays
+from triplane.gateware.decoder.unionfind.plan import ArrayEdge, ArrayPlan, plan_arrays
 from triplane.gateware.verilog import convert
 from triplane.sim.cocotb_runner import parameters, run_cocotb
-from triplane.sim.models.decoder.unionfind import UnionFindModel
+from triplane.sim.models.decoder.unionfind import ArrayResult, ArrayTables, committed_by, decode_array
 from triplane.sim.streams import start_clock
 from triplane.sim.toolchain import find_toolchain
 
 
 class Bench(LiteXModule):
-    """The array of a connected graph with its weights in place."""
+    """One array; `weights` are the words that the weight buses carry, class after class."""
 
-    def __init__(self, graph: DecodingGraph) -> None:
-        (plan,) = plan_arrays(graph)
-        first = Signal(graph.weight_bits + 1, reset=graph.first_growth)
-        registers = [WeightClass(graph.weight_bits, first) for _ in range(graph.num_classes)]
-        for register, weight in zip(registers, graph.weights, strict=True):
-            register.weight.reset = int(weight)
-        self.submodules += registers
-        self.array = array = UnionFindArray(plan, max(graph.num_observables, 1), registers)
-        self.pins = {
-            "events": array.events, "load": array.load, "peel": array.peel, "idle": array.idle, "done": array.done,
-            "observables": array.observables, "unmatched": array.unmatched, "correction": array.correction,
-            "grow_steps": array.grow_steps, "merge_steps": array.merge_steps,
+    def __init__(self, plan: ArrayPlan, num_observables: int, num_classes: int) -> None:
+        buses = [Signal(plan.weight_bits) for _ in range(num_classes)]
+        self.array = array = UnionFindArray(plan, num_observables, buses, with_commit=True)
+        weights = Signal(plan.weight_bits * num_classes)
+        self.comb += Cat(*buses).eq(weights)
+        self.pins = {"weights": weights} | {
+            name: getattr(array, name)
+            for name in (
+                "events", "load", "load_base", "relieve", "relieved", "first_growth", "alive", "peel", "peeled",
+                "flood", "seeds", "flooded", "idle", "done", "observables", "unmatched", "correction", "committed",
+                "committed_observables", "grow_steps", "merge_steps",
+            )
         }  # fmt: skip
         for name, signal in self.pins.items():
             signal.name_override = name
 
 
+async def pulse(dut, name: str, answer: str, bound: int) -> int:
+    """Raises an input for one cycle, `load_base` ends with it; returns the cycles until the output is 1.
+
+    Ends in that cycle, read only.
+    """
+    getattr(dut, name).value = 1
+    await ReadOnly()
+    assert int(dut.idle.value), f"not idle for {name}"
+    cycles = 0
+    while True:
+        await RisingEdge(dut.sys_clk)
+        getattr(dut, name).value = 0
+        dut.load_base.value = 0
+        cycles += 1
+        await ReadOnly()
+        if int(getattr(dut, answer).value):
+            return cycles
+        assert cycles < bound, f"no {answer} within the bound of {bound} cycles"
+
+
 @cocotb.test()
 async def decodes_as_the_model_does(dut) -> None:
+    """Every shot in every pass: reload, decode, flood, peel; base weights are loaded long before or with the events."""
     p = parameters()
-    dut.load.value = 0
-    dut.peel.value = 1
+    for name in ("load", "load_base", "relieve", "peel", "flood"):
+        getattr(dut, name).value = 0
     await start_clock(dut)
-    for shot, events in enumerate(p["events"]):
+    for number, (events, alive, passes) in enumerate(p["shots"]):
+        dut.alive.value = p["all"] if alive is None else alive
         dut.events.value = events
-        dut.load.value = 1
-        await ReadOnly()
-        assert int(dut.idle.value), f"shot {shot}: the array is not idle"
-        await RisingEdge(dut.sys_clk)
-        dut.load.value = 0
-        cycles = 1
-        await ReadOnly()
-        while not int(dut.done.value):
-            assert cycles < p["bound"], f"shot {shot}: not done within the bound of {p['bound']} cycles"
+        for turn, (reliefs, first_growth, seeds, wanted) in enumerate(passes):
+            dut.weights.value = p["base"]
+            dut.load_base.value = 1
+            if turn or number % 2:
+                await RisingEdge(dut.sys_clk)
+                dut.load_base.value = 0
+            for level, relieved in enumerate(reliefs):
+                dut.weights.value = p["levels"][level]
+                dut.relieved.value = relieved
+                dut.relieve.value = 1
+                await RisingEdge(dut.sys_clk)
+                dut.relieve.value = 0
+            dut.first_growth.value = first_growth
+            cycles = await pulse(dut, "load", "done", p["bound"])
+            got = [cycles] + [
+                int(getattr(dut, n).value) for n in ("observables", "unmatched", "grow_steps", "merge_steps")
+            ]
             await RisingEdge(dut.sys_clk)
-            await ReadOnly()
-            cycles += 1
-        got = [cycles] + [
-            int(getattr(dut, n).value) for n in ("observables", "unmatched", "grow_steps", "merge_steps")
-        ]
-        for _ in range(p["peel_bound"] + 1):
+            if seeds is not None:
+                dut.seeds.value = seeds
+                got.append(await pulse(dut, "flood", "flooded", p["flood_bound"]))
+                got.append(int(dut.committed.value))
+                await RisingEdge(dut.sys_clk)
+                await ReadOnly()
+                got.append(int(dut.committed_observables.value))
+                await RisingEdge(dut.sys_clk)
+            got.append(await pulse(dut, "peel", "peeled", p["peel_bound"]))
+            got.append(int(dut.correction.value))
             await RisingEdge(dut.sys_clk)
-            await ReadOnly()
-            if int(dut.idle.value):
-                break
-        got.append(int(dut.correction.value))
-        assert got == p["expected"][shot], (
-            f"shot {shot}, events {events:#x}: got {got}, model {p['expected'][shot]}"
-        )
-        await RisingEdge(dut.sys_clk)
+            assert got == wanted, f"shot {number}, pass {turn}, events {events:#x}: got {got}, model {wanted}"
 
 
 def integer(bits: np.ndarray) -> int:
@@ -84,27 +111,53 @@ def integer(bits: np.ndarray) -> int:
     return sum(1 << int(k) for k in np.flatnonzero(bits))
 
 
-def compare(graph: DecodingGraph, events: np.ndarray, name: str) -> None:
-    (plan,) = plan_arrays(graph)
-    result = UnionFindModel(graph).decode(events, correction=True)
-    assert result.correction is not None
-    columns = (result.cycles, result.observables, result.flags, result.grow_steps, result.merge_steps)
-    expected = [
-        [*(int(c[shot]) for c in columns), integer(result.correction[shot])] for shot in range(len(events))
-    ]
-    bench = Bench(graph)
+def expected(tables: ArrayTables, result: ArrayResult, events: np.ndarray, shot: int, seeds) -> list[int]:
+    """What the bench reads of one shot."""
+    columns = (result.cycles, result.observables, result.unmatched, result.grow_steps, result.merge_steps)
+    got = [int(c[shot]) for c in columns]
+    if seeds is not None:
+        committed, cycles = committed_by(tables, result.forest[[shot]], seeds[None])
+        flips = np.bitwise_xor.reduce(
+            result.potentials[shot][committed[0] & events[shot]], initial=np.uint32(0)
+        )
+        got += [int(cycles[0]), integer(committed[0]), int(flips)]
+    return [*got, int(result.peel_cycles[shot]), integer(result.correction[shot])]
+
+
+def run_bench(graph: DecodingGraph, plan: ArrayPlan, shots: list, name: str, levels: Sequence = ()) -> None:
+    """`shots`: (events, alive or None for all, passes), a pass: (relieved per level, first growth, seeds, results)."""
+    bench = Bench(plan, max(graph.num_observables, 1), graph.num_classes)
     run_cocotb(
         bench,
         set(bench.pins.values()),
         __file__,
         name,
         {
-            "events": [integer(e) for e in events],
-            "expected": expected,
+            "shots": shots,
+            "all": 2 ** len(plan.edges) - 1,
+            "base": packed(graph.weights, graph.weight_bits),
+            "levels": [packed(weights, graph.weight_bits) for weights in levels],
             "bound": plan.bound,
             "peel_bound": plan.peel_bound,
+            "flood_bound": plan.flood_bound,
         },
     )
+
+
+def packed(weights: np.ndarray, bits: int) -> int:
+    return sum(int(w) << bits * k for k, w in enumerate(weights))
+
+
+def compare(graph: DecodingGraph, events: np.ndarray, name: str) -> None:
+    """One pass with everything alive, and the whole-shot model says the same."""
+    (plan,) = plan_arrays(graph)
+    tables = ArrayTables.build(plan, graph)
+    result = decode_array(tables, events)
+    shots = [
+        (integer(e), None, [([], graph.first_growth, None, expected(tables, result, events, shot, None))])
+        for shot, e in enumerate(events)
+    ]
+    run_bench(graph, plan, shots, name)
 
 
 def all_events(detectors: int) -> np.ndarray:
@@ -202,6 +255,64 @@ def test_random_graphs_exhaustively(dem, weight_bits):
     compare(graph, all_events(graph.num_detectors), "random")
 
 
+def open_future(graph: DecodingGraph) -> tuple[DecodingGraph, ArrayPlan]:
+    """The graph with a second boundary edge, of other observables, at every other vertex; a third of all is switchable.
+
+    The model of a window whose future is open.
+    """
+    (plan,) = plan_arrays(graph)
+    number = len(plan.edges)
+    added = [
+        ArrayEdge(number + k, v, BOUNDARY, 2, k % graph.num_classes)
+        for k, v in enumerate(range(0, len(plan.vertices), 2))
+    ]
+    edges = tuple(dataclasses.replace(e, switchable=k % 3 == 0) for k, e in enumerate((*plan.edges, *added)))
+    return dataclasses.replace(graph, num_observables=2), dataclasses.replace(plan, edges=edges)
+
+
+def test_second_pass_dead_edges_two_boundaries_and_commit():
+    circuit = stim.Circuit.generated(
+        "surface_code:rotated_memory_x",
+        distance=3,
+        rounds=3,
+        before_measure_flip_probability=0.02,
+        before_round_data_depolarization=0.05,
+        after_clifford_depolarization=0.01,
+    )
+    graph, plan = open_future(
+        compile_graph(_largest_component(circuit.detector_error_model(decompose_errors=True)))
+    )
+    tables = ArrayTables.build(plan, graph)
+    rng = np.random.default_rng(11)
+    classes = np.array([e.weight_class for e in plan.edges])
+    switchable = np.array([e.switchable for e in plan.edges])
+    base = graph.weights.astype(int)
+    levels = [np.maximum(base // divisor, 1) for divisor in (2, 4)]
+    shots, unlike = [], 0
+    for _ in range(250):
+        events = rng.random((1, len(plan.vertices))) < rng.choice([0.1, 0.3])
+        alive = ~switchable | (rng.random(len(plan.edges)) < 0.6)
+        seeds = events[0] & (rng.random(len(plan.vertices)) < 0.4)
+        first = decode_array(tables, events, alive=alive)
+        assert not (first.correction[0] & ~alive).any()
+        relieved = rng.random((len(levels), len(plan.edges))) < 0.3
+        loaded = base[classes]
+        for lighter, mine in zip(levels, relieved, strict=True):
+            loaded = np.where(mine, lighter[classes], loaded)
+        second = decode_array(tables, events, alive=alive, weights=loaded, first_growth=0)
+        unlike += int(first.observables[0] != second.observables[0])
+        passes = [
+            (reliefs, growth, integer(seeds), expected(tables, result, events, 0, seeds))
+            for reliefs, growth, result in (
+                ([], graph.first_growth, first),
+                ([integer(mine) for mine in relieved], 0, second),
+            )
+        ]
+        shots.append((integer(events[0]), integer(alive), passes))
+    assert unlike > 10, "the second pass should say something else at times"
+    run_bench(graph, plan, shots, "passes", levels)
+
+
 def test_the_largest_code_can_be_read_by_verilator(tmp_path):
     circuit = stim.Circuit.generated(
         "surface_code:rotated_memory_x",
@@ -212,7 +323,8 @@ def test_the_largest_code_can_be_read_by_verilator(tmp_path):
     )
     graph = compile_graph(_largest_component(circuit.detector_error_model(decompose_errors=True)))
     assert graph.num_detectors == 192
-    bench = Bench(graph)
+    (plan,) = plan_arrays(graph)
+    bench = Bench(plan, 1, graph.num_classes)
     clock = ClockDomain("sys")
     bench.clock_domains += clock
     pins = {*bench.pins.values(), clock.clk, clock.rst}
