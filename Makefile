@@ -3,7 +3,7 @@
 
 RUN := uv run --group lint --group docs
 
-.PHONY: help check lint types docs generated regenerate format test lowest clean
+.PHONY: help check lint types docs generated regenerate format test formal lowest clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -32,6 +32,10 @@ format: ## mend what ruff can mend
 
 test: ## the tests, on the locked versions
 	uv run pytest
+
+formal: export FORMAL := all
+formal: ## all proofs, also those that take minutes; what was proven stays in the cache
+	uv run --extra formal pytest tests/formal --durations=0
 
 # The lowest versions that pyproject.toml admits, in an environment of their own; uv.lock is not touched.
 lowest: export UV_PROJECT_ENVIRONMENT := .venv-lowest

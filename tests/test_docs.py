@@ -28,7 +28,7 @@ def test_example_runs(example, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("TRIPLANE_HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
     Path("detection_events.b8").write_bytes(b"\x01")
-    exec(compile(example, "example", "exec"), {})  # noqa: S102 (the project's own documentation)
+    exec(compile(example, "example", "exec"), {"__name__": "example"})  # noqa: S102 (the project's own documentation)
     assert capsys.readouterr().out
 
 

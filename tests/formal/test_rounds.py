@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The ways into and out of a decoder: every word of a round counts once, every shot has one record, in order."""
+
+import os
+from types import SimpleNamespace
+
+import pytest
+from migen import Array, Cat, Constant, If, Mux, Signal
+
+from triplane.gateware.decoder.layouts import RESULT, correction_words
+from triplane.gateware.decoder.rounds import RoundCatcher
+from triplane.gateware.decoder.sender import RecordSender
+from triplane.sim.formal import MISSING, PROVER, FormalBench, check, emit, installed
+from triplane.sim.formal.scoreboard import drive_stream
+
+pytestmark = pytest.mark.skipif(not installed(), reason=MISSING)
+long = pytest.mark.skipif(os.environ.get("FORMAL") != "all", reason="takes long; `make formal` runs it")
+
+
+def graph(layer_sizes, words_per_round):
+    """As much of a decoding graph as the catcher reads."""
+    detectors = iter(range(sum(layer_sizes)))
+    layers = [[next(detectors) for _ in range(size)] for size in layer_sizes]
+    return SimpleNamespace(layers=layers, words_per_round=words_per_round, num_detectors=sum(layer_sizes))
+
+
+class Catch(FormalBench):
+    """The catcher beside a record of the words that were taken since the shot began, newest last."""
+
+    def __init__(self, layers):
+        super().__init__()
+        self.catcher = catcher = RoundCatcher(layers)
+        drive_stream(self, catcher.sink, "sink")
+        self.free("may_start", catcher.may_start)
+        self.free("restart", catcher.restart)
+        total = len(layers.layers) * layers.words_per_round
+        taken, words = Signal(max=total + 1), [Signal(32) for _ in range(total)]
+        last, transfer = taken == total - 1, catcher.sink.valid & catcher.sink.ready
+        following = [*words[1:], catcher.sink.data]
+        self.sync += [
+            If(transfer,
+                *(word.eq(newer) for word, newer in zip(words, following, strict=True)),
+                taken.eq(Mux(last, 0, taken + 1)),
+            ),
+            If(catcher.restart, taken.eq(0)),
+        ]  # fmt: skip
+        self.always("starts_with_the_last_word", catcher.start == (transfer & last))
+        self.always("takes_all_but_the_last_word", catcher.sink.ready == (~last | catcher.may_start))
+        for r, layer in enumerate(layers.layers):
+            for k, detector in enumerate(layer):
+                bit = following[r * layers.words_per_round + k // 32][k % 32]
+                self.always(f"event{detector}", ~catcher.start | (catcher.events[detector] == bit))
+        again = Signal()
+        self.sync += If(catcher.start, again.eq(1))
+        self.sometime("a_second_shot", again & catcher.start)
+        self.sometime("waits", catcher.sink.valid & ~catcher.sink.ready)
+        self.watch("start", catcher.start)
+        self.watch("taken", taken)
+
+
+class Send(FormalBench):
+    """The sender beside the words that its records should have.
+
+    The environment starts a shot only while the sender receives, finishes it at any later time, and holds the
+    correction, as a decoder does.
+    """
+
+    def __init__(self, num_edges):
+        super().__init__()
+        self.sender = sender = RecordSender(num_edges)
+        inputs = ("now", "finish", "flags", "observables", "grow_steps", "merge_steps", "settled", "restart")
+        for name in inputs:
+            self.free(name, getattr(sender, name))
+        self.constant("with_correction", sender.with_correction)
+        self.constant("correction", sender.correction)
+        self.free("source_ready", sender.source.ready)
+        # Built in, not assumed: the prover then finds the registers that are equal in both, and little is left to do.
+        self.comb += sender.start.eq(self.free("wish", Signal()) & sender.receiving)
+
+        # The record that is to come: built when the shot starts and finishes, sent once.
+        shots, record = Signal(32), Signal(32 * RESULT.words)
+        elapsed, stamp = Signal(16), Signal(64)
+        decoding, due = Signal(), Signal()
+        extra = correction_words(num_edges)
+        sent = Signal(max=RESULT.words + extra + 1)
+        finished = decoding & sender.finish
+        self.sync += [
+            elapsed.eq(elapsed + 1),
+            If(sender.start, elapsed.eq(1), stamp.eq(sender.now), decoding.eq(1)),
+            If(finished,
+                decoding.eq(0),
+                due.eq(1),
+                sent.eq(0),
+                shots.eq(shots + 1),
+                record.eq(Cat(
+                    shots, stamp, elapsed, sender.flags, sender.observables, sender.grow_steps, sender.merge_steps
+                )),
+            ),
+            If(sender.restart, shots.eq(0)),
+        ]  # fmt: skip
+        words = [record[32 * k : 32 * (k + 1)] for k in range(RESULT.words)]
+        padded = Cat(sender.correction, Constant(0, 32))
+        words += [padded[32 * k : 32 * (k + 1)] for k in range(extra)]
+        length = Mux(sender.with_correction, len(words), RESULT.words)
+        final, moves = Signal(), Signal()
+        self.comb += [
+            final.eq(sent == length - 1),
+            moves.eq(sender.source.valid & sender.source.ready),
+        ]
+        self.sync += If(moves, sent.eq(sent + 1), If(final, due.eq(0)))
+        # A word that waits stays: `valid` by this claim, its contents by the next two, since `sent` counts only moves.
+        waits = Signal()
+        self.sync += waits.eq(sender.source.valid & ~sender.source.ready)
+        self.always("stays", ~waits | sender.source.valid)
+        self.always("nothing_without_a_shot", ~sender.source.valid | due)
+        self.always("word", ~sender.source.valid | (sender.source.data == Array(words)[sent]))
+        self.always(
+            "marks",
+            ~sender.source.valid | (Cat(sender.source.first, sender.source.last) == Cat(sent == 0, final)),
+        )
+        self.always("one_shot_at_a_time", sender.receiving == ~(decoding | due))
+        waited = Signal(2)
+        fine = ~due | ~sender.settled | sender.source.valid
+        self.sync += If(fine, waited.eq(0)).Else(waited.eq(waited + 1))
+        self.always("sent_once_settled", fine | (waited < 1))
+
+        self.sometime("a_correction", moves & final & sender.with_correction & (sender.correction != 0))
+        self.sometime("a_second_record", moves & final & (record[:32] == 1))
+        self.watch("valid", sender.source.valid)
+        self.watch("data", sender.source.data)
+        self.watch("last", sender.source.last)
+        self.watch("expected_word", sent)
+
+
+def holds(bench):
+    problem = emit(bench)
+    result = check(problem, "prove", depth=20, engine=PROVER)
+    assert result, str(result)
+    reached = check(problem, "cover", depth=20)
+    assert reached, str(reached)
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [([2, 2, 1], 1), pytest.param([1], 1, marks=long), pytest.param([34, 3], 2, marks=long)],
+)
+def test_each_detector_is_the_bit_of_its_word(layers, words):
+    holds(Catch(graph(layers, words)))
+
+
+@long
+@pytest.mark.parametrize("num_edges", [0, 40])
+def test_each_shot_has_one_record(num_edges):
+    holds(Send(num_edges))
