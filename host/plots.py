@@ -42,7 +42,7 @@ def plot_replay(result: ReplayResult, path: Path) -> None:
         ha="left",
     )
     draw_latency(latency, result.ledger["decode"])
-    named = [("Triplane " + result.decoder.replace(", ", "\n", 1), result.rate)]
+    named = [(f"Triplane union-find\n{result.graph.weight_bits}-bit weights", result.rate)]
     named += [
         (ref.label.replace(", ", "\n").replace(": ", ":\n"), ref.rate)
         for ref in result.references
@@ -54,7 +54,7 @@ def plot_replay(result: ReplayResult, path: Path) -> None:
     write_whole(path, image.getvalue())
 
 
-def draw_latency(axes: Axes, stage: Stage) -> None:
+def draw_latency(axes: Axes, stage: Stage, *, counted: str = "shots") -> None:
     """Histogram of a stage's cycles, shots on a logarithmic scale, with its 99.9th percentile, maximum and
     bound.
 
@@ -73,7 +73,7 @@ def draw_latency(axes: Axes, stage: Stage) -> None:
         color=BOARD,
         rwidth=0.9,
         log=True,
-        label=f"{len(stage.cycles):,} shots",
+        label=f"{len(stage.cycles):,} {counted}",
     )
     right = summary["max"] * 1.12 + 2
     axes.axvline(
@@ -123,7 +123,7 @@ def draw_latency(axes: Axes, stage: Stage) -> None:
     axes.set_xlim(0, right)
     axes.set_ylim(bottom=0.7)
     axes.set_xlabel(f"{stage.name} latency, cycles at {stage.clock_hz / 1e6:g} MHz")
-    axes.set_ylabel("shots")
+    axes.set_ylabel(counted)
     axes.set_title(f"Latency of {stage.name}", loc="left", fontsize=11)
     axes.legend(facecolor="white", edgecolor="none", framealpha=1.0, fontsize=9)
     above = axes.secondary_xaxis("top", functions=_between_cycles_and_ns(stage.clock_hz))

@@ -11,14 +11,14 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import stim
 
 from triplane.gateware.decoder.graph import compile_graph
-from triplane.gateware.decoder.lut import LookupDecoder
-from triplane.gateware.decoder.table import TableShape, observed_detectors
+from triplane.gateware.decoder.table import LOOKUP_CYCLES, TableShape, observed_detectors
 from triplane.host.bench import BenchContext, benchmark
 from triplane.host.bench.replay import data_folder
 from triplane.host.replay.references import decode_with_pymatching
@@ -45,44 +45,69 @@ COMMAND = "triplane bench lut"
 )
 def bench_lut(ctx: BenchContext) -> None:
     """Surface codes by noise, the price of each detector in the address, and recorded counts."""
-    for p in NOISE:
-        _surface(ctx, p)
-    _repetition(ctx)
-
-
-def _surface(ctx: BenchContext, p: float) -> None:
-    """Both tables and matching on one rotated code, d=3, 3 rounds."""
-    circuit = memory_circuit(distance=3, rounds=3, probability=p)
-    model = circuit.detector_error_model(decompose_errors=True)
-    graph = compile_graph(model)
-    basis = observed_detectors(graph)
-    others = tuple(d for d in range(graph.num_detectors) if d not in basis)
-    shape = TableShape(basis, 1)
-    table = fill_table(model, shape)
     command = COMMAND + (" --quick" if ctx.quick else "")
-    row = functools.partial(ctx.row, work=f"rotated code, d=3, 3 rounds, p={p:.2%}", command=command)
+    for p in NOISE:
+        exact = surface_rows(ctx, p, command)
+        _sampled(ctx, p, exact, command)
+    recorded_rows(ctx, COMMAND)
 
-    # Exact: in the joint distribution every syndrome has its weight.
-    joint = joint_distribution(model, basis + others)
-    one_basis = joint.reshape(2, -1, shape.entries).sum(axis=1)
-    matched = _matching_of_all(model, basis)
+
+def surface_rows(ctx: BenchContext, p: float, command: str) -> Probabilities:
+    """Table and matching on one rotated code, d=3, 3 rounds, exactly.
+
+    Returns:
+        The joint distribution, see `joint_distribution`: detectors that see the observable, then the others.
+    """
+    work = _Work.at(p)
+    row = functools.partial(ctx.row, work=work.label, command=command)
+    # In the joint distribution every syndrome has its weight.
+    joint = joint_distribution(work.model, work.basis + work.others)
+    one_basis = joint.reshape(2, -1, work.shape.entries).sum(axis=1)
+    matched = _matching_of_all(work.model, work.basis)
     matching = float(np.where(matched, one_basis[0], one_basis[1]).sum())
     both = float(joint.min(axis=0).sum())
+    rate = fill_table(work.model, work.shape).failure_rate
+    small, large = len(work.basis), len(work.basis + work.others)
     exact = functools.partial(row, unit="per shot", goal=None)
-    exact(measure=f"logical error rate, table of {len(basis)} detectors, exact", value=table.failure_rate)
-    exact(measure=f"logical error rate, table of {graph.num_detectors} detectors, exact", value=both)
+    exact(measure=f"logical error rate, table of {small} detectors, exact", value=rate)
+    exact(measure=f"logical error rate, table of {large} detectors, exact", value=both)
     exact(measure="logical error rate, PyMatching, exact", value=matching)
     ratio = "logical error rate against PyMatching, exact"
-    row(
-        measure=f"{ratio}, {len(basis)} detectors",
-        value=table.failure_rate / matching,
-        unit="",
-        goal="<= 1.00",
-    )
-    row(measure=f"{ratio}, {graph.num_detectors} detectors", value=both / matching, unit="", goal="<= 1.00")
-    row(measure="decode, every shot", value=LookupDecoder.LATENCY, unit="cycles", goal="<= 8")
+    row(measure=f"{ratio}, {small} detectors", value=rate / matching, unit="", goal="<= 1.00")
+    row(measure=f"{ratio}, {large} detectors", value=both / matching, unit="", goal="<= 1.00")
+    row(measure="decode, every shot", value=LOOKUP_CYCLES, unit="cycles", goal="<= 8")
+    return joint
 
-    # Sampled: the same shots for all
+
+@dataclass(frozen=True)
+class _Work:
+    """A rotated code, d=3, 3 rounds, and the table that decodes it."""
+
+    circuit: stim.Circuit
+    model: stim.DetectorErrorModel
+    basis: tuple[int, ...]
+    others: tuple[int, ...]
+    label: str
+
+    @classmethod
+    def at(cls, p: float) -> _Work:
+        circuit = memory_circuit(distance=3, rounds=3, probability=p)
+        model = circuit.detector_error_model(decompose_errors=True)
+        graph = compile_graph(model)
+        basis = observed_detectors(graph)
+        others = tuple(d for d in range(graph.num_detectors) if d not in basis)
+        return cls(circuit, model, basis, others, f"rotated code, d=3, 3 rounds, p={p:.2%}")
+
+    @property
+    def shape(self) -> TableShape:
+        return TableShape(self.basis, 1)
+
+
+def _sampled(ctx: BenchContext, p: float, joint: Probabilities, command: str) -> None:
+    """The same shots for tables, matching and correlated matching."""
+    work = _Work.at(p)
+    row = functools.partial(ctx.row, work=work.label, command=command)
+    table = fill_table(work.model, work.shape)
     shots = QUICK_SHOTS if ctx.quick else SHOTS
     whole = (joint[1] > joint[0]).astype(np.bool_)
     failures = {
@@ -91,15 +116,15 @@ def _surface(ctx: BenchContext, p: float) -> None:
         "PyMatching": 0,
         "PyMatching, correlated": 0,
     }
-    for events, actual in _batches(circuit, shots):
-        full = TableShape(basis + others, 1, 0).addresses(events)
+    for events, actual in _batches(work.circuit, shots):
+        full = TableShape(work.basis + work.others, 1, 0).addresses(events)
         syndromes, first, inverse = np.unique(full, return_index=True, return_inverse=True)
         distinct = events[first]
         predicted = {
             "table of 16 detectors": table.decode(distinct)[0] == 1,
             "table of 24 detectors": whole[syndromes],
-            "PyMatching": decode_with_pymatching(model, distinct, correlated=False)[:, 0],
-            "PyMatching, correlated": decode_with_pymatching(model, distinct, correlated=True)[:, 0],
+            "PyMatching": decode_with_pymatching(work.model, distinct, correlated=False)[:, 0],
+            "PyMatching, correlated": decode_with_pymatching(work.model, distinct, correlated=True)[:, 0],
         }
         for name, flips in predicted.items():
             failures[name] += int((flips[inverse] != actual).sum())
@@ -111,7 +136,7 @@ def _surface(ctx: BenchContext, p: float) -> None:
             goal=None,
         )
     if p == STUDIED:
-        _addresses(ctx, joint, len(basis), others, command)
+        _addresses(ctx, joint, len(work.basis), work.others, command)
 
 
 def _addresses(
@@ -139,7 +164,7 @@ def _addresses(
             chosen.append(min(left, key=lambda k: rate([*chosen, k])))
 
 
-def _repetition(ctx: BenchContext) -> None:
+def recorded_rows(ctx: BenchContext, command: str) -> None:
     """Counts of IBM's repetition code: half of each to estimate the model from, the other half to decode."""
     folder = data_folder() / "ibm_repetition_d3"
     files = sorted(folder.glob("*.json"))
@@ -147,7 +172,7 @@ def _repetition(ctx: BenchContext) -> None:
         ctx.skip(
             work="IBM repetition code, d=3, 2 rounds",
             reason=f"{os.path.relpath(folder)} is absent; set TRIPLANE_DATA to the folder of published data",
-            command=COMMAND,
+            command=command,
         )
     shape = TableShape(tuple(range(DETECTORS)), 1)
     for file in files:
@@ -165,7 +190,7 @@ def _repetition(ctx: BenchContext) -> None:
                 )
         for name, (table, matching, correlated) in failures.items():
             work = f"IBM repetition code, {file.stem}, {shots:,} shots, {name} model"
-            row = functools.partial(ctx.row, work=work, command=COMMAND)
+            row = functools.partial(ctx.row, work=work, command=command)
             rate = functools.partial(row, unit="per shot", goal=None)
             rate(measure="logical error rate, table", value=table / shots)
             rate(measure="logical error rate, PyMatching", value=matching / shots)

@@ -33,7 +33,7 @@ could not decode it; a shot that does not fill one window and a layer more is re
 
 from triplane.gateware.decoder.window.compile import sliding_window, whole_window
 from triplane.gateware.decoder.window.plan import NOWHERE, WindowEdge, WindowPlan, WindowStep, default_window
-from triplane.gateware.decoder.window.stream import StreamMap
+from triplane.gateware.decoder.window.stream import StreamMap, pack_layers
 
 __all__ = [
     "NOWHERE",
@@ -42,6 +42,7 @@ __all__ = [
     "WindowPlan",
     "WindowStep",
     "default_window",
+    "pack_layers",
     "sliding_window",
     "whole_window",
 ]

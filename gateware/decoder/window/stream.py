@@ -83,8 +83,13 @@ class StreamMap:
 
         Bit k % 32 of word k // 32 of a round is slot k. Raises ValueError as `layers` does.
         """
-        slots = self.layers(events)
-        padded = np.zeros((*slots.shape[:2], -(-self.width // 32) * 32), dtype=bool)
-        padded[:, :, : self.width] = slots
-        packed = np.packbits(padded, axis=-1, bitorder="little")
-        return packed.view("<u4").astype(np.uint32, copy=False)
+        return pack_layers(self.layers(events))
+
+
+def pack_layers(slots: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint32]:
+    """Words of rounds: uint32 (shots, layers, words_per_round), from bool (shots, layers, slots)."""
+    width = slots.shape[2]
+    padded = np.zeros((*slots.shape[:2], -(-width // 32) * 32), dtype=bool)
+    padded[:, :, :width] = slots
+    packed = np.packbits(padded, axis=-1, bitorder="little")
+    return packed.view("<u4").astype(np.uint32, copy=False)
