@@ -25,6 +25,7 @@ from triplane.gateware.decoder.window.arrays import ArrayBank
 from triplane.gateware.decoder.window.bound import window_bound
 from triplane.gateware.decoder.window.buffer import WindowBuffer
 from triplane.gateware.decoder.window.control import MAX_PASSES, PassControl
+from triplane.gateware.decoder.window.past import PastEdges
 from triplane.gateware.decoder.window.plan import NOWHERE, WindowPlan
 from triplane.gateware.decoder.window.queue import DEFAULT_ROUNDS, RoundQueue
 from triplane.gateware.decoder.window.relief import ReliefTree
@@ -85,6 +86,7 @@ class DecodeEngine(LiteXModule):
         self.buses = buses = LengthBuses(loader.weights, tuples, plan.weight_bits)
         self.arrays = arrays = ArrayBank(plan, [buses.lengths[bus] for bus in bus_of])
         self.relief = relief = ReliefTree(plan)
+        self.past = past = PastEdges(plan)
         self.walk = walk = ShotWalk(plan)
         self.control = control = PassControl(plan.levels, plan.sliding)
         self.sender = sender = RecordSender(len(plan.edges))
@@ -205,7 +207,7 @@ class DecodeEngine(LiteXModule):
                     for vertex, layer in enumerate(plan.layer_of)
                 ))
             ),
-            relief.correction.eq(arrays.correction),
+            relief.correction.eq(arrays.correction | past.edges),
             relief.level.eq(control.relieved_level),
             arrays.relieved.eq(relief.relieved),
         ]  # fmt: skip
@@ -232,6 +234,10 @@ class DecodeEngine(LiteXModule):
             buffer.settled.eq(arrays.settled),
             buffer.toggles.eq(Cat(*toggles)),
             buffer.shift.eq(control.shift),
+            past.used.eq(used),
+            past.settle.eq(control.settle),
+            past.shift.eq(control.shift),
+            past.clear.eq(buffer.clear),
             walk.finish.eq(sender.finished),
             walk.settle.eq(control.settle),
             walk.idle.eq(control.idle),

@@ -31,8 +31,8 @@ from triplane.host.replay.sampling import memory_circuit
 from triplane.sim.models.decoder.window import WindowModel
 
 SEED = 2026
-MODES = {"1 pass": (1, False), "2 passes": (2, False), "2 passes, remembering": (2, True)}
-"""Remembering: edges that earlier windows committed relieve their partners too."""
+MODES = {"1 pass": 1, "2 passes": 2}
+"""Name -> passes."""
 
 CHUNK = 20_000
 QUICK = 40
@@ -112,12 +112,7 @@ class _Decoder:
 
     def __init__(self, plan: WindowPlan, graph: DecodingGraph) -> None:
         self.stream = StreamMap.build(plan, graph)
-        # A whole history has no earlier windows to remember.
-        self.models = {
-            name: WindowModel(plan, passes, remember=remember)
-            for name, (passes, remember) in MODES.items()
-            if plan.sliding or not remember
-        }
+        self.models = {name: WindowModel(plan, passes) for name, passes in MODES.items()}
         self._failed: dict[str, list[npt.NDArray[np.bool_]]] = {name: [] for name in self.models}
 
     def take(self, events: npt.NDArray[np.bool_], flips: npt.NDArray[np.bool_]) -> None:
@@ -172,16 +167,14 @@ def _rows(
             unit="per shot",
             goal=None,
         )
-    for name, (_, remember) in MODES.items():
-        like = next(mode for mode in whole.models if MODES[mode][0] == MODES[name][0])
-        reference = whole.failed(like)
-        if not remember:
-            row(
-                measure=f"logical error rate, whole, {name}",
-                value=reference.mean(),
-                unit="per shot",
-                goal=None,
-            )
+    for name in MODES:
+        reference = whole.failed(name)
+        row(
+            measure=f"logical error rate, whole, {name}",
+            value=reference.mean(),
+            unit="per shot",
+            goal=None,
+        )
         for (window, commit), decoder in sliding.items():
             label = f"W={window}, C={commit}, {name}"
             ratio = PairedRatio.of(decoder.failed(name), reference)

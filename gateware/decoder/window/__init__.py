@@ -11,6 +11,7 @@
     weights.py   the table in use and the next one; what each edge loads
     arrays.py    all arrays of the window as one
     relief.py    which edges the last correction relieves
+    past.py      edges that earlier windows have committed: they relieve, too
     control.py   the passes of a window, from its last word to the frame
 
 A window holds W layers. Edges to the layer after it end on the boundary and remember which event of that layer they

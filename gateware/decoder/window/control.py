@@ -48,7 +48,7 @@ class PassControl(LiteXModule):
         count: input; layers that the window settles, 1 or more.
         all_done, all_peeled, all_flooded: inputs; the last of the arrays has come to its end in this cycle.
         stopped: input, valid with `all_done`; an array was stopped.
-        relieves: input, valid with `all_peeled`; the correction relieves some edge.
+        relieves: input, valid with `all_peeled`; the correction, or what was committed before, relieves some edge.
         load, load_base, relieve, stop: to the arrays.
         peel, flood: to the arrays; each does it as soon as it is done itself.
         peel_all, flood_all: to the arrays; now.

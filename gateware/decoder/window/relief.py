@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Which edges the last correction relieves, and of how much."""
+"""Which edges the last correction and what was committed before relieve, and of how much."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ReliefTree(LiteXModule):
         plan: its reliefs say who relieves whom.
 
     Attributes:
-        correction: input; bit k = edge k of the plan.
+        correction: input; bit k = edge k of the plan is in the last correction, or was committed before.
         level: input; which alternatives are meant.
         relieved: bit k: edge k takes its alternative of that level.
         any: some edge of the correction has a partner; without delay.

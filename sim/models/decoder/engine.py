@@ -107,16 +107,33 @@ class EngineModel:
         for shot in given:
             pending = np.zeros((given.shape[1] + 1, self.plan.width), dtype=bool)
             pending[:-1] = shot
-            frame = 0
+            past = np.zeros(len(self.plan.edges), dtype=bool)
+            base = frame = 0
             for step in steps:
-                corrections[row] = self._window(pending, step, step is steps[-1], records[row])
+                past = self._slide(past, step.base - base)
+                base = step.base
+                corrections[row] = self._window(pending, past, step, step is steps[-1], records[row])
+                past |= corrections[row]
                 frame ^= int(records[row]["observables"])
                 records[row]["frame"] = frame
                 row += 1
         return records, corrections
 
-    def _window(self, pending: Bits, step: WindowStep, last: bool, record: np.void) -> Bits:
-        """Decodes one window, takes what it settles out of `pending`, and returns the edges that it used."""
+    def _slide(self, past: Bits, layers: int) -> Bits:
+        """Committed edges as they lie in the window when it has moved on by so many layers."""
+        for _ in range(layers):
+            moved = np.zeros_like(past)
+            moved[
+                [self.plan.older[edge] for edge in np.flatnonzero(past) if self.plan.older[edge] != NOWHERE]
+            ] = True
+            past = moved
+        return past
+
+    def _window(self, pending: Bits, past: Bits, step: WindowStep, last: bool, record: np.void) -> Bits:
+        """Decodes one window, takes what it settles out of `pending`, and returns the edges that it used.
+
+        `past` edges were committed before: they relieve their partners as those of the last correction do.
+        """
         plan = self.plan
         events = np.zeros(plan.num_vertices, dtype=bool)
         for layer, slots in enumerate(plan.slots):
@@ -149,10 +166,11 @@ class EngineModel:
                 now = max(done + 1, self.deadline)
                 late = True
                 break
+            known = used | past
             helped = [
-                (edge, min(level for partner, level in pairs if used[partner]))
+                (edge, min(level for partner, level in pairs if known[partner]))
                 for edge, pairs in enumerate(plan.reliefs)
-                if any(used[partner] for partner, _ in pairs)
+                if any(known[partner] for partner, _ in pairs)
             ]
             if not helped or now >= self.deadline:
                 late |= bool(helped)

@@ -59,28 +59,22 @@ class WindowModel:
         plan: of a whole shot, or of a sliding window.
         passes: correlated passes, at least 1.
         growth_steps: the steps that growth may take; empty for those of the gateware.
-        remember: edges that earlier windows have committed relieve their partners as well, as long as they are in the
-            window. The gateware forgets them.
+
+    From the second pass on, edges that earlier windows of the shot have committed relieve their partners as the edges
+    of the last correction do, as long as they are in the window. Where only they have partners, a further pass is made
+    as well.
 
     Raises:
         ValueError: `passes` is below 1, or the plan has no alternative weights for further ones.
     """
 
-    def __init__(
-        self,
-        plan: WindowPlan,
-        passes: int = 1,
-        growth_steps: tuple[int, ...] = (),
-        *,
-        remember: bool = False,
-    ) -> None:
+    def __init__(self, plan: WindowPlan, passes: int = 1, growth_steps: tuple[int, ...] = ()) -> None:
         if passes < 1:
             raise ValueError(f"passes must be at least 1, not {passes}")
         if passes > 1 and not plan.levels:
             raise ValueError(f"{passes} passes need alternative weights; compile the plan with levels")
         self.plan = plan
         self.passes = passes
-        self.remember = remember
         self._tables = _tables(plan, growth_steps)
 
     def decode(
@@ -119,7 +113,6 @@ class WindowModel:
             schedule,
             self.passes,
             timing,
-            self.remember,
             stats,
             picked,
         )
@@ -201,7 +194,7 @@ def _tables(plan: WindowPlan, growth_steps: tuple[int, ...]) -> tuple[npt.NDArra
 
 
 @numba.njit(cache=True)
-def decode_windows(tables, events, schedule, passes, timing, remember, stats, picked):  # type: ignore[no-untyped-def]
+def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # type: ignore[no-untyped-def]
     """Decodes every window of every shot; `stats` receives the figures of each, `picked` the committed edges."""
     eu, ev, eobs, outside, elayer, starts, incident, flat_lengths, shape = tables[:9]
     rel_starts, rel_edges, rel_levels, array_of, num_arrays, flat_slots, slots_shape = tables[9:16]
@@ -244,7 +237,7 @@ def decode_windows(tables, events, schedule, passes, timing, remember, stats, pi
     seeded = np.zeros(arrays, np.bool_)
     leaves = np.empty((2, edges), np.int64)
     used = np.empty(edges, np.int64)
-    past = np.empty(edges, np.int64)  # edges that earlier windows committed
+    past = np.empty(edges, np.int64)  # edges of the window that earlier ones committed
     least = np.full(edges, levels)
     relieved = np.empty(edges, np.int64)
     pending = np.empty((events.shape[1], width), np.bool_)
@@ -274,7 +267,7 @@ def decode_windows(tables, events, schedule, passes, timing, remember, stats, pi
                             some = True
             if not timing and not some:
                 if not final:
-                    num_past = _slide(past, num_past, older, commit)
+                    num_past = _slide(past, num_past, older, schedule[number + 1, 0] - base)
                 continue
             if prepared != (kind, settled):
                 prepared = (kind, settled)
@@ -377,14 +370,14 @@ def decode_windows(tables, events, schedule, passes, timing, remember, stats, pi
                     e = used[i]
                     if chosen[eu[e]] and outside[e] >= 0:
                         pending[base + depth, outside[e]] ^= True
-                    if remember and chosen[eu[e]]:
+                    if chosen[eu[e]]:
                         known = False
                         for k in range(num_past):
                             known |= past[k] == e
                         if not known:
                             past[num_past] = e
                             num_past += 1
-                num_past = _slide(past, num_past, older, commit)
+                num_past = _slide(past, num_past, older, schedule[number + 1, 0] - base)
             if keep:
                 for i in range(num_used):
                     picked[shot, number, used[i]] = final or chosen[eu[used[i]]]

@@ -16,7 +16,7 @@ from triplane.gateware.decoder.engine import DecodeEngine
 from triplane.gateware.decoder.graph import DecodingGraph, compile_graph
 from triplane.gateware.decoder.layouts import HARD, LATE, RESULT, UNTRUSTED
 from triplane.gateware.decoder.unionfind.array import UnionFindArray
-from triplane.gateware.decoder.window import StreamMap, WindowPlan, sliding_window, whole_window
+from triplane.gateware.decoder.window import NOWHERE, StreamMap, WindowPlan, sliding_window, whole_window
 from triplane.gateware.decoder.window.bound import window_bound
 from triplane.host.replay.sampling import memory_circuit
 from triplane.sim.cocotb_runner import endpoint_ios, parameters, run_cocotb
@@ -253,6 +253,20 @@ def test_sliding_windows(rounds, passes, correction, idle, pressure):
         passes=passes, correction=correction, idle=idle, pressure=pressure,
     )  # fmt: skip
     assert (records["observables"] != 0).any()
+
+
+def test_committed_edges_still_relieve_their_partners():
+    plan = sliding()
+    stream, events = StreamMap.build(plan, surface(40)), sample(40, 12, 0.015)
+    records = simulate(
+        "records_are_the_models", plan, stream, events, passes=2, correction=True, idle=0.0, pressure=0.0
+    )
+    # These shots would show an engine that forgets.
+    forgetful = dataclasses.replace(plan)
+    vars(forgetful)["older"] = (NOWHERE,) * len(plan.edges)
+    other, _ = EngineModel(forgetful, 2).decode(stream.layers(events))
+    assert (records["observables"] != other["observables"]).any()
+    assert (records["decode_cycles"] != other["decode_cycles"]).any()
 
 
 @pytest.mark.parametrize(("passes", "deadline"), [(1, 5), (1, 9), (2, 14), (2, 24), (3, 40)])

@@ -36,8 +36,8 @@ def test_every_window_is_a_row(monkeypatch):
     windows.bench_windows(ctx)
     rows = {row.measure: row for row in ctx.rows}
     assert {row.work for row in ctx.rows} == {"d=3, 12 rounds, p=1.0%, 600 shots"}
-    for passes in ("1 pass", "2 passes", "2 passes, remembering"):
-        assert 0.1 < rows[f"logical error rate, whole, {passes.removesuffix(', remembering')}"].value < 0.4
+    for passes in ("1 pass", "2 passes"):
+        assert 0.1 < rows[f"logical error rate, whole, {passes}"].value < 0.4
         for window, commit in ((4, 1), default_window(3)):
             label = f"W={window}, C={commit}, {passes}"
             assert 0.7 < rows[f"ratio to whole, {label}"].value < 1.5

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The windowed model against the array's own model, PyMatching, and the physics of the shots."""
 
+import dataclasses
 import functools
 import itertools
 
@@ -9,8 +10,8 @@ import pymatching
 import pytest
 import stim
 
-from triplane.gateware.decoder.graph import compile_graph
-from triplane.gateware.decoder.window import StreamMap, sliding_window, whole_window
+from triplane.gateware.decoder.graph import BOUNDARY, compile_graph
+from triplane.gateware.decoder.window import NOWHERE, StreamMap, sliding_window, whole_window
 from triplane.host.replay.sampling import memory_circuit
 from triplane.sim.models.decoder.unionfind import UnionFindModel, decode_array
 from triplane.sim.models.decoder.window import WindowModel
@@ -225,15 +226,48 @@ def test_committed_edges_that_are_remembered_help_the_second_pass():
     circuit, graph = memory(5, 20, 0.006)
     plan = plan_of(5, 6, 1)
     layers, flips = shots_of(circuit, plan, graph, 4000)
-    forgetful, mindful = (
-        WindowModel(plan, 2, remember=r).decode(layers, correction=True) for r in (False, True)
-    )
-    assert not unexplained(plan, layers, mindful.correction).any()
-    assert np.count_nonzero(mindful.frame != flips) < np.count_nonzero(forgetful.frame != flips)
-    for result in (WindowModel(plan, remember=r).decode(layers).frame for r in (False, True)):
-        np.testing.assert_array_equal(
-            result, WindowModel(plan).decode(layers).frame
-        )  # one pass has no relief
+    forgetful = dataclasses.replace(plan)
+    vars(forgetful)["older"] = (NOWHERE,) * len(plan.edges)  # nothing stays in the window as it moves on
+    with_past, without = (WindowModel(p, 2).decode(layers, correction=True) for p in (plan, forgetful))
+    assert not unexplained(plan, layers, with_past.correction).any()
+    assert np.count_nonzero(with_past.frame != flips) < np.count_nonzero(without.frame != flips)
+    # One pass has no relief.
+    for timing in (True, False):
+        one, other = (WindowModel(p).decode(layers, timing=timing) for p in (plan, forgetful))
+        np.testing.assert_array_equal(one.observables, other.observables)
+
+
+def place(plan, number, base):
+    """What an edge of the window connects in the shot."""
+    edge = plan.edges[number]
+    ends = (edge.u, edge.v if edge.outside == NOWHERE else edge.outside)
+    return (*(v if v == BOUNDARY else v + base * plan.width for v in ends), edge.observables)
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_committed_edges_ask_for_a_second_pass_while_they_are_in_the_window(announced):
+    circuit, graph = memory(3, 20, 0.006)
+    plan = plan_of(3, 5, 2)
+    layers, _ = shots_of(circuit, plan, graph, 300)
+    steps = plan.schedule(layers.shape[1], announced=announced)
+    result = WindowModel(plan, 2).decode(layers, announced=announced, correction=True)
+    partners = {partner for pairs in plan.reliefs for partner, _ in pairs}
+    asked = {kind: [0, 0] for kind in range(3)}
+    for events, correction, passes in zip(layers, result.correction, result.passes, strict=True):
+        committed = set()
+        handed_on = False
+        for step, used, count in zip(steps, correction, passes, strict=True):
+            past = any(place(plan, k, step.base) in committed for k in partners)
+            if past:
+                assert count == 2
+            if not handed_on and not events[step.base : step.base + plan.num_layers].any():
+                assert count == 1 + past
+                asked[step.kind][past] += 1
+            committed |= {place(plan, k, step.base) for k in np.flatnonzero(used)}
+            handed_on |= any(plan.edges[k].outside != NOWHERE for k in np.flatnonzero(used))
+    assert not asked[0][1]
+    assert min(asked[1]) > 0
+    assert min(asked[2]) > 0
 
 
 def test_an_event_that_nothing_explains_is_flagged():
