@@ -255,16 +255,17 @@ def test_committed_edges_ask_for_a_second_pass_while_they_are_in_the_window(anno
     asked = {kind: [0, 0] for kind in range(3)}
     for events, correction, passes in zip(layers, result.correction, result.passes, strict=True):
         committed = set()
-        handed_on = False
+        left = events.reshape(-1).copy()
         for step, used, count in zip(steps, correction, passes, strict=True):
             past = any(place(plan, k, step.base) in committed for k in partners)
             if past:
                 assert count == 2
-            if not handed_on and not events[step.base : step.base + plan.num_layers].any():
+            if not left[step.base * plan.width :][: plan.num_vertices].any():
                 assert count == 1 + past
                 asked[step.kind][past] += 1
-            committed |= {place(plan, k, step.base) for k in np.flatnonzero(used)}
-            handed_on |= any(plan.edges[k].outside != NOWHERE for k in np.flatnonzero(used))
+            for *ends, observables in (place(plan, k, step.base) for k in np.flatnonzero(used)):
+                committed.add((*ends, observables))
+                left[[v for v in ends if v != BOUNDARY]] ^= True
     assert not asked[0][1]
     assert min(asked[1]) > 0
     assert min(asked[2]) > 0
