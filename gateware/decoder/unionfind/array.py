@@ -129,7 +129,7 @@ class UnionFindArray(LiteXModule):
                 cell.delta.eq(delta),
                 cell.u_active.eq(u.active),
             ]
-            asked = u.granted & u.pick[picked_u]
+            asked = (u.granted | u.adopted) & u.pick[picked_u]
             if edge.v == BOUNDARY:
                 self.comb += [cell.open.eq(alive), meeting.eq(u.choice[picked_u] & u.single)]
             else:
@@ -140,8 +140,8 @@ class UnionFindArray(LiteXModule):
                     cell.open.eq(apart & alive),
                     meeting.eq(u.choice[picked_u] & v.choice[picked_v] & u.single & v.single),
                 ]
-                self.sync += If(act.load, apart.eq(1)).Elif(meets | (u.member & v.member), apart.eq(0))
-                asked = asked | (v.granted & v.pick[picked_v])
+                self.sync += If(act.load, apart.eq(1)).Elif(meets | (u.united & v.united), apart.eq(0))
+                asked = asked | ((v.granted | v.adopted) & v.pick[picked_v])
             self.comb += join.eq(meets | asked)
             self.sync += meets.eq(act.look & meeting)
             cells.append(cell)
@@ -165,32 +165,36 @@ class UnionFindArray(LiteXModule):
             self.comb += [vertex.event.eq(self.events[number]), vertex.single.eq(peeler.bare[number])]
 
         # Arbiter: the first vertex that asks has its way. Its cluster and that at the other end of the edge become one.
-        asked = Signal()
+        asked, adopting = Signal(), Signal()
         self.asking = OrTree([v.asks for v in vertices])
         self.arbiter = First([v.asks for v in vertices])
         self.losers = MaskTree([(v.granted, v.ident) for v in vertices], id_bits)
+        calling = Signal()
         self.winners = MaskTree([(v.reached, v.ident) for v in vertices], id_bits)
         self.offsets = XorTree(
-            [
-                masked(v.granted, v.potential ^ v.crossed, num_observables)
-                ^ masked(v.reached, v.potential, num_observables)
-                for v in vertices
-            ],
-            num_observables,
+            [masked(v.granted, v.potential ^ v.carried, num_observables) for v in vertices], num_observables
         )
         self.far_active = MaskTree([(v.reached, v.active) for v in vertices], 1)
         self.far_grounded = MaskTree([(v.reached, v.grounded) for v in vertices], 1)
         self.grounding = MaskTree([(v.granted, v.grounding) for v in vertices], 1)
-        self.comb += asked.eq(self.asking.output)
+        # Free vertices go first: after an adoption nobody is granted, and whoever asked looks again.
+        self.adoptions = OrTree([v.adopted for v in vertices])
+        self.comb += [asked.eq(self.asking.output), adopting.eq(self.adoptions.output)]
         self.sync += [
-            Cat(*(v.granted for v in vertices)).eq(self.arbiter.output),
-            act.loser.eq(self.losers.output),
-            act.winner.eq(self.winners.output),
+            act.adopt.eq(act.look),
+            If(adopting | act.load,
+                Cat(*(v.granted for v in vertices)).eq(0),
+            ).Else(
+                Cat(*(v.granted for v in vertices)).eq(self.arbiter.output),
+            ),
+            If(calling,
+                act.loser.eq(self.losers.output),
+                act.winner.eq(self.winners.output | masked(self.grounding.output, self.losers.output, id_bits)),
+            ),
             act.offset.eq(self.offsets.output),
-            act.alone.eq(self.grounding.output),
             act.grounds.eq(self.grounding.output | self.far_grounded.output),
             act.still.eq(~self.far_active.output & ~self.grounding.output & ~self.far_grounded.output),
-        ]
+        ]  # fmt: skip
 
         # What the look has shown, over the whole array
         flips = [masked(peeler.defects[v.number], v.potential, num_observables) for v in vertices]
@@ -210,7 +214,7 @@ class UnionFindArray(LiteXModule):
         )  # fmt: skip
         self.comb += step.eq(_largest_step(plan.steps, blocked))
 
-        # Controller: a look, then an act: all meetings and the first merge that is asked for, or growth.
+        # Controller: a look, then an act: all meetings, with adoptions or the first merge that is asked for; or growth.
         #
         #   cycle     0      1     2    3     4    5     6     7      8    9
         #   state   IDLE  FIRST  LOOK  ACT  LOOK  ACT  CALL  MERGE  LOOK  ACT
@@ -242,7 +246,7 @@ class UnionFindArray(LiteXModule):
         fsm.act("ACT",
             NextState("LOOK"),
             If(wishes,
-                If(asked, NextState("CALL")),
+                If(asked & ~adopting, NextState("CALL")),
             ).Elif(active & growable,
                 grow.eq(1),
                 NextValue(self.grow_steps, self.grow_steps + 1),
@@ -252,7 +256,7 @@ class UnionFindArray(LiteXModule):
             ),
         )  # fmt: skip
         fsm.act("STOP", self.done.eq(1), self.stopped.eq(active), *rest)
-        fsm.act("CALL", NextState("MERGE"))
+        fsm.act("CALL", calling.eq(1), NextState("MERGE"))
         fsm.act(
             "MERGE", act.merge.eq(1), NextValue(self.merge_steps, self.merge_steps + 1), NextState("LOOK")
         )

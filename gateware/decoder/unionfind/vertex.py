@@ -33,6 +33,13 @@ class Link:
     far: Vertex | None
     slot: int
 
+    @property
+    def parity(self) -> Signal | int:
+        """Observables on the way to the far vertex's root."""
+        if self.far is None:
+            return self.observables
+        return self.far.potential ^ self.observables
+
 
 class Act(LiteXModule):
     """What all vertices are told, broadcast by the controller.
@@ -40,20 +47,21 @@ class Act(LiteXModule):
     Attributes:
         load: start over with the detection events.
         look: register what the vertices choose.
+        adopt: free vertices may join the cluster that merged last, whose number is still `winner`.
         merge: cluster `loser` becomes part of `winner`, at parity `offset`; what results is active where `still`,
-            grounded where `grounds`. Where the loser reaches the boundary itself (`alone`) there is no winner.
+            grounded where `grounds`. Where the loser reaches the boundary itself it is its own winner.
     """
 
     def __init__(self, id_bits: int, num_observables: int) -> None:
         self.load = Signal()
         self.look = Signal()
+        self.adopt = Signal()
         self.merge = Signal()
         self.winner = Signal(id_bits)
         self.loser = Signal(id_bits)
         self.offset = Signal(num_observables)
         self.still = Signal()
         self.grounds = Signal()
-        self.alone = Signal()
 
 
 class Vertex(LiteXModule):
@@ -65,7 +73,8 @@ class Vertex(LiteXModule):
     through the tree.
 
     A vertex chooses the first of its hot links. Where two clusters of one have chosen each other they join at once;
-    of two active ones that of the lower number is the root, else the active one. Other active vertices ask.
+    of two active ones that of the lower number is the root, else the active one. Other active vertices ask. Free
+    vertices (clusters of one at rest) that have chosen a member of the cluster that merged last join it, all at once.
 
     Attributes:
         number, event: this vertex's number; its detection event at `load`.
@@ -76,9 +85,11 @@ class Vertex(LiteXModule):
         asks: registered, the vertex asks for a merge through the picked link.
         granted: registered by the arbiter, the vertex has been heard: its cluster is the loser.
         reached: the vertex is at the other end of the link that the heard one has picked.
-        crossed: observables of the picked link.
+        carried: the potential that this vertex has once it has joined the far end of the picked link.
         grounding: the picked link leads to the boundary.
-        member: the vertex is in one of the two clusters that merge now.
+        current: the vertex is in the cluster that merged last.
+        adopted: the vertex joins that cluster now.
+        united: the vertex is in the cluster that a merge or an adoption makes now.
     """
 
     def __init__(self, number: int, degree: int, id_bits: int, num_observables: int, act: Act) -> None:
@@ -95,9 +106,11 @@ class Vertex(LiteXModule):
         self.asks = Signal()
         self.granted = Signal()
         self.reached = Signal()
-        self.crossed = Signal(num_observables)
+        self.carried = Signal(num_observables)
         self.grounding = Signal()
-        self.member = Signal()
+        self.current = Signal()
+        self.adopted = Signal()
+        self.united = Signal()
         self._act = act
 
     def connect(self, links: list[Link]) -> None:
@@ -128,15 +141,18 @@ class Vertex(LiteXModule):
             grounds.eq(_any(link.meets for _, link in ends)),
             turns.eq(_any(link.meets & far.active for _, link, far in inner)),
             joins.eq(turns & (~self.active | lower)),
-            self.crossed.eq(
+            self.carried.eq(
                 reduce(
                     or_,
-                    [
-                        masked(self.pick[k], link.observables, len(self.crossed))
-                        for k, link in enumerate(links)
-                    ],
+                    [masked(self.pick[k], link.parity, len(self.carried)) for k, link in enumerate(links)],
                     0,
                 )
+            ),
+            self.adopted.eq(
+                self.single
+                & ~self.active
+                & act.adopt
+                & _any(self.pick[k] & far.current for k, _, far in inner)
             ),
             self.grounding.eq(_any(self.pick[k] for k, _ in ends)),
         ]
@@ -147,25 +163,30 @@ class Vertex(LiteXModule):
         self.comb += self.reached.eq(_any(far.granted & far.pick[link.slot] for _, link, far in inner))
 
         # Merge
-        lost, kept, moved = Signal(), Signal(), Signal(len(self.potential))
+        lost, member, moved = Signal(), Signal(), Signal(len(self.potential))
         self.comb += [
             lost.eq(act.merge & (self.ident == act.loser)),
-            kept.eq(act.merge & (self.ident == act.winner) & ~act.alone),
-            self.member.eq(lost | kept),
+            member.eq(lost | (act.merge & (self.ident == act.winner))),
+            self.united.eq(member | self.adopted | (self.current & act.adopt)),
             moved.eq(
-                masked(lost, act.offset, len(moved)) | masked(joins | grounds, self.crossed, len(moved))
+                masked(lost, act.offset, len(moved))
+                | masked(joins | grounds | self.adopted, self.carried, len(moved))
             ),
         ]
         self.sync += [
             If(act.load,
                 self.active.eq(self.event),
                 self.grounded.eq(0),
+                self.current.eq(0),
                 self.ident.eq(self.number),
                 self.potential.eq(0),
             ).Else(
-                If(self.member, self.active.eq(act.still)).Else(self.active.eq(self.active ^ (turns | grounds))),
+                If(member, self.active.eq(act.still)).Else(
+                    self.active.eq(self.active ^ (turns | grounds | self.adopted))
+                ),
                 self.grounded.eq(self.grounded | grounds | (lost & act.grounds)),
-                If(lost & ~act.alone, self.ident.eq(act.winner)).Elif(joins, self.ident.eq(bits(to))),
+                self.current.eq(member | self.adopted | (self.current & ~act.merge)),
+                If(lost | self.adopted, self.ident.eq(act.winner)).Elif(joins, self.ident.eq(bits(to))),
                 self.potential.eq(self.potential ^ moved),
             ),
         ]  # fmt: skip

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Golden model of the windowed decoder: the same windows, passes, commits and cycles as the gateware.
 
-Every array walks through LOOK and the act that follows as `unionfind.py` describes it, but only the vertices that
-clusters have reached are visited, so that a long memory at low noise takes time by its events and not by its size.
+Every array is grown by the kernel of `unionfind.py`, which visits only the vertices that clusters have reached, so that
+a long memory at low noise takes time by its events and not by its size.
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from triplane.gateware.decoder.graph import BOUNDARY
 from triplane.gateware.decoder.layouts import UNMATCHED
 from triplane.gateware.decoder.unionfind.plan import default_steps
 from triplane.gateware.decoder.window import NOWHERE, WindowPlan
-
-_DEAD = 1 << 62  # length of an edge that is not there: far beyond any growth, also when halved
+from triplane.sim.models.decoder.unionfind import DEAD, NEVER, grow
 
 _OBSERVABLES, _CYCLES, _FLAGS, _GROWS, _MERGES, _PASSES, _PEEL, _FLOOD = range(8)
 
@@ -145,7 +144,7 @@ def _tables(plan: WindowPlan, growth_steps: tuple[int, ...]) -> tuple[npt.NDArra
         else:
             incident[edge.u].append(number)
             incident[edge.v].append(number)
-    lengths = np.full((len(plan.kinds), len(edges), 1 + plan.levels), _DEAD, dtype=np.int64)
+    lengths = np.full((len(plan.kinds), len(edges), 1 + plan.levels), DEAD, dtype=np.int64)
     for kind in range(len(plan.kinds)):
         for number, edge in enumerate(edges):
             if edge.classes[kind] != NOWHERE:
@@ -163,8 +162,7 @@ def _tables(plan: WindowPlan, growth_steps: tuple[int, ...]) -> tuple[npt.NDArra
     for kind, vertices in enumerate(plan.absent):
         absent[kind, list(vertices)] = 1
     growth_steps = growth_steps or default_steps(plan.weight_bits)
-    top = 2 ** (plan.weight_bits + 1)
-    steps = [max((s for s in growth_steps if s <= limit and s < top), default=0) for limit in range(top + 1)]
+    steps = [s for s in growth_steps if s < 2 ** (plan.weight_bits + 1)]
     return tuple(
         np.ascontiguousarray(a, dtype=np.int64)
         for a in (
@@ -272,7 +270,7 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
             if prepared != (kind, settled):
                 prepared = (kind, settled)
                 for e in range(edges):
-                    length[e] = lengths[kind, e, 0] if elayer[e] >= settled else _DEAD
+                    length[e] = lengths[kind, e, 0] if elayer[e] >= settled else DEAD
                     slack[e] = length[e]
             now = 0
             done_passes = 0
@@ -286,17 +284,18 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
                     ends[a] = load
                     if timing or passes > 1 or seeded[a]:
                         growth = 0 if done_passes else first[0]
-                        grown = _grow(
+                        grown = grow(
                             graph,
-                            length,
                             slack,
                             growth,
                             found[a, : num_found[a]],
                             members[a],
                             forest[a],
                             state,
+                            NEVER,
                         )
                         num_members[a], num_forest[a] = grown[0], grown[1]
+                        _rewind(starts, incident, members[a, : grown[0]], length, slack, state[9])
                         ends[a] = load + grown[2]
                         now = max(now, ends[a])
                         row[_GROWS] += grown[3]
@@ -330,7 +329,7 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
                     for k in range(rel_starts[known], rel_starts[known + 1]):
                         e = rel_edges[k]
                         helped = True
-                        if lengths[kind, e, 0] < _DEAD and elayer[e] >= settled:
+                        if lengths[kind, e, 0] < DEAD and elayer[e] >= settled:
                             if least[e] == levels:
                                 relieved[num_relieved] = e
                                 num_relieved += 1
@@ -394,180 +393,12 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
 
 
 @numba.njit(cache=True)
-def _grow(graph, length, slack, first, found, members, forest, state):  # type: ignore[no-untyped-def]
-    """Grows one array until no cluster is active; `slack` is as it was afterwards.
-
-    Returns the number of members (vertices in clusters) and of forest edges, cycles, growth acts, merges, and
-    whether events are left unmatched.
-    """
-    eu, ev, eobs, starts, incident, steps = graph
-    ident, potential, choice, reached, member, active, single, grounded, listed, apart = state
-    count = len(found)
-    trees = 0
-    for i in range(count):
-        v = found[i]
-        members[i] = v
-        member[v] = active[v] = True
-        for k in range(starts[v], starts[v + 1]):
-            slack[incident[k]] -= first
-    any_active = count > 0
-    cycles = 3 if any_active else 2
-    grows = 0
-    merges = 0
-    unmatched = False
-    while any_active:
-        # LOOK: each vertex chooses the first of its links at which clusters can join
-        free = 0
-        wishes = False
-        for i in range(count):
-            v = members[i]
-            choice[v] = -1
-            if active[v]:
-                for k in range(starts[v], starts[v + 1]):
-                    e = incident[k]
-                    if slack[e] <= 0 and apart[e]:
-                        if choice[v] < 0:
-                            choice[v] = e
-                            wishes = True
-                        if ev[e] >= 0:
-                            n = eu[e] + ev[e] - v
-                            if not member[n] and not listed[n]:
-                                listed[n] = True
-                                reached[free] = n
-                                free += 1
-        cycles += 2
-        if not wishes:
-            # ACT: all active clusters grow
-            limit = np.int64(1) << 60
-            for i in range(count):
-                v = members[i]
-                if active[v]:
-                    for k in range(starts[v], starts[v + 1]):
-                        e = incident[k]
-                        if apart[e]:
-                            if ev[e] < 0 or not active[eu[e] + ev[e] - v]:
-                                limit = min(limit, slack[e])
-                            else:
-                                limit = min(limit, slack[e] // 2 if slack[e] > 1 else slack[e])
-            if limit == np.int64(1) << 60:
-                unmatched = True
-                cycles -= 2
-                break
-            delta = steps[min(limit, len(steps) - 1)]
-            grows += 1
-            for i in range(count):
-                v = members[i]
-                if active[v]:
-                    for k in range(starts[v], starts[v + 1]):
-                        if apart[incident[k]]:
-                            slack[incident[k]] -= delta
-            continue
-        for i in range(free):
-            v = reached[i]
-            listed[v] = False
-            choice[v] = -1
-            for k in range(starts[v], starts[v + 1]):
-                e = incident[k]
-                if slack[e] <= 0 and apart[e] and ev[e] >= 0 and active[eu[e] + ev[e] - v]:
-                    choice[v] = e
-                    break
-        # ACT: clusters of one that have chosen each other, or the boundary, join; the first other one asks
-        asks = -1
-        joined = count
-        for i in range(count):
-            v = members[i]
-            e = choice[v]
-            if e < 0:
-                continue
-            if single[v]:
-                if ev[e] < 0:
-                    reached[joined - count + free] = v
-                    joined += 1
-                    continue
-                n = eu[e] + ev[e] - v
-                # The choices of members that rest are old, but those are single no longer.
-                if single[n] and choice[n] == e:
-                    if v == eu[e] or not member[n]:
-                        reached[joined - count + free] = v
-                        joined += 1
-                    continue
-            if asks < 0 or v < asks:
-                asks = v
-        for i in range(free, joined - count + free):
-            v = reached[i]
-            e = choice[v]
-            forest[trees] = e
-            trees += 1
-            single[v] = False
-            if ev[e] < 0:
-                active[v] = False
-                grounded[v] = True
-                potential[v] = eobs[e]
-                continue
-            apart[e] = False
-            n = eu[e] + ev[e] - v
-            single[n] = False
-            if not member[n]:
-                # a free vertex grows on with the cluster that has reached it
-                member[n] = active[n] = True
-                members[count] = n
-                count += 1
-                ident[n] = v
-                potential[n] = eobs[e]
-            else:
-                active[v] = active[n] = False
-                ident[n] = v
-                potential[n] = eobs[e]
-        if asks >= 0:
-            # CALL, MERGE: the asking cluster becomes part of the one that it has reached
-            cycles += 2
-            merges += 1
-            e = choice[asks]
-            loser = ident[asks]
-            offset = potential[asks] ^ eobs[e]
-            winner = np.int64(-1)
-            still = False
-            grounds = True
-            single[asks] = False
-            if ev[e] >= 0:
-                n = eu[e] + ev[e] - asks
-                if not member[n]:
-                    member[n] = True
-                    members[count] = n
-                    count += 1
-                winner = ident[n]
-                offset ^= potential[n]
-                grounds = grounded[n]
-                still = not active[n] and not grounded[n]
-                single[n] = False
-            forest[trees] = e
-            trees += 1
-            for i in range(count):
-                v = members[i]
-                if ident[v] == loser:
-                    for k in range(starts[v], starts[v + 1]):
-                        e = incident[k]
-                        if ev[e] >= 0 and apart[e]:
-                            apart[e] = ident[eu[e] + ev[e] - v] != winner
-            for i in range(count):
-                v = members[i]
-                if ident[v] == loser:
-                    potential[v] ^= offset
-                    grounded[v] |= grounds
-                    active[v] = still
-                    if winner >= 0:
-                        ident[v] = winner
-                elif ident[v] == winner:
-                    active[v] = still
-        any_active = False
-        for i in range(count):
-            any_active |= active[members[i]]
-    for i in range(count):
-        v = members[i]
+def _rewind(starts, incident, members, length, slack, apart):  # type: ignore[no-untyped-def]
+    """Edges around the members of clusters are as if nothing had grown."""
+    for v in members:
         for k in range(starts[v], starts[v + 1]):
             slack[incident[k]] = length[incident[k]]
             apart[incident[k]] = True
-    return count, trees, cycles, grows, merges, unmatched
 
 
 @numba.njit(cache=True)
