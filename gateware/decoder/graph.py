@@ -358,7 +358,8 @@ def _scale(probabilities: Sequence[float], weight_bits: int) -> float:
     return (2**weight_bits - 1) / top if top > 0 else 1.0
 
 
-def _quantise(probability: float, scale: float, weight_bits: int) -> int:
+def quantise(probability: float, scale: float, weight_bits: int) -> int:
+    """Weight of a probability in register units, 1 .. 2**weight_bits - 1, at `scale` units per nat."""
     # A weight of 0 would join detectors that saw nothing; 1 is the least that still costs something.
     return min(max(round(_llr(probability) * scale), 1), 2**weight_bits - 1)
 
@@ -420,14 +421,14 @@ def _share(
     members: list[list[float]] = [[] for _ in index]
     for c, p in zip(classes, probabilities, strict=True):
         members[c].append(p)
-    codes = [{_quantise(p, scale, weight_bits) for p in m} for m in members]
+    codes = [{quantise(p, scale, weight_bits) for p in m} for m in members]
     if sharing == "edge" or (sharing == "auto" and any(len(c) > 1 for c in codes)):
         classes = list(range(len(probabilities)))
         members = [[p] for p in probabilities]
         sharing = "edge"
     else:
         sharing = "round"
-    weights = np.array([_quantise(sum(m) / len(m), scale, weight_bits) for m in members], dtype=np.uint16)
+    weights = np.array([quantise(sum(m) / len(m), scale, weight_bits) for m in members], dtype=np.uint16)
     return classes, weights, sharing
 
 

@@ -3,63 +3,76 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import stim
 
 from triplane import hal
-from triplane.gateware.decoder.graph import DecodingGraph, compile_graph
+from triplane.gateware.decoder.graph import GraphError, compile_graph
+from triplane.gateware.decoder.window import WindowPlan, reweighted
 from triplane.host.calibration.estimate import CalibrationError
 
 
-def weights_for(graph: DecodingGraph, dem: stim.DetectorErrorModel) -> DecodingGraph:
-    """A model compiled for the gateware of `graph`: same structure, its own weights.
+@dataclass(frozen=True)
+class LoadedTable:
+    """A table that a board holds.
+
+    Attributes:
+        table_hash: SHA-256 (hex) of the table and the structure that it is for.
+        table_crc: CRC-32 of its words: `tables` of every record that it decodes.
+    """
+
+    table_hash: str
+    table_crc: int
+
+
+def weights_for(plan: WindowPlan, dem: stim.DetectorErrorModel) -> WindowPlan:
+    """The window of a plan with the weights and alternatives of a model.
 
     Raises:
-        GraphError: the model is no matching graph.
-        CalibrationError: the model has another structure than the gateware, and why.
+        CalibrationError: the model has another structure than the window, and where.
     """
-    fitted = compile_graph(dem, weight_bits=graph.weight_bits, sharing=graph.sharing)
-    if fitted.structure_hash == graph.structure_hash:
-        return fitted
-    old = {(edge.u, edge.v): edge.observables for edge in graph.edges}
-    new = {(edge.u, edge.v): edge.observables for edge in fitted.edges}
-    if old.keys() != new.keys():
-        reason = f"it has {len(new.keys() - old.keys())} other edges and lacks {len(old.keys() - new.keys())}"
-    else:
-        crossing = next((edge for edge in old if old[edge] != new[edge]), None)
-        reason = (
-            f"its likeliest error between detectors {crossing[0]} and {crossing[1]} flips other observables"
-            if crossing is not None
-            else "its detectors or weight registers are others"
-        )
-    raise CalibrationError(
-        f"the model does not fit the gateware that was built for its reference: {reason}; "
-        "replay it by itself, which builds gateware for it"
-    )
+    try:
+        return reweighted(plan, compile_graph(dem, weight_bits=plan.weight_bits))
+    except GraphError as error:
+        raise CalibrationError(f"the model does not fit the gateware that was built: {error}") from error
 
 
 def load_model(
-    board: hal.Board, graph: DecodingGraph, dem: stim.DetectorErrorModel, *, correction: bool = False
-) -> str:
+    board: hal.Board,
+    plan: WindowPlan,
+    dem: stim.DetectorErrorModel,
+    *,
+    passes: int = 1,
+    correction: bool = False,
+    live: bool = False,
+) -> LoadedTable:
     """Load the weights of a model and read back what the board says that it holds.
 
     Args:
-        board: built for `graph`.
-        graph: of the gateware.
-        dem: the model; its structure must be that of the gateware.
+        board: built for `plan`.
+        plan: of the gateware, with any weights.
+        dem: the model; its edges must be those of the gateware. For a sliding plan, of a shot of W + 4 layers or more.
+        passes: correlated passes per window.
         correction: as the board was connected.
-
-    Returns:
-        SHA-256 (hex) of the loaded tables, read from the board.
+        live: while a run goes on, between two of its shots. The board checks the table before it takes it over; which
+            records it has decoded they say themselves. `passes` and `correction` must be those of the run.
 
     Raises:
-        CalibrationError: the model has another structure, or the board names other tables than were loaded.
+        CalibrationError: the model has another structure, or the board names another table than was loaded.
         BoardError: the board does not do what it should.
     """
-    program = hal.DecoderProgram.from_graph(weights_for(graph, dem), correction=correction)
-    board.load(program)
-    held = board.identify().table_hash
-    if held != program.table_hash:
+    program = hal.DecoderProgram.from_plan(weights_for(plan, dem), passes=passes, correction=correction)
+    if live:
+        board.exchange(program)
+        crc = program.table_crc
+    else:
+        board.load(program)
+        crc = board.read(board.registers["decoder_table_active"].address)
+    held = LoadedTable(board.identify().table_hash, crc)
+    if held != LoadedTable(program.table_hash, program.table_crc):
         raise CalibrationError(
-            f"the board holds tables {held[:12]} after {program.table_hash[:12]} were loaded; reset it and load again"
+            f"the board holds table {held.table_hash[:12]} of CRC {held.table_crc:#010x} after "
+            f"{program.table_hash[:12]} of CRC {program.table_crc:#010x} was loaded; reset it and load again"
         )
     return held

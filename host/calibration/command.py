@@ -11,7 +11,8 @@ import numpy as np
 from rich.console import Console
 
 from triplane import hal
-from triplane.gateware.decoder.graph import DecodingGraph, GraphError, compile_graph
+from triplane.gateware.decoder.graph import GraphError, compile_graph
+from triplane.gateware.decoder.window import whole_window
 from triplane.host.calibration.board import load_model, weights_for
 from triplane.host.calibration.estimate import CalibrationError, estimate
 from triplane.host.calibration.judge import DECODERS, judge
@@ -65,7 +66,7 @@ def calibrate(
         raise CalibrationError(f"fit must be {', '.join(FITS)}, not {fit!r}")
     view = view or ProgressView(quiet=True)
     try:
-        compile_graph(dataset.model, weight_bits=weight_bits)
+        window = whole_window(compile_graph(dataset.model, weight_bits=weight_bits))
     except GraphError as error:
         raise DatasetError(f"{dataset.files.model if dataset.files else dataset.name}: {error}") from error
     parity = FITS[fit]
@@ -99,6 +100,7 @@ def calibrate(
                 dataset.events[others],
                 dataset.observables[others],
                 weight_bits=weight_bits,
+                window=window,
                 progress=counter.to,
             )
         )
@@ -128,12 +130,12 @@ def try_on_board(url: str, result: Calibration, view: ProgressView) -> dict[str,
 
     Raises CalibrationError where the model does not fit that gateware, BoardError where the board fails.
     """
-    graph: DecodingGraph = compile_graph(result.dataset.model, weight_bits=result.weight_bits)
-    weights_for(graph, result.model)  # before a build of minutes
+    plan = whole_window(compile_graph(result.dataset.model, weight_bits=result.weight_bits))
+    weights_for(plan, result.model)  # before a build of minutes
     try:
-        with hal.connect(url, graph=graph, progress=view.build) as board:
-            reference = load_model(board, graph, result.dataset.model)
-            fitted = load_model(board, graph, result.model)
+        with hal.connect(url, plan=plan, progress=view.build) as board:
+            reference = load_model(board, plan, result.dataset.model)
+            fitted = load_model(board, plan, result.model)
             build_hash = str(board.identify().build_hash)
     except ValueError as error:
         if isinstance(error, CalibrationError):
@@ -141,9 +143,10 @@ def try_on_board(url: str, result: Calibration, view: ProgressView) -> dict[str,
         raise CalibrationError(str(error)) from error
     return {
         "board": url,
-        "structure_hash": graph.structure_hash,
-        "reference_table_hash": reference,
-        "table_hash": fitted,
+        "structure_hash": plan.structure_hash,
+        "reference_table_hash": reference.table_hash,
+        "table_hash": fitted.table_hash,
+        "table_crc": f"{fitted.table_crc:#010x}",
         "build_hash": build_hash,
     }
 

@@ -52,8 +52,9 @@ def print_report(result: Calibration, console: Console) -> None:
         console.print(f"[yellow]warning:[/yellow] {warning}", highlight=False, soft_wrap=True)
     if result.board:
         console.print(
-            f"simulated board: tables {result.board['table_hash'][:12]} loaded and read back "
-            f"(the reference's are {result.board['reference_table_hash'][:12]}); "
+            f"simulated board: table {result.board['table_hash'][:12]} (CRC {result.board['table_crc']}) loaded and "
+            "read back "
+            f"(the reference's is {result.board['reference_table_hash'][:12]}); "
             f"gateware {result.board['build_hash'][:12]}",
             highlight=False,
             soft_wrap=True,
@@ -74,7 +75,11 @@ def _rates(result: Calibration) -> Table:
     for each in result.judgements:
         table.add_column(each.name, justify="right")
     for decoder, label in DECODERS.items():
-        table.add_row(label, *(format_rate(each.rates[decoder])[0] for each in result.judgements))
+        cells = (
+            format_rate(each.rates[decoder])[0] if decoder in each.rates else "-"
+            for each in result.judgements
+        )
+        table.add_row(label, *cells)
     return table
 
 

@@ -5,12 +5,16 @@ import dataclasses
 
 import numpy as np
 import pytest
+import stim
 
 from triplane import hal
+from triplane.gateware.decoder.graph import compile_graph
 from triplane.gateware.decoder.layouts import LAST, RESULT
-from triplane.gateware.decoder.window import whole_window
+from triplane.gateware.decoder.window import reweighted, whole_window
 from triplane.hal import errors
+from triplane.host.calibration.board import LoadedTable, load_model
 from triplane.sim.models.decoder.engine import EngineModel
+from triplane.sim.models.decoder.window import WindowModel
 
 
 def decode(board, code, rounds=None, **options):
@@ -330,6 +334,51 @@ def test_tables_are_exchanged_between_two_shots(loaded, code):
         model = (old if record["tables"] == code.plan.table_crc else new)[number % len(code.rounds)]
         for field in ("decode_cycles", "observables", "grow_steps", "merge_steps"):
             assert record[field] == model[field], f"record {number}: {field}"
+
+
+def noisier(code):
+    """The same experiment with data errors four times likelier and measurement errors rarer."""
+    circuit = stim.Circuit.generated(
+        "repetition_code:memory",
+        distance=3,
+        rounds=3,
+        before_round_data_depolarization=0.2,
+        before_measure_flip_probability=0.01,
+    )
+    model = circuit.detector_error_model(decompose_errors=True)
+    plan = reweighted(code.plan, compile_graph(model))
+    assert plan.table_crc != code.plan.table_crc
+    return model, plan
+
+
+def test_a_model_of_other_noise_is_loaded_into_the_same_gateware(loaded, code):
+    model, plan = noisier(code)
+    assert load_model(loaded, code.plan, model) == LoadedTable(plan.table_hash, plan.table_crc)
+    records, _ = decode(loaded, code)
+    layers = code.stream.layers(code.events)
+    expected, _ = EngineModel(plan).decode(layers)
+    for field in RESULT.fields:
+        if field.name not in ("timestamp_lo", "timestamp_hi", "waited"):
+            np.testing.assert_array_equal(records[field.name], expected[field.name], err_msg=field.name)
+    assert (records["tables"] == plan.table_crc).all()
+    np.testing.assert_array_equal(records["frame"], WindowModel(plan).decode(layers).frame)
+    assert (records["decode_cycles"] != EngineModel(code.plan).decode(layers)[0]["decode_cycles"]).any()
+
+
+def test_a_model_is_loaded_while_a_run_goes_on(loaded, code):
+    """Every record decodes as the table that it names, before the change and after it."""
+    model, plan = noisier(code)
+    run = loaded.run(np.tile(code.rounds, (20, 1, 1)), round_period_cycles=20)
+    chunks = [next(run)]
+    held = load_model(loaded, code.plan, model, live=True)
+    records = np.concatenate(chunks + list(run))
+    assert set(records["tables"]) == {code.plan.table_crc, held.table_crc}
+    shot = np.arange(len(records)) % len(code.rounds)
+    for table in (code.plan, plan):
+        expected, _ = EngineModel(table).decode(code.stream.layers(code.events))
+        mine = records["tables"] == table.table_crc
+        for field in ("tables", "decode_cycles", "observables", "grow_steps", "merge_steps", "hardness"):
+            np.testing.assert_array_equal(records[field][mine], expected[field][shot[mine]], err_msg=field)
 
 
 def test_an_exchange_may_not_change_the_records(loaded, code):

@@ -3,6 +3,7 @@
 
     plan.py      what a window is made of, which windows a shot takes
     compile.py   from a decoding graph to the plan: a whole shot, or a window that slides
+    reweight.py  weights of another model for a window that is built already
     stream.py    host side: detectors of a shot in the words of its rounds
     bound.py     its components as arrays, and the worst case
     queue.py     rounds wait here for the window
@@ -34,6 +35,7 @@ could not decode it; a shot that does not fill one window and a layer more is re
 
 from triplane.gateware.decoder.window.compile import sliding_window, whole_window
 from triplane.gateware.decoder.window.plan import NOWHERE, WindowEdge, WindowPlan, WindowStep, default_window
+from triplane.gateware.decoder.window.reweight import reweighted
 from triplane.gateware.decoder.window.stream import StreamMap, pack_layers
 
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "WindowStep",
     "default_window",
     "pack_layers",
+    "reweighted",
     "sliding_window",
     "whole_window",
 ]

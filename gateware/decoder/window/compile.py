@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -28,9 +28,15 @@ from triplane.gateware.decoder.window.plan import (
 END_LAYERS = 2
 """Layers at either end of a shot in which preparation and final measurement may change edges and weights."""
 
+TOLERANCE = 1
+"""Units by which a weight near an end may be off the middle's. One costs nothing that 40,000 shots could tell and saves
+three classes of ten; three cost two failures in a hundred (d=5, see docs/calibrate-decoder.md). A class is a register
+of every one of its weights.
+"""
+
 _K = TypeVar("_K")
 _Place = tuple[float, ...]
-_Shape = tuple[
+Shape = tuple[
     tuple[tuple[_Place, int], ...], int
 ]  # ends as (place, layer from the edge's oldest), observables
 
@@ -51,10 +57,12 @@ def whole_window(graph: DecodingGraph, *, levels: int | None = LEVELS) -> Window
     level_of = [_levels(weights, levels) for weights in found]
     count = levels if levels is not None else max((max(of.values()) + 1 for of in level_of if of), default=1)
     rows = [
-        _row(
-            int(graph.weights[edge.weight_class]),
-            [(of[p], w) for p, w in weights.items()],
-            count,
+        _ascending(
+            class_row(
+                int(graph.weights[edge.weight_class]),
+                [(of[p], w) for p, w in weights.items()],
+                count,
+            )
         )
         for edge, weights, of in zip(graph.edges, found, level_of, strict=True)
     ]
@@ -85,7 +93,12 @@ def whole_window(graph: DecodingGraph, *, levels: int | None = LEVELS) -> Window
 
 
 def sliding_window(
-    graph: DecodingGraph, *, window: int, commit: int, levels: int | None = LEVELS
+    graph: DecodingGraph,
+    *,
+    window: int,
+    commit: int,
+    levels: int | None = LEVELS,
+    tolerance: int = TOLERANCE,
 ) -> WindowPlan:
     """A window that slides over shots of any length, from the graph of a long one.
 
@@ -97,6 +110,8 @@ def sliding_window(
         window: layers of the window, W.
         commit: layers that leave it at a time, C, 1 to W - 1.
         levels: alternative weights per class; 0: one pass only; None: each partner's own weight (for studies).
+        tolerance: a copy of an edge near an end of the shot has a class of its own only where its base weight, or an
+            alternative, is further than this from those of every other class of that edge.
 
     Raises:
         GraphError: the graph is too short, an edge spans more than one layer, or layers between the ends differ.
@@ -108,14 +123,16 @@ def sliding_window(
         raise ValueError(f"commit must be 1 to {window - 1} layers for a window of {window}, not {commit}")
     if levels is not None and levels < 0:
         raise ValueError(f"levels must be 0 or more, not {levels}")
-    strip = _Strip.cut(graph, window, with_relief=levels != 0)
+    if tolerance < 0:
+        raise ValueError(f"tolerance must be 0 or more, not {tolerance}")
+    strip = Strip.cut(graph, window, with_relief=levels != 0)
     shot_layers = len(graph.layers)
     origins = {FIRST: 0, MIDDLE: strip.middle, LAST: shot_layers - window}
 
     # Which copies each kind of window has, by what they are and where in the window
-    present: list[dict[tuple[_Shape, int], int]] = []
+    present: list[dict[tuple[Shape, int], int]] = []
     for kind, origin in origins.items():
-        here: dict[tuple[_Shape, int], int] = {}
+        here: dict[tuple[Shape, int], int] = {}
         for layer in range(window):
             for shape in strip.shapes:
                 span = max(dt for _, dt in shape[0])
@@ -129,7 +146,7 @@ def sliding_window(
 
     width = len(strip.places)
     slot = {place: number for number, place in enumerate(strip.places)}
-    outlines: dict[tuple[int, int, int, int], tuple[_Shape, int]] = {}
+    outlines: dict[tuple[int, int, int, int], tuple[Shape, int]] = {}
     for shape, layer in {key for here in present for key in here}:
         ends = sorted((layer + dt) * width + slot[place] for place, dt in shape[0])
         inside = [v for v in ends if v < window * width]
@@ -145,12 +162,9 @@ def sliding_window(
         if levels is not None
         else max((max(of.values()) + 1 for of in level_of.values() if of), default=1)
     )
-    book = _ClassBook(graph, strip, level_of, count)
+    book = _ClassBook(graph, strip, level_of, count, tolerance)
     classes = [
-        tuple(
-            NOWHERE if key not in here else book.number(kind, key, here[key])
-            for kind, here in zip(origins, present, strict=True)
-        )
+        tuple(NOWHERE if key not in here else book.number(key[0], here[key]) for here in present)
         for key in (outlines[outline] for outline in order)
     ]
     edges = tuple(
@@ -175,7 +189,7 @@ def sliding_window(
 
 
 @dataclass(frozen=True)
-class _Strip:
+class Strip:
     """A long graph, sorted by what repeats along it.
 
     Attributes:
@@ -187,14 +201,17 @@ class _Strip:
     """
 
     places: tuple[_Place, ...]
-    copies: dict[tuple[_Shape, int], int]
-    shapes: tuple[_Shape, ...]
+    copies: dict[tuple[Shape, int], int]
+    shapes: tuple[Shape, ...]
     middle: int
-    reference: dict[_Shape, int]
-    relief: list[dict[tuple[_Shape, int], int]]
+    reference: dict[Shape, int]
+    relief: list[dict[tuple[Shape, int], int]]
 
     @classmethod
-    def cut(cls, graph: DecodingGraph, window: int, *, with_relief: bool) -> _Strip:
+    def cut(
+        cls, graph: DecodingGraph, window: int, *, with_relief: bool = True, repeats: bool = True
+    ) -> Strip:
+        """Sorts a graph; without `repeats` the layers between the ends may have edges and weights of their own."""
         layers = graph.layers
         if len(layers) < window + 2 * END_LAYERS:
             raise GraphError(
@@ -213,7 +230,7 @@ class _Strip:
                 )
             if len({place_of(graph.coordinates[d]) for d in layer}) < len(layer):
                 raise GraphError(f"two detectors of layer {number} are at the same coordinates")
-        keys: list[tuple[_Shape, int]] = []
+        keys: list[tuple[Shape, int]] = []
         for e in graph.edges:
             ends = _ends(e.u, e.v)
             oldest = min(layer_of[d] for d in ends)
@@ -232,7 +249,8 @@ class _Strip:
         ]
         reference = {shape: index for (shape, oldest), index in copies.items() if oldest == middle}
         strip = cls(places, copies, tuple(dict.fromkeys(s for s, _ in keys)), middle, reference, relief)
-        strip._check_repeats(graph)
+        if repeats:
+            strip._check_repeats(graph)
         return strip
 
     def _check_repeats(self, graph: DecodingGraph) -> None:
@@ -253,40 +271,46 @@ class _Strip:
 
 
 class _ClassBook:
-    """Hands out weight classes: one per shape, and one per copy near an end whose weights are not the middle's."""
+    """Hands out weight classes: one per shape, and more for copies near the ends whose weights are far from it."""
 
     def __init__(
         self,
         graph: DecodingGraph,
-        strip: _Strip,
-        level_of: dict[_Shape, dict[tuple[_Shape, int], int]],
+        strip: Strip,
+        level_of: dict[Shape, dict[tuple[Shape, int], int]],
         levels: int,
+        tolerance: int,
     ) -> None:
         self.rows: list[tuple[int, ...]] = []
         self._weights = graph.weights[[e.weight_class for e in graph.edges]]
         self._strip = strip
         self._level_of = level_of
         self._levels = levels
-        self._numbers: dict[tuple[object, ...], int] = {}
+        self._tolerance = tolerance
+        self._numbers: dict[Shape, list[int]] = {}
 
-    def number(self, kind: str, key: tuple[_Shape, int], index: int) -> int:
-        """Class of a copy, edge `index` of the graph."""
-        shape, layer = key
-        row = self._row_of(shape, index)
+    def number(self, shape: Shape, index: int) -> int:
+        """Class of a copy, edge `index` of the graph: of all that are close enough, the one that was there first."""
+        known = self._numbers.setdefault(shape, [])
         reference = self._strip.reference.get(shape)
-        name: tuple[object, ...] = (shape,)
-        if reference is None or row != self._row_of(shape, reference):
-            name = (shape, kind, layer, row)
-        number = self._numbers.setdefault(name, len(self.rows))
-        if number == len(self.rows):
-            self.rows.append(row)
-        return number
+        if not known and reference is not None:
+            self._add(known, self._row_of(shape, reference))
+        row = self._row_of(shape, index)
+        for number in known:
+            if max(abs(a - b) for a, b in zip(row, self.rows[number], strict=True)) <= self._tolerance:
+                return number
+        return self._add(known, row)
+
+    def _add(self, known: list[int], row: tuple[int, ...]) -> int:
+        known.append(len(self.rows))
+        self.rows.append(row)
+        return known[-1]
 
     def reliefs(
         self,
-        key: tuple[_Shape, int],
-        present: Sequence[dict[tuple[_Shape, int], int]],
-        position: dict[tuple[_Shape, int], int],
+        key: tuple[Shape, int],
+        present: Sequence[dict[tuple[Shape, int], int]],
+        position: dict[tuple[Shape, int], int],
     ) -> tuple[tuple[int, int], ...]:
         """(partner, level) pairs of a window edge."""
         shape, layer = key
@@ -307,7 +331,7 @@ class _ClassBook:
                     levels[partner] = level
         return tuple(sorted(levels.items()))
 
-    def _level(self, shape: _Shape, index: int, partner: tuple[_Shape, int], weight: int) -> int | None:
+    def _level(self, shape: Shape, index: int, partner: tuple[Shape, int], weight: int) -> int | None:
         """Level of a partner: that of the middle, where the middle has both."""
         of = self._level_of.get(shape)
         if of is None:  # a shape of the ends only
@@ -319,27 +343,31 @@ class _ClassBook:
         row = self._row_of(shape, self._strip.reference[shape])
         return min(range(self._levels), key=lambda level: (abs(row[1 + level] - weight), level))
 
-    def _row_of(self, shape: _Shape, index: int) -> tuple[int, ...]:
+    def _row_of(self, shape: Shape, index: int) -> tuple[int, ...]:
         found = [
             (level, weight)
             for partner, weight in self._strip.relief[index].items()
             if (level := self._level(shape, index, partner, weight)) is not None
         ]
-        return _row(int(self._weights[index]), found, self._levels)
+        return _ascending(class_row(int(self._weights[index]), found, self._levels))
 
 
-def _row(base: int, found: Sequence[tuple[int, int]], levels: int) -> tuple[int, ...]:
-    """Base weight and alternatives, ascending, of a class, from the (level, conditional weight) of its partners."""
+def class_row(base: int, found: Iterable[tuple[int, int]], levels: int) -> list[int]:
+    """Base weight and alternatives of a class, from the (level, conditional weight) of its partners."""
     members: dict[int, list[int]] = defaultdict(list)
     for level, weight in found:
         members[level].append(weight)
     means = {level: round(sum(m) / len(m)) for level, m in members.items()}
     row = [base]
     for level in range(levels):
-        # A level without partners takes the one below it, or else the one above: it is never chosen.
+        # A level without partners takes the one below it, or else the one above.
         below = [means[k] for k in range(level, -1, -1) if k in means]
         above = [means[k] for k in range(level + 1, levels) if k in means]
         row.append(min((below or above or [base])[0], base))
+    return row
+
+
+def _ascending(row: list[int]) -> tuple[int, ...]:
     return (row[0], *np.maximum.accumulate(row[1:]).tolist())
 
 

@@ -95,7 +95,7 @@ class WindowPlan:
         components: vertices of each array, ascending: what edges inside the window connect in any kind.
         weight_bits: width of a weight, at most 8 where tables are to be loaded.
         levels: alternative weights per class, 3 where tables are to be loaded; 0: one pass only.
-        weights: uint16 (classes, 1 + levels): base weight, then the alternatives, ascending.
+        weights: uint16 (classes, 1 + levels): base weight, then the alternatives, ascending as compiled.
         reliefs: edge -> (partner, level) pairs: when `partner` is in the correction, the edge takes the alternative
             of that level, the lowest level counting.
         num_observables: number of logical observables.

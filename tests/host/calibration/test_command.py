@@ -13,10 +13,11 @@ from rich.console import Console
 
 from triplane import hal
 from triplane.gateware.decoder.graph import compile_graph
+from triplane.gateware.decoder.window import whole_window
 from triplane.host import cli
 from triplane.host.bench.replay import data_folder
 from triplane.host.calibration import command
-from triplane.host.calibration.board import load_model, weights_for
+from triplane.host.calibration.board import LoadedTable, load_model, weights_for
 from triplane.host.calibration.command import FITTED, PUBLISHED_NAME, REFERENCE, calibrate
 from triplane.host.calibration.estimate import CalibrationError
 from triplane.host.calibration.report import plot_calibration, print_report
@@ -110,7 +111,7 @@ def test_the_command(experiment, tmp_path, triplane):
     assert sum(group["clipped"] for group in content["groups"]) == content["clipped"]
     rates = content["logical_error_rate"]
     assert set(rates) == {"reference", "fitted"}
-    assert set(rates["fitted"]) == {"pymatching", "correlated_pymatching", "one_pass", "two_passes"}
+    assert set(rates["fitted"]) == {"pymatching", "correlated_pymatching", "one_pass", "two_passes", "loaded"}
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
 
     # Replay takes the model as it is, and by its name knows the half that it may decode.
@@ -168,31 +169,29 @@ def test_the_board_holds_what_was_fitted():
     )
     dataset = sample_dataset(circuit, name="code", shots=2_000, seed=5, properties={})
     model = calibrate(dataset, "all", compare=False).model
-    graph = compile_graph(dataset.model)
-    fitted = weights_for(graph, model)
-    assert fitted.structure_hash == graph.structure_hash
-    assert fitted.weights.tolist() != graph.weights.tolist()
-    with hal.connect("sim", graph=graph) as board:
-        assert load_model(board, graph, dataset.model) == graph.table_hash
-        assert load_model(board, graph, model) == fitted.table_hash != graph.table_hash
-        assert board.identify().table_hash == fitted.table_hash
+    plan = whole_window(compile_graph(dataset.model))
+    fitted = weights_for(plan, model)
+    assert fitted.structure_hash == plan.structure_hash
+    assert fitted.weights.tolist() != plan.weights.tolist()
+    with hal.connect("sim", plan=plan) as board:
+        assert load_model(board, plan, dataset.model) == LoadedTable(plan.table_hash, plan.table_crc)
+        assert load_model(board, plan, model) == LoadedTable(fitted.table_hash, fitted.table_crc)
+        assert board.identify().table_hash == fitted.table_hash != plan.table_hash
+        assert board.read(board.registers["decoder_table_active"].address) == fitted.table_crc
 
 
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("error(0.1) D0 D1\nerror(0.1) D1 L0", "it has 1 other edges and lacks 1"),
-        (
-            "error(0.1) D0 D1\nerror(0.1) D0",
-            "likeliest error between detectors 0 and -1 flips other observables",
-        ),
-        ("error(0.1) D0 D1\nerror(0.1) D0 L0\ndetector D2", "its detectors or weight registers are others"),
+        ("error(0.1) D0 D1\nerror(0.1) D1 L0", "the graph lacks edge D0 boundary"),
+        ("error(0.1) D0 D1\nerror(0.1) D0\nerror(0.01) D0 L0", "flips observables 0b0 in the graph and 0b1"),
+        ("error(0.1) D0 D1\nerror(0.1) D0 L0\ndetector D2", "3 detectors in 1 layers are not the window's 2"),
     ],
 )
 def test_another_structure_is_refused(text, reason):
-    graph = compile_graph(stim.DetectorErrorModel("error(0.1) D0 D1\nerror(0.1) D0 L0"))
-    with pytest.raises(CalibrationError, match=reason):
-        weights_for(graph, stim.DetectorErrorModel(text))
+    plan = whole_window(compile_graph(stim.DetectorErrorModel("error(0.1) D0 D1\nerror(0.1) D0 L0")))
+    with pytest.raises(CalibrationError, match=f"does not fit the gateware that was built: .*{reason}"):
+        weights_for(plan, stim.DetectorErrorModel(text))
 
 
 @pytest.mark.parametrize(
@@ -207,6 +206,9 @@ def test_sycamore(name, gain):
     found = calibrate(load_dataset([folder]), "even")
     rates = {j.name: j.rates for j in found.judgements}
     assert set(rates) == {REFERENCE, FITTED, PUBLISHED_NAME}
+    # Classes of the reference's window average what was estimated apart
+    loaded = rates[FITTED].pop("loaded")
+    assert loaded.rate < 1.02 * rates[FITTED]["two_passes"].rate
     for decoder, rate in rates[FITTED].items():
         assert rate.rate < gain * rates[REFERENCE][decoder].rate
         assert rate.rate < 1.02 * rates[PUBLISHED_NAME][decoder].rate
