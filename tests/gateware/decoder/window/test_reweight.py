@@ -170,7 +170,8 @@ def test_another_structure_is_refused(kind):
         rounds=12,
         before_round_data_depolarization=0.05,
         before_measure_flip_probability=0.05,
-    ).detector_error_model(decompose_errors=True)
+    ).detector_error_model(decompose_errors=True, flatten_loops=True)
+    model = model.flattened()
     graph = compile_graph(model)
     plan = whole_window(graph) if kind == "whole" else sliding_window(graph, window=5, commit=2)
     lacking = without(model, ["D24 D25"])
