@@ -21,11 +21,15 @@ full, between different clusters, and one of them active (`hot`).
 1. meet: two clusters of one vertex that have chosen each other join, and a lone vertex that has chosen a boundary edge
    is done. Both ends know all about each other, so any number meet in one act. At low error rates this is nearly all
    that ever happens.
-2. merge, with the meetings: larger clusters are joined one at a time, in two more cycles. An arbiter picks the first
-   vertex that asks; the numbers of its cluster and of the one it has reached are collected, then broadcast; every
-   vertex of the losing cluster takes the winner's number and shifts its potential. The cost does not depend on the
-   diameter, where flooding from neighbour to neighbour would.
-3. grow: nothing is hot, so all active clusters grow by the largest step that fills no edge past its end.
+2. adopt, with the meetings: free vertices (lone clusters without an event) that have chosen a vertex of the cluster
+   that merged last join it, any number in one act. Its number is still on the bus of the last merge, and every vertex
+   keeps a bit that says whether it is in it, so nothing has to be looked up among the neighbours but a potential.
+   That cluster is nearly always the one large cluster that is still growing.
+3. merge, with the meetings and where nothing is adopted: larger clusters are joined one at a time, in two more cycles.
+   An arbiter picks the first vertex that asks; the numbers of its cluster and of the one it has reached are collected,
+   then broadcast; every vertex of the losing cluster takes the winner's number and shifts its potential. The cost does
+   not depend on the diameter, where flooding from neighbour to neighbour would.
+4. grow: nothing is hot, so all active clusters grow by the largest step that fills no edge past its end.
 
 Splitting a beat into its halves keeps each path short and makes every decision one about a settled state, so that
 there are no races to reason about and the model can follow cycle for cycle.
