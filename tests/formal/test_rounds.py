@@ -68,9 +68,10 @@ class Send(FormalBench):
     def __init__(self, num_edges):
         super().__init__()
         self.sender = sender = RecordSender(num_edges)
-        inputs = ("now", "finish", "flags", "observables", "grow_steps", "merge_steps", "settled", "restart")
-        for name in inputs:
+        for name in ("now", "finish", "entered", "settled", "restart"):
             self.free(name, getattr(sender, name))
+        for name, field in sender.fields.items():
+            self.free(f"field_{name}", field)
         self.constant("with_correction", sender.with_correction)
         self.constant("correction", sender.correction)
         self.free("source_ready", sender.source.ready)
@@ -79,22 +80,34 @@ class Send(FormalBench):
 
         # The record that is to come: built when the shot starts and finishes, sent once.
         shots, record = Signal(32), Signal(32 * RESULT.words)
-        elapsed, stamp = Signal(16), Signal(64)
+        elapsed, taken, entered = Signal(16), Signal(64), Signal(32)
+        waited, before = Signal(32), Signal(32)  # in the queue; high half of the clock at the time of entry
         decoding, due = Signal(), Signal()
         extra = correction_words(num_edges)
         sent = Signal(max=RESULT.words + extra + 1)
         finished = decoding & sender.finish
+        self.comb += [
+            waited.eq(taken[:32] - entered),
+            before.eq(taken[32:] - (entered > taken[:32])),
+        ]
+        contents = sender.fields | {
+            "sequence": shots,
+            "timestamp_lo": entered,
+            "timestamp_hi": before,
+            "decode_cycles": elapsed,
+            "waited": Mux(waited[16:] != 0, Constant(0xFFFF, 16), waited[:16]),
+        }
         self.sync += [
-            elapsed.eq(elapsed + 1),
-            If(sender.start, elapsed.eq(1), stamp.eq(sender.now), decoding.eq(1)),
+            If(elapsed != 0xFFFF, elapsed.eq(elapsed + 1)),
+            If(sender.start,
+                elapsed.eq(1), taken.eq(sender.now), entered.eq(sender.entered), decoding.eq(1),
+            ),
             If(finished,
                 decoding.eq(0),
                 due.eq(1),
                 sent.eq(0),
                 shots.eq(shots + 1),
-                record.eq(Cat(
-                    shots, stamp, elapsed, sender.flags, sender.observables, sender.grow_steps, sender.merge_steps
-                )),
+                record.eq(Cat(*(contents[f.name] for f in RESULT.fields))),
             ),
             If(sender.restart, shots.eq(0)),
         ]  # fmt: skip
@@ -119,10 +132,10 @@ class Send(FormalBench):
             ~sender.source.valid | (Cat(sender.source.first, sender.source.last) == Cat(sent == 0, final)),
         )
         self.always("one_shot_at_a_time", sender.receiving == ~(decoding | due))
-        waited = Signal(2)
+        delay = Signal(2)
         fine = ~due | ~sender.settled | sender.source.valid
-        self.sync += If(fine, waited.eq(0)).Else(waited.eq(waited + 1))
-        self.always("sent_once_settled", fine | (waited < 1))
+        self.sync += If(fine, delay.eq(0)).Else(delay.eq(delay + 1))
+        self.always("sent_once_settled", fine | (delay < 1))
 
         self.sometime("a_correction", moves & final & sender.with_correction & (sender.correction != 0))
         self.sometime("a_second_record", moves & final & (record[:32] == 1))
@@ -132,11 +145,11 @@ class Send(FormalBench):
         self.watch("expected_word", sent)
 
 
-def holds(bench):
+def holds(bench, cover_depth=20):
     problem = emit(bench)
     result = check(problem, "prove", depth=20, engine=PROVER)
     assert result, str(result)
-    reached = check(problem, "cover", depth=20)
+    reached = check(problem, "cover", depth=cover_depth)
     assert reached, str(reached)
 
 
@@ -151,4 +164,4 @@ def test_each_detector_is_the_bit_of_its_word(layers, words):
 @long
 @pytest.mark.parametrize("num_edges", [0, 40])
 def test_each_shot_has_one_record(num_edges):
-    holds(Send(num_edges))
+    holds(Send(num_edges), cover_depth=30)
