@@ -172,7 +172,8 @@ class FreeArrays(LiteXModule):
     """Arrays that answer when and what the solver likes, in the order that `ArrayBank` keeps."""
 
     ANSWERS = (
-        "stopped", "observables", "settled_observables", "settled", "unmatched", "grow_steps", "merge_steps", "correction",
+        "stopped", "observables", "settled_observables", "settled", "unmatched", "grow_steps", "merge_steps",
+        "correction",
     )  # fmt: skip
 
     def __init__(self, plan, lengths):
@@ -335,9 +336,6 @@ def test_three_windows_and_a_second_shot_fit_the_depth(stubs):
 
 
 ENGINE_DEFECTS = {
-    "the buffer is not emptied after a shot": (
-        engine_module, "buffer.clear.eq(released | restart)", "buffer.clear.eq(restart)"
-    ),
     "rounds count the window before": (
         engine_module, 'fields["rounds"].eq(walk.after)', 'fields["rounds"].eq(walk.settled)'
     ),
