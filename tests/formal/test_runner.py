@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Checks whose outcome is known beforehand, and what a person is told when they cannot be made."""
 
+import os
+
 import pytest
 from migen import If, Signal
 
@@ -19,6 +21,7 @@ from triplane.sim.formal.abc import verdict
 from triplane.sim.formal.trace import read_vcd, table
 
 needs_tools = pytest.mark.skipif(not installed(), reason=MISSING)
+long = pytest.mark.skipif(os.environ.get("FORMAL") != "all", reason="takes long; `make formal` runs it")
 
 
 class Adder(FormalBench):
@@ -43,7 +46,7 @@ def adder():
 
 
 @needs_tools
-@pytest.mark.parametrize("engine", [SEARCHER, "smtbmc z3"])
+@pytest.mark.parametrize("engine", [SEARCHER, pytest.param("smtbmc z3", marks=long)])
 def test_a_counterexample_is_shown_cycle_by_cycle(adder, engine):
     result = check(adder, depth=6, engine=engine)
     assert (result.status, result.failed) == ("FAIL", ("below",))
@@ -52,6 +55,7 @@ def test_a_counterexample_is_shown_cycle_by_cycle(adder, engine):
     assert [int(v, 2) for v in signals["total"]] == [0, 3, 6, 9, 12]
 
 
+@long
 @needs_tools
 def test_the_depth_is_what_is_looked_at(adder):
     assert check(adder, depth=4, engine=SEARCHER), "9 is the most after three cycles"

@@ -158,9 +158,8 @@ BUFFER_DEFECTS = {
 }
 
 
-@pytest.mark.parametrize(
-    "defect", [pytest.param(name, marks=long if k else ()) for k, name in enumerate(BUFFER_DEFECTS)]
-)
+@long
+@pytest.mark.parametrize("defect", list(BUFFER_DEFECTS))
 def test_a_broken_buffer_is_refuted(defect):
     bench = Follow(tiny_plan(), mutant(buffer_module, *BUFFER_DEFECTS[defect]))
     result = check(emit(bench), depth=14, engine=SEARCHER)
@@ -349,9 +348,8 @@ ENGINE_DEFECTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "defect", [pytest.param(name, marks=long if k else ()) for k, name in enumerate(ENGINE_DEFECTS)]
-)
+@long
+@pytest.mark.parametrize("defect", list(ENGINE_DEFECTS))
 def test_a_broken_engine_is_refuted(defect, stubs, monkeypatch):
     module, old, new = ENGINE_DEFECTS[defect]
     broken = mutant(module, old, new)
