@@ -257,7 +257,7 @@ def test_sliding_windows(rounds, passes, correction, idle, pressure):
 
 def test_committed_edges_still_relieve_their_partners():
     plan = sliding()
-    stream, events = StreamMap.build(plan, surface(40)), sample(40, 12, 0.015)
+    stream, events = StreamMap.build(plan, surface(40)), sample(40, 12, 0.03)
     records = simulate(
         "records_are_the_models", plan, stream, events, passes=2, correction=True, idle=0.0, pressure=0.0
     )
