@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Tops for synthesis: union-find arrays with their weight registers, and shift registers in place of pins."""
+"""Tops for synthesis: an engine with its bus registers, arrays with their weights, shift registers in place of pins."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
 from litex.gen import LiteXModule
+from litex.soc.interconnect.csr_bus import CSRBank, Interface
 from migen import Cat, ClockDomain, If, Signal, bits_for
 
+from triplane.boards.synthesis.parts import Owned, Part, split
+from triplane.gateware.decoder.engine import DecodeEngine
 from triplane.gateware.decoder.graph import DecodingGraph
 from triplane.gateware.decoder.unionfind.array import UnionFindArray
 from triplane.gateware.decoder.unionfind.plan import ArrayPlan
+from triplane.gateware.decoder.window.plan import WindowPlan
 from triplane.gateware.verilog import convert, without_comments
 
 ARRAY_INPUTS = ("events", "load", "load_base", "relieve", "relieved", "first_growth", "peel")
@@ -55,6 +59,44 @@ class Arrays(LiteXModule):
                 (self.inputs if name in ARRAY_INPUTS else self.outputs).append(signal)
 
 
+class EngineTop(LiteXModule):
+    """A decode engine with its registers on a bus.
+
+    Attributes:
+        engine: of this plan.
+        inputs, outputs: everything that would be wired to the rest of a board.
+    """
+
+    def __init__(self, plan: WindowPlan) -> None:
+        self.engine = engine = DecodeEngine(plan)
+        self.bank = CSRBank(engine.get_csrs(), bus=Interface(data_width=32))
+        bus, barrier = self.bank.bus, engine.barrier
+        self.inputs = [bus.adr, bus.we, bus.re, bus.dat_w, engine.sink.valid, engine.sink.data]
+        self.inputs += [engine.source.ready, engine.now, barrier.wait]
+        self.outputs = [bus.dat_r, engine.sink.ready, engine.source.valid, engine.source.data]
+        self.outputs += [engine.source.first, engine.source.last, engine.table_changed, engine.unmatched]
+        self.outputs += [barrier.ready, barrier.waiting, barrier.holding, barrier.frame]
+        for direction, signals in (("in", self.inputs), ("out", self.outputs)):
+            for number, signal in enumerate(signals):
+                signal.name_override = f"{direction}{number}_{signal.backtrace[-1][0]}"
+
+    def parts(self) -> dict[str, list[Owned]]:
+        """Name -> modules, for `split`; what is in none of them is the engine's own logic and the bus registers."""
+        engine = self.engine
+        parts: dict[str, list[Owned]] = {
+            f"array{number}": [(array, engine.arrays)] for number, array in enumerate(engine.arrays.arrays)
+        }
+        return parts | {
+            "weights": [(engine.loader, engine), (engine.buses, engine)],
+            "relief": [(engine.relief, engine)],
+            "buffer": [(engine.buffer, engine)],
+            "queue": [(engine.queue, engine)],
+            "record": [(engine.sender, engine)],
+            "frame": [(engine.barrier, engine)],
+            "control": [(engine.control, engine), (engine.walk, engine)],
+        }
+
+
 class ShiftHarness(LiteXModule):
     """A core between two shift registers: three pins, whatever the width of its ports.
 
@@ -97,8 +139,14 @@ def arrays_verilog(graph: DecodingGraph, plans: Sequence[ArrayPlan]) -> str:
     return to_verilog(arrays, [*arrays.inputs, *arrays.outputs])
 
 
-def harnessed_verilog(graph: DecodingGraph, plans: Sequence[ArrayPlan]) -> str:
-    """Verilog of arrays with their weight registers between shift registers."""
-    arrays = Arrays(graph, plans)
-    harness = ShiftHarness(arrays, arrays.inputs, arrays.outputs)
+def engine_parts(plan: WindowPlan) -> list[Part]:
+    """Verilog of an engine in parts, the last of them "top"."""
+    top = EngineTop(plan)
+    return split(top, [*top.inputs, *top.outputs], top.parts())
+
+
+def routed_engine_verilog(plan: WindowPlan) -> str:
+    """Verilog of an engine between shift registers."""
+    engine = EngineTop(plan)
+    harness = ShiftHarness(engine, engine.inputs, engine.outputs)
     return to_verilog(harness, [harness.serial_in, harness.capture, harness.serial_out])

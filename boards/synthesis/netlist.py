@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A netlist mapped to Xilinx primitives, as Yosys' `write_json` has it: what it takes, and how deep it is.
 
-A path starts at a register (or a port) and ends at one. Its depth is the number of LUTs and of carry blocks that it
-goes through; wide multiplexers (MUXF7 to MUXF9) sit beside their LUTs and do not count. Inputs for clock enable and
-reset are ends as much as data inputs are.
+A path starts at a register (or a port) and ends at one. Its depth is the number of LUTs and of carry blocks (CARRY8)
+that it goes through; wide multiplexers (MUXF7 to MUXF9) sit beside their LUTs and do not count. Inputs for clock enable
+and reset are ends as much as data inputs are.
 """
 
 import re
@@ -16,14 +16,22 @@ LUTS = re.compile(r"LUT[1-6]|INV")
 REGISTERS = re.compile(r"(FD|LD)[CPRS]E(_1)?")
 CARRIES = {"CARRY4": 0.5, "CARRY8": 1.0}
 """Carry primitive -> blocks of eight that it takes. Yosys maps to CARRY4, two of which are a CARRY8 of UltraScale+."""
+CHAIN_PIN = "CI"
 MEMORIES = {"RAMB18E1": 0.5, "RAMB18E2": 0.5, "RAMB36E1": 1.0, "RAMB36E2": 1.0}
 """Block RAM primitive -> blocks of 36 kbit."""
 DSPS = {"DSP48E1", "DSP48E2"}
-WIRES = re.compile(r"MUXF[789]|IBUF|OBUF|BUFG")
+WIRES = re.compile(r"MUXF[789]|IBUF|OBUF|BUFG|WIRE")
 """Combinational, and no level of their own."""
+LUTRAMS = {
+    "RAM32X1S": 1, "RAM32X1D": 2, "RAM64X1S": 1, "RAM64X1D": 2, "RAM128X1S": 2, "RAM128X1D": 4, "RAM256X1S": 4,
+    "RAM256X1D": 8, "RAM512X1S": 8, "RAM32M": 4, "RAM64M": 4, "RAM32M16": 8, "RAM64M8": 8, "SRL16E": 1, "SRLC32E": 1,
+}  # fmt: skip
+"""Memory or shift register made of LUTs -> LUTs that it takes."""
+ADDRESS = re.compile(r"(ADDR|DPRA|A\d?$)")
+"""Pins of such a memory from which its outputs follow within the cycle; its other pins are a register's."""
 
-Depth = tuple[int, int]
-"""LUTs, carry blocks."""
+Depth = tuple[int, int, int]
+"""LUTs; carry blocks; and, out of a carry primitive, its place in its chain, else 0."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +39,7 @@ class LogicPath:
     """A longest path.
 
     Attributes:
-        luts, carries: LUTs and carry primitives on it.
+        luts, carries: LUTs and carry blocks (of eight bits) on it.
         start, end: net that the starting register drives, and that the ending one does; digits are kept.
     """
 
@@ -51,7 +59,7 @@ class Figures:
     """What a netlist takes.
 
     Attributes:
-        luts, registers, brams, dsps: primitives; block RAM in units of 36 kbit.
+        luts, registers, brams, dsps: primitives; LUTs with those that hold memory, block RAM in units of 36 kbit.
         carries: CARRY8, rounded up.
         path: the longest; None where nothing is combinational and nothing is registered.
         paths: the longest into each group of registers, deepest first; a group is a name without its numbers.
@@ -77,7 +85,7 @@ def figures(netlist: Mapping[str, Any], top: str = "top") -> Figures:
     counts = Counter(cell["type"] for cell in module["cells"].values())
     paths = _paths(module)
     return Figures(
-        luts=sum(n for kind, n in counts.items() if LUTS.fullmatch(kind)),
+        luts=sum(n * _luts(kind) for kind, n in counts.items()),
         registers=sum(n for kind, n in counts.items() if REGISTERS.fullmatch(kind)),
         carries=int(sum(n * CARRIES.get(kind, 0) for kind, n in counts.items()) + 0.5),
         brams=sum(n * MEMORIES.get(kind, 0) for kind, n in counts.items()),
@@ -87,19 +95,34 @@ def figures(netlist: Mapping[str, Any], top: str = "top") -> Figures:
     )
 
 
+def _luts(kind: str) -> int:
+    return LUTRAMS.get(kind, int(bool(LUTS.fullmatch(kind))))
+
+
 def _paths(module: Mapping[str, Any]) -> tuple[LogicPath, ...]:
     """The longest path into each group of ends, deepest first."""
     names = _net_names(module)
     driver, ends = _drivers_and_ends(module, names)
     reached: dict[int, tuple[Depth, int]] = {}  # net -> depth, net where the path starts
     for net, cell in _in_order(driver):
-        own = cell["type"]
-        sources = [reached.get(n, ((0, 0), n)) for n in _nets(cell, "input")]
-        (luts, carries), start = max(sources, key=lambda s: (sum(s[0]), s[0]), default=((0, 0), net))
-        reached[net] = (luts + bool(LUTS.fullmatch(own)), carries + (own in CARRIES)), start
+        own, chained = cell["type"], _nets_on(cell, CHAIN_PIN)
+        best: tuple[Depth, int] | None = None
+        for source in _through(cell):
+            (luts, carries, place), start = reached.get(source, ((0, 0, 0), source))
+            if own not in CARRIES:
+                depth = luts + bool(_luts(own)), carries, 0
+            elif source in chained and place:
+                # Two CARRY4 of a chain are one CARRY8.
+                follows = CARRIES[own] < 1 and place % 2
+                depth = luts, carries + (not follows), place + 1
+            else:
+                depth = luts, carries + 1, 1
+            if best is None or (sum(depth[:2]), depth) > (sum(best[0][:2]), best[0]):
+                best = depth, start
+        reached[net] = best or ((int(bool(_luts(own))), int(own in CARRIES), int(own in CARRIES)), net)
     longest: dict[str, LogicPath] = {}
     for net, end in ends:
-        (luts, carries), start = reached.get(net, ((0, 0), net))
+        (luts, carries, _), start = reached.get(net, ((0, 0, 0), net))
         path = LogicPath(luts, carries, names.get(start, f"net {start}"), end)
         group = re.sub(r"\d+", "", re.sub(r"\[\d+\]", "", end))
         if group not in longest or (path.levels, path.luts) > (longest[group].levels, longest[group].luts):
@@ -137,7 +160,17 @@ def _drivers_and_ends(
         else:
             held = [names[net] for net in _nets(cell, "output") if net in names]
             ends += [(net, held[0] if held else label) for net in _nets(cell, "input")]
+            if kind in LUTRAMS:
+                driver |= dict.fromkeys(_nets(cell, "output"), cell)
     return driver, ends
+
+
+def _through(cell: Mapping[str, Any]) -> list[int]:
+    """Nets from which the cell's outputs follow within the cycle."""
+    if cell["type"] not in LUTRAMS:
+        return _nets(cell, "input")
+    pins = {pin: bits for pin, bits in cell["connections"].items() if ADDRESS.match(pin)}
+    return _nets({**cell, "connections": pins}, "input")
 
 
 def _nets(cell: Mapping[str, Any], direction: str) -> list[int]:
@@ -152,6 +185,10 @@ def _nets(cell: Mapping[str, Any], direction: str) -> list[int]:
     ]
 
 
+def _nets_on(cell: Mapping[str, Any], pin: str) -> list[Any]:
+    return list(cell["connections"].get(pin, []))
+
+
 def _in_order(driver: Mapping[int, Mapping[str, Any]]) -> Iterator[tuple[int, Mapping[str, Any]]]:
     """Every driven net after those that its cell reads."""
     state: dict[int, bool] = {}  # net -> all that it reads has been handed out
@@ -162,7 +199,7 @@ def _in_order(driver: Mapping[int, Mapping[str, Any]]) -> Iterator[tuple[int, Ma
             if state.get(net):
                 stack.pop()
                 continue
-            waiting = [n for n in _nets(driver[net], "input") if n in driver and not state.get(n)]
+            waiting = [n for n in _through(driver[net]) if n in driver and not state.get(n)]
             if any(n in state for n in waiting):
                 raise ValueError(f"combinational loop through net {net}, a {driver[net]['type']}")
             state[net] = not waiting

@@ -76,3 +76,30 @@ def test_a_loop_is_an_error():
 def test_a_module_that_is_not_there():
     with pytest.raises(ValueError, match="no module 'core'; it has top"):
         figures(netlist({}, {}), top="core")
+
+
+def test_two_carries_of_a_chain_are_one_block():
+    def carry(source, net, pin="CI"):
+        pins = {pin: [source]}
+        return cell("CARRY4", pins, {"CO": [net]})
+
+    cells = {
+        "r": register("0", 3),
+        "a": carry(3, 4, "S"),
+        "b": carry(4, 5),
+        "c": carry(5, 6),
+        "q": register(6, 7),
+    }
+    found = figures(netlist(cells, {"start": [3], "end": [7]}))
+    assert found.path is not None
+    assert (found.path.luts, found.path.carries) == (0, 2)
+    assert found.carries == 2
+    # Not of one chain: what leaves the first enters the second as a summand.
+    cells["b"] = carry(4, 5, "S")
+    found = figures(netlist(cells, {"start": [3], "end": [7]}))
+    assert found.path is not None
+    assert found.path.carries == 2
+    cells["c"] = carry(5, 6, "DI")
+    found = figures(netlist(cells, {"start": [3], "end": [7]}))
+    assert found.path is not None
+    assert found.path.carries == 3
