@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from litex.gen import LiteXModule
 from litex.soc.interconnect.csr import CSRField, CSRStatus, CSRStorage
 from migen import Cat, If, Mux, Signal, bits_for
@@ -113,7 +115,6 @@ class DecodeEngine(LiteXModule):
         released, held = Signal(), Signal()
         several = (mode.passes > 1) if plan.levels else 0
         self.comb += [
-            may_start.eq(control.idle & sender.receiving & arrays.idle),
             may_begin.eq(walk.ready & ~loader.pending & ~loader.busy),
             queue.source.ready.eq(
                 ~buffer.full
@@ -131,13 +132,16 @@ class DecodeEngine(LiteXModule):
             buffer.clear.eq(released | restart),
         ]
         self.sync += [
+            # Only a start ends this. A register: from here to the arrays' load it is far.
+            may_start.eq(control.idle & sender.receiving & arrays.idle & ~start),
             If(start, held.eq(control.settles | several)),
             If(restart | (held & control.idle) | (control.finish & ~control.settles), held.eq(0)),
         ]
 
         # Weights
+        kinds = self._in_kinds(walk.kind)
         alive = [
-            _any(walk.kind == kind for kind, c in enumerate(edge.classes) if c != NOWHERE)
+            kinds(kind for kind, c in enumerate(edge.classes) if c != NOWHERE)
             if NOWHERE in edge.classes
             else 1
             for edge in plan.edges
@@ -161,26 +165,21 @@ class DecodeEngine(LiteXModule):
         ]
 
         # Events where this kind of window has no detector are none.
-        seen = Signal(plan.num_vertices)
-        absent = [
-            [kind for kind, without in enumerate(plan.absent) if v in without] for v in range(len(seen))
+        there = []
+        for v in range(plan.num_vertices):
+            without = [kind for kind, absent in enumerate(plan.absent) if v in absent]
+            there.append(~kinds(without) if without else 1)
+        seen, stored = Signal(plan.num_vertices), Signal(plan.num_vertices)
+        self.comb += [
+            seen.eq(Cat(*(buffer.events[v] & here for v, here in enumerate(there)))),
+            stored.eq(Cat(*(buffer.held[v] & here for v, here in enumerate(there)))),
         ]
-        self.comb += seen.eq(
-            Cat(
-                *(
-                    buffer.events[v] & ~_any(walk.kind == kind for kind in kinds)
-                    if kinds
-                    else buffer.events[v]
-                    for v, kinds in enumerate(absent)
-                )
-            )
-        )
 
         # Passes
         settling = [
             Signal() for _ in range(plan.commit)
         ]  # of the oldest layers, those that this window settles
-        self.comb += [layer.eq(walk.count > number) for number, layer in enumerate(settling)]
+        self.sync += [layer.eq(walk.count > number) for number, layer in enumerate(settling)]
         self.comb += [
             control.start.eq(start),
             control.passes.eq(mode.passes),
@@ -201,9 +200,10 @@ class DecodeEngine(LiteXModule):
                 )
             ),
             arrays.events.eq(seen),
+            arrays.held.eq(stored),
             arrays.seeds.eq(
                 Cat(*(
-                    seen[vertex] & settling[layer] if layer < plan.commit and plan.sliding else 0
+                    stored[vertex] & settling[layer] if layer < plan.commit and plan.sliding else 0
                     for vertex, layer in enumerate(plan.layer_of)
                 ))
             ),
@@ -245,14 +245,13 @@ class DecodeEngine(LiteXModule):
             walk.written.eq(self._rounds.re),
         ]
 
-        # Steps of all passes, and how hard the last of them was
-        grown, merged, last_grown = Signal(16), Signal(16), Signal(16)
-        kept, kept_unmatched, changed = Signal(len(arrays.observables)), Signal(), Signal()
-        all_grown, all_merged, effort, turned = Signal(16), Signal(16), Signal(16), Signal()
+        # Steps of all passes, and how hard the last of them was. An array's counters hold from the end of a pass to the
+        # load of the next.
+        grown, merged, all_grown, all_merged = (Signal(16) for _ in range(4))
+        kept, kept_unmatched, changed, turned = Signal(len(arrays.observables)), Signal(), Signal(), Signal()
         self.comb += [
-            all_grown.eq(grown + Mux(arrays.all_done, arrays.grow_steps, 0)),
-            all_merged.eq(merged + Mux(arrays.all_done, arrays.merge_steps, 0)),
-            effort.eq(Mux(arrays.all_done, arrays.grow_steps, last_grown)),
+            all_grown.eq(grown + arrays.grow_steps),
+            all_merged.eq(merged + arrays.merge_steps),
             turned.eq(
                 Mux(
                     arrays.all_done,
@@ -263,19 +262,17 @@ class DecodeEngine(LiteXModule):
         ]
         self.sync += [
             If(arrays.all_done,
-                grown.eq(all_grown),
-                merged.eq(all_merged),
-                last_grown.eq(arrays.grow_steps),
                 changed.eq(turned),
                 kept.eq(arrays.observables),
                 kept_unmatched.eq(arrays.unmatched),
             ),
-            If(start, grown.eq(0), merged.eq(0)),
+            If(start, grown.eq(0), merged.eq(0)).Elif(control.load, grown.eq(all_grown), merged.eq(all_merged)),
         ]  # fmt: skip
 
         # Result
         fields = sender.fields
         flips, unmatched, hard, hardness = Signal(32), Signal(), Signal(), Signal(16)
+        effort = arrays.grow_steps
         self.comb += [
             If(loader.trusted,
                 If(control.settles, flips.eq(arrays.settled_observables))
@@ -346,6 +343,22 @@ class DecodeEngine(LiteXModule):
             self._backlog_max.status.eq(queue.level_max),
             self._stalled_round.status.eq(queue.stalled_round),
         ]
+
+    def _in_kinds(self, kind: Signal) -> Callable[[Iterable[int]], Signal]:
+        """Whether a window's kind is one of those given, a register for each set of kinds that is asked for.
+
+        The kind changes while layers leave the window or a record is sent, long before the next window starts.
+        """
+        known: dict[frozenset[int], Signal] = {}
+
+        def is_one_of(kinds: Iterable[int]) -> Signal:
+            chosen = frozenset(kinds)
+            if chosen not in known:
+                known[chosen] = Signal()
+                self.sync += known[chosen].eq(_any(kind == k for k in chosen))
+            return known[chosen]
+
+        return is_one_of
 
     def _add_registers(self) -> None:
         plan = self.plan

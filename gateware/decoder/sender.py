@@ -32,7 +32,8 @@ class RecordSender(LiteXModule):
         restart: input; count windows from 0.
         start: input; the last word of a window is taken. Only while `receiving` is high.
         entered: input, valid with `start`; low half of the cycle counter when that word entered.
-        finish: input; the decoder is done. Ignored unless `decoding` is high, where it makes `finished`.
+        finish: input; the decoder is done, two cycles after `start` or later. Ignored unless `decoding` is high, where
+            it makes `finished`.
         fields: inputs by name, valid with `finish`: all fields of the record that are not made here.
         correction: input; bit k = edge k, held from `settled` until the record is sent.
         with_correction: input; append the correction.
@@ -41,7 +42,7 @@ class RecordSender(LiteXModule):
         decoding: a window is being decoded.
         finished: 1 in the cycle in which a record is made.
         elapsed: cycles since `start`, 65535 at most.
-        wait: cycles from that word's entry to `start`.
+        wait: cycles from that word's entry to `start`, from two cycles after it on.
     """
 
     OWN = ("sequence", "timestamp_lo", "timestamp_hi", "decode_cycles", "waited")
@@ -74,10 +75,11 @@ class RecordSender(LiteXModule):
             If(self.start, elapsed.eq(1), taken.eq(self.now), entered.eq(self.entered)),
             If(self.restart, sequence.eq(0)).Elif(self.finished, sequence.eq(sequence + 1)),
         ]
+        wrapped = Signal()
+        self.sync += [self.wait.eq(taken[:32] - entered), wrapped.eq(entered > taken[:32])]
         self.comb += [
-            self.wait.eq(taken[:32] - entered),
             waited.eq(Mux(self.wait[16:] != 0, 0xFFFF, self.wait)),
-            entered_high.eq(taken[32:] - (entered > taken[:32])),
+            entered_high.eq(taken[32:] - wrapped),
         ]
         contents = self.fields | {
             "sequence": sequence,

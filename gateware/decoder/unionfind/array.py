@@ -48,8 +48,9 @@ class UnionFindArray(LiteXModule):
         peel, peeled: work out the correction; 1 for one cycle when it is there. With `done` or while `idle`, once
             after each.
         flood, seeds, flooded: commit the clusters that contain a seed, bit k = vertex k; 1 for one cycle when
-            `committed` is valid. With `done` or while `idle` after it, before or after `peel`; `events` must be
-            there until `committed_observables` have been taken.
+            `committed` is valid. With `done` or while `idle` after it, before or after `peel`.
+        held: the detection events of the load, as long as a flood goes on. An input of its own, from registers:
+            `events` may come through whatever lets the last of them be decoded in the cycle in which it enters.
         idle: ready for any of these.
         done: 1 for the one cycle in which `observables`, `unmatched` and the counters become valid; they hold until
             the next load.
@@ -86,6 +87,7 @@ class UnionFindArray(LiteXModule):
         self.peeled = Signal()
         self.flood = Signal()
         self.seeds = Signal(count)
+        self.held = Signal(count)
         self.flooded = Signal()
         self.idle = Signal()
         self.done = Signal()
@@ -270,7 +272,7 @@ class UnionFindArray(LiteXModule):
             # Peeling takes the forest and the events apart; what is committed may be asked for afterwards.
             tree = Signal(edges)
             self.sync += If(act.load, tree.eq(0)).Else(tree.eq(tree | peeler.grow))
-            kept = [masked(self.events[v.number], v.potential, num_observables) for v in vertices]
+            kept = [masked(self.held[v.number], v.potential, num_observables) for v in vertices]
             self.commit = commit = CommitFlood(plan, tree, kept, num_observables)
             fsm.act("IDLE", If(self.flood, flooding.eq(1), NextState("FLOOD")))
             fsm.act("FLOOD", commit.step.eq(1), If(commit.settled, self.flooded.eq(1), NextState("IDLE")))

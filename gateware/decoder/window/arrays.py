@@ -26,7 +26,8 @@ class ArrayBank(LiteXModule):
         lengths: what each edge loads, in the plan's order.
 
     Attributes:
-        events: input; bit k = vertex k of the plan, valid with `load`, and the seeds' layers with `flood`.
+        events: input; bit k = vertex k of the plan, valid with `load`.
+        held: input; the same events from `flood` on.
         alive, relieved: inputs; bit k = edge k.
         seeds: input; vertices whose clusters are settled.
         first_growth: input; in the cycle after `load`.
@@ -43,6 +44,7 @@ class ArrayBank(LiteXModule):
     def __init__(self, plan: WindowPlan, lengths: Sequence[Signal]) -> None:
         edges, width = max(len(plan.edges), 1), max(plan.num_observables, 1)
         self.events = Signal(plan.num_vertices)
+        self.held = Signal(plan.num_vertices)
         self.alive = Signal(edges)
         self.relieved = Signal(edges)
         self.seeds = Signal(plan.num_vertices)
@@ -83,6 +85,7 @@ class ArrayBank(LiteXModule):
                 array.peel.eq((self.peel & array.done) | self.peel_all),
                 array.flood.eq((self.flood & array.done) | self.flood_all),
                 array.events.eq(bits([self.events[v] for v in vertices])),
+                array.held.eq(bits([self.held[v] for v in vertices])),
                 array.seeds.eq(bits([self.seeds[v] for v in vertices])),
                 array.alive.eq(bits([self.alive[e] for e in members])),
                 array.relieved.eq(bits([self.relieved[e] for e in members])),

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from litex.gen import LiteXModule
-from migen import Cat, Constant, If, Signal, bits_for
+from migen import Cat, Constant, If, Signal
 
 from triplane.gateware.decoder.window.plan import NOWHERE, WindowPlan
 
@@ -38,7 +38,8 @@ class WindowBuffer(LiteXModule):
         empty: no word of a shot is in it.
         full: all layers are in it.
         events: bit k = vertex k; also of a word that fills the window and is taken now.
-        filled: layers that are in it.
+        held: the same from the registers alone; of a window that has been filled before this cycle.
+        filled: bit k: k layers are in it. One bit is set, so that nothing is compared on the way to a start.
     """
 
     def __init__(self, plan: WindowPlan) -> None:
@@ -53,7 +54,8 @@ class WindowBuffer(LiteXModule):
         self.empty = Signal()
         self.full = Signal()
         self.events = Signal(plan.num_vertices)
-        self.filled = Signal(bits_for(plan.num_layers))
+        self.held = Signal(plan.num_vertices)
+        self.filled = Signal(plan.num_layers + 1, reset=1)
 
         # # #
 
@@ -63,17 +65,17 @@ class WindowBuffer(LiteXModule):
         last_word = Signal()
         self.comb += [
             last_word.eq(word == words - 1),
-            self.fills.eq(last_word & (self.filled == plan.num_layers - 1)),
-            self.empty.eq((self.filled == 0) & (word == 0)),
-            self.full.eq(self.filled == plan.num_layers),
+            self.fills.eq(last_word & self.filled[plan.num_layers - 1]),
+            self.empty.eq(self.filled[0] & (word == 0)),
+            self.full.eq(self.filled[plan.num_layers]),
         ]
         self.sync += [
             If(self.take,
                 word.eq(word + 1),
-                If(last_word, word.eq(0), self.filled.eq(self.filled + 1)),
+                If(last_word, word.eq(0), self.filled.eq(self.filled << 1)),
             ),
-            If(self.shift, self.filled.eq(self.filled - 1)),
-            If(self.clear, word.eq(0), self.filled.eq(0)),
+            If(self.shift, self.filled.eq(self.filled >> 1)),
+            If(self.clear, word.eq(0), self.filled.eq(1)),
         ]  # fmt: skip
 
         # Events
@@ -84,7 +86,7 @@ class WindowBuffer(LiteXModule):
         for number, slots in enumerate(plan.slots):
             writes = [Signal() for _ in range(words)]
             self.comb += [
-                write.eq(self.take & (self.filled == number) & (word == k)) for k, write in enumerate(writes)
+                write.eq(self.take & self.filled[number] & (word == k)) for k, write in enumerate(writes)
             ]
             for slot, vertex in enumerate(slots):
                 if vertex == NOWHERE:
@@ -93,7 +95,7 @@ class WindowBuffer(LiteXModule):
                 following[vertex] = event
                 if number == plan.num_layers - 1 and slot // 32 == words - 1:
                     now[vertex] = event
-        self.comb += self.events.eq(Cat(*now))
+        self.comb += [self.events.eq(Cat(*now)), self.held.eq(events)]
         self.sync += events.eq(Cat(*following))
         if beyond is not None:
             self.sync += [

@@ -52,7 +52,7 @@ class PassControl(LiteXModule):
         load, load_base, relieve, stop: to the arrays.
         peel, flood: to the arrays; each does it as soon as it is done itself.
         peel_all, flood_all: to the arrays; now.
-        level, relieved_level: of the lengths, one cycle early, and of the edges that are relieved in this cycle.
+        level, relieved_level: of the lengths, and of the edges that are relieved; both one cycle early.
         number: of the pass, from 0.
         finish: what this window settles is known.
         keep: with `finish`; the result is that of the pass before.
@@ -100,11 +100,11 @@ class PassControl(LiteXModule):
         more, last = Signal(), Signal()  # a further pass is wanted; none is started after this one
         peeled = Signal()  # the correction of the pass that counts is there
         fresh = Signal()  # first cycle of a state
-        late, cut, overdue = Signal(), Signal(), Signal()
+        late, cut = Signal(), Signal()
+        overdue = Signal()  # elapsed >= deadline, known a cycle ahead
         left = Signal.like(self.count)
         self.comb += [
             more.eq((self.number + 1 < passes) if levels else 0),
-            overdue.eq((self.deadline != 0) & (self.elapsed >= self.deadline)),
             self.stop.eq(overdue),
             # The correction of the pass before is gone, too.
             self.keep.eq(
@@ -115,6 +115,9 @@ class PassControl(LiteXModule):
             ),
             self.late.eq(late | (self.all_done & self.stopped) | (last & overdue)),
         ]
+        self.sync += If(self.start, overdue.eq(self.deadline == 1)).Else(
+            overdue.eq((self.deadline != 0) & (self.elapsed + 1 >= self.deadline))
+        )
         finish = [
             self.finish.eq(1),
             If(self.settles & peeled, NextState("SETTLE"))
@@ -133,10 +136,13 @@ class PassControl(LiteXModule):
             NextValue(passes, self.passes),
             If(self.start, self.load.eq(1), NextState("GROW")),
         )  # fmt: skip
-        # Every array goes on to what is asked for as soon as it is done itself.
+        # Every array goes on to what is asked for as soon as it is done itself; none is in the first cycle.
+        growing = fsm.ongoing("GROW")
+        self.sync += [
+            self.peel.eq(growing & (more | (self.with_correction & ~self.settles))),
+            self.flood.eq(growing & ~more & self.settles),
+        ]
         fsm.act("GROW",
-            self.peel.eq(more | (self.with_correction & ~self.settles)),
-            self.flood.eq(~more & self.settles),
             If(self.all_done,
                 NextValue(late, self.late),
                 NextValue(cut, self.stopped),
@@ -147,6 +153,7 @@ class PassControl(LiteXModule):
         )  # fmt: skip
         fsm.act("PEEL",
             self.load_base.eq(1),
+            self.relieved_level.eq(levels - 1 if levels else 0),
             If(self.all_peeled,
                 NextValue(left, levels),
                 If(self.relieves & ~overdue,
@@ -167,7 +174,7 @@ class PassControl(LiteXModule):
         )  # fmt: skip
         fsm.act("RELIEVE",
             self.relieve.eq(1),
-            self.relieved_level.eq(left - 1),
+            self.relieved_level.eq(left - 2),
             self.level.eq(left - 1),
             NextValue(left, left - 1),
             If(left == 1,

@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
+
 from litex.gen import LiteXModule
-from migen import Array, Cat, Constant, Signal
+from migen import Signal
 
 from triplane.gateware.decoder.unionfind.tree import OrTree
 from triplane.gateware.decoder.window.plan import WindowPlan
@@ -13,15 +16,15 @@ from triplane.gateware.decoder.window.plan import WindowPlan
 class ReliefTree(LiteXModule):
     """For each edge and level, whether any partner of that level is in the correction.
 
-    An edge has up to two dozen partners, so the OR of each group is a register of its own: `relieved` follows the
-    correction by a cycle.
+    An edge has up to two dozen partners, so what is found is kept in a register: `relieved` follows the correction and
+    the level by a cycle.
 
     Args:
         plan: its reliefs say who relieves whom.
 
     Attributes:
         correction: input; bit k = edge k of the plan is in the last correction, or was committed before.
-        level: input; which alternatives are meant.
+        level: input; which alternatives are meant in the next cycle.
         relieved: bit k: edge k takes its alternative of that level.
         any: some edge of the correction has a partner; without delay.
     """
@@ -36,22 +39,17 @@ class ReliefTree(LiteXModule):
 
         # # #
 
-        levels = []
-        for level in range(plan.levels):
-            groups = []
-            for pairs in plan.reliefs:
-                partners = [self.correction[partner] for partner, at in pairs if at == level]
-                if not partners:
-                    groups.append(Constant(0))
-                    continue
-                tree = OrTree(partners)
-                self.submodules += tree
-                groups.append(tree.output)
-            register = Signal(len(self.relieved))
-            self.sync += register.eq(Cat(*groups))
-            levels.append(register)
+        for edge, pairs in enumerate(plan.reliefs):
+            # Four partners and the level fill one LUT6.
+            nodes = []
+            for start in range(0, len(pairs), 4):
+                node = Signal()
+                meant = [self.correction[p] & (self.level == at) for p, at in pairs[start : start + 4]]
+                self.comb += node.eq(reduce(or_, meant))
+                nodes.append(node)
+            tree = OrTree(nodes)
+            self.submodules += tree
+            self.sync += self.relieved[edge].eq(tree.output)
         useful = sorted({partner for pairs in plan.reliefs for partner, _ in pairs})
         self.helps = OrTree([self.correction[partner] for partner in useful])
         self.comb += self.any.eq(self.helps.output)
-        if levels:
-            self.comb += self.relieved.eq(Array(levels)[self.level])

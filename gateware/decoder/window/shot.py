@@ -121,10 +121,7 @@ class Remainder(LiteXModule):
 
         left, value = Signal(max=bits + 2), Signal(bits)
         doubled = Signal(max=2 * divisor + 1)
-        self.comb += [
-            self.busy.eq(left != 0),
-            doubled.eq(2 * self.result + value[-1]),
-        ]
+        self.comb += doubled.eq(2 * self.result + value[-1])
         self.sync += [
             If(left == bits + 1,
                 value.eq(self.value),
@@ -134,5 +131,6 @@ class Remainder(LiteXModule):
                 self.result.eq(Mux(doubled >= divisor, doubled - divisor, doubled)),
             ),
             If(left != 0, left.eq(left - 1)),
-            If(self.start, left.eq(bits + 1)),
+            If(left == 1, self.busy.eq(0)),
+            If(self.start, left.eq(bits + 1), self.busy.eq(1)),
         ]  # fmt: skip

@@ -31,7 +31,7 @@ class Bench(LiteXModule):
         buses = [Signal(plan.weight_bits) for _ in range(num_classes)]
         self.array = array = UnionFindArray(plan, num_observables, buses, with_commit=True)
         weights = Signal(plan.weight_bits * num_classes)
-        self.comb += Cat(*buses).eq(weights)
+        self.comb += [Cat(*buses).eq(weights), array.held.eq(array.events)]
         self.pins = {"weights": weights} | {
             name: getattr(array, name)
             for name in (
