@@ -42,7 +42,7 @@ def plot_replay(result: ReplayResult, path: Path) -> None:
         ha="left",
     )
     draw_latency(latency, result.ledger["decode"])
-    named = [(f"Triplane union-find\n{result.graph.weight_bits}-bit weights", result.rate)]
+    named = [("Triplane " + result.decoder.replace(", ", "\n", 1), result.rate)]
     named += [
         (ref.label.replace(", ", "\n").replace(": ", ":\n"), ref.rate)
         for ref in result.references

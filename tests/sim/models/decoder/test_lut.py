@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.linalg import hadamard
 
 from triplane.gateware.decoder.graph import compile_graph
-from triplane.gateware.decoder.layouts import UNMATCHED
+from triplane.gateware.decoder.layouts import LAST, UNMATCHED
 from triplane.gateware.decoder.table import TableShape, observed_detectors, table_crc
 from triplane.host.replay.references import decode_with_pymatching
 from triplane.host.replay.sampling import memory_circuit
@@ -109,7 +109,7 @@ def test_confidence_is_a_quantised_log_likelihood_ratio():
     events = np.array([[1, 0, 0], [0, 0, 1]], dtype=bool)
     observables, flags = table.decode(events)
     assert observables.tolist() == [0, 0]
-    assert flags.tolist() == [3 << 8, UNMATCHED]
+    assert flags.tolist() == [3 << 8 | LAST, UNMATCHED | LAST]
 
 
 def test_surface_code_against_matching():
