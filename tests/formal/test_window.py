@@ -3,6 +3,8 @@
 
 import itertools
 import os
+from functools import reduce
+from operator import or_
 
 import numpy as np
 import pytest
@@ -25,6 +27,16 @@ long = pytest.mark.skipif(os.environ.get("FORMAL") != "all", reason="takes long;
 
 QUICK = 16
 THREE_WINDOWS = 40
+
+
+def layers_in(buffer):
+    """Layers that a window buffer holds, from its one-hot count."""
+    return reduce(or_, [Mux(bit, count, 0) for count, bit in enumerate(buffer.filled)])
+
+
+def only_one(value):
+    """Exactly one bit is set."""
+    return reduce(or_, [value == 1 << k for k in range(len(value))])
 
 
 def tiny_plan(width=2, num_layers=3, commit=1, levels=0):
@@ -108,7 +120,7 @@ class Follow(FormalBench):
         ]
         held = Array(buffer.events[v] for row in plan.slots for v in row)[at * width + slot]
         self.always("event_is_where_its_round_is", ~tagged | (held == event))
-        self.always("counts", (buffer.filled == filled) & (buffer.full == full))
+        self.always("counts", (layers_in(buffer) == filled) & only_one(buffer.filled) & (buffer.full == full))
         self.always("empty", buffer.empty == ((filled == 0) & (word == 0)))
         self.always("fills", buffer.fills == (last_word & (filled == layers - 1)))
         # In the cycle in which the last word is taken, decoding sees it already.
@@ -180,7 +192,7 @@ class FreeArrays(LiteXModule):
         inputs = ("load", "load_base", "relieve", "stop", "peel", "flood", "peel_all", "flood_all")
         for name in inputs:
             setattr(self, name, Signal())
-        self.events, self.seeds, self.settled = (Signal(plan.num_vertices) for _ in range(3))
+        self.events, self.held, self.seeds, self.settled = (Signal(plan.num_vertices) for _ in range(4))
         self.alive, self.relieved, self.correction = (Signal(edges) for _ in range(3))
         self.first_growth = Signal(plan.weight_bits)
         self.observables, self.settled_observables = Signal(), Signal()
@@ -263,7 +275,7 @@ class Engine(FormalBench):
             ),
         ]  # fmt: skip
         starts = buffer.take & buffer.fills
-        self.always("lands_where_the_schedule_says", ~buffer.take | (buffer.filled == drawn - gone))
+        self.always("lands_where_the_schedule_says", ~buffer.take | (layers_in(buffer) == drawn - gone))
         self.always("window_of_the_schedule", ~starts | (gone == number))
         self.always("a_window_is_complete", ~starts | (drawn == number + layers - 1))
         self.always("one_window_at_a_time", ~starts | ~decoding)
@@ -276,7 +288,8 @@ class Engine(FormalBench):
         self.always("leaves_once", ~buffer.shift | ~buffer.take)
         self.always("clears_at_the_end", ~buffer.clear | (final & (decoding | starts)))
         self.always(
-            "holds_what_is_not_settled", buffer.clear | (drawn == 0) | (gone + buffer.filled == drawn) | final
+            "holds_what_is_not_settled",
+            buffer.clear | (drawn == 0) | (gone + layers_in(buffer) == drawn) | final,
         )
         # Records: window k settles round k; the last window all that are left
         after = Mux(final, rounds[:4], number + 1)
