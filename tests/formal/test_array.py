@@ -234,6 +234,7 @@ class Window(FormalBench):
         # The first growth stays 0, as in passes after the first; other values are proven above.
         self.assume("idle_at_first", ~self.first | (array.idle & ~array.asking.output))
         self.comb += [
+            array.held.eq(array.events),
             array.load_base.eq(self.first),
             array.relieve.eq(second & ~self.first),
             array.load.eq(second & ~self.first),

@@ -61,14 +61,14 @@ class Catch(FormalBench):
 class Send(FormalBench):
     """The sender beside the words that its records should have.
 
-    The environment starts a shot only while the sender receives, finishes it at any later time, and holds the
-    correction, as a decoder does.
+    The environment starts a shot only while the sender receives, finishes it two cycles later or at any time
+    after that, and holds the correction, as a decoder does.
     """
 
     def __init__(self, num_edges):
         super().__init__()
         self.sender = sender = RecordSender(num_edges)
-        for name in ("now", "finish", "entered", "settled", "restart"):
+        for name in ("now", "entered", "settled", "restart"):
             self.free(name, getattr(sender, name))
         for name, field in sender.fields.items():
             self.free(f"field_{name}", field)
@@ -87,6 +87,7 @@ class Send(FormalBench):
         sent = Signal(max=RESULT.words + extra + 1)
         finished = decoding & sender.finish
         self.comb += [
+            sender.finish.eq(self.free("done", Signal()) & (elapsed > 1)),
             waited.eq(taken[:32] - entered),
             before.eq(taken[32:] - (entered > taken[:32])),
         ]
