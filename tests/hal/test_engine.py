@@ -2,8 +2,6 @@
 """Whole simulated boards around the decode engine: recorded shots in passes, long shots in windows, barriers."""
 
 import functools
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,15 +34,8 @@ def compare(board, plan, stream, events, *, passes, correction, period=0):
 
 
 @pytest.fixture(scope="module")
-def recorded():
-    data = Path(
-        os.environ.get("TRIPLANE_DATA", Path(__file__).resolve().parents[2].parent / "shared" / "data")
-    )
-    folder = data / "google_sycamore_2022" / "surface_code_bX_d3_r05_center_3_5"
-    if not folder.is_dir():
-        pytest.skip(
-            f"the Sycamore data set is not at {folder}; set TRIPLANE_DATA to the folder of published data"
-        )
+def recorded(published_data):
+    folder = published_data("google_sycamore_2022") / "surface_code_bX_d3_r05_center_3_5"
     return load_dataset([folder], shots=SHOTS)
 
 

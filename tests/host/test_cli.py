@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,6 @@ from triplane.gateware.decoder.graph import compile_graph
 from triplane.gateware.decoder.layouts import RESULT
 from triplane.hal import Pacing
 from triplane.host import cli
-from triplane.host.bench.replay import data_folder
 from triplane.host.provenance import RunRecorder, StoreWriteError
 from triplane.host.replay import session
 from triplane.host.replay.ledger import LatencyLedger, Stage
@@ -43,13 +43,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def sycamore_d3() -> Path:
-    folder = data_folder() / "google_sycamore_2022" / "surface_code_bX_d3_r05_center_3_5"
-    if not folder.is_dir():
-        pytest.skip(
-            f"the Sycamore data set is not at {folder}; set TRIPLANE_DATA to the folder of published data"
-        )
-    return folder
+def sycamore_d3(published_data: Callable[[str], Path]) -> Path:
+    return published_data("google_sycamore_2022") / "surface_code_bX_d3_r05_center_3_5"
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from triplane import hal
 from triplane.gateware.decoder.graph import compile_graph
 from triplane.gateware.decoder.window import whole_window
 from triplane.host import cli
-from triplane.host.bench.replay import data_folder
 from triplane.host.calibration import command
 from triplane.host.calibration.board import LoadedTable, load_model, weights_for
 from triplane.host.calibration.command import FITTED, PUBLISHED_NAME, REFERENCE, calibrate
@@ -198,11 +197,9 @@ def test_another_structure_is_refused(text, reason):
     ("name", "gain"),
     [("surface_code_bX_d3_r05_center_3_5", 0.99), ("surface_code_bX_d5_r05_center_5_5", 0.995)],
 )
-def test_sycamore(name, gain):
+def test_sycamore(name, gain, published_data):
     """Fitted on even shots, every decoder fails less often on the odd ones than with the circuit's model."""
-    folder = data_folder() / "google_sycamore_2022" / name
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is absent; put the published data set there (doi:10.5281/zenodo.6804040)")
+    folder = published_data("google_sycamore_2022") / name
     found = calibrate(load_dataset([folder]), "even")
     rates = {j.name: j.rates for j in found.judgements}
     assert set(rates) == {REFERENCE, FITTED, PUBLISHED_NAME}

@@ -16,19 +16,13 @@ from triplane.gateware.decoder.layouts import RESULT
 from triplane.gateware.decoder.window import whole_window
 from triplane.gateware.decoder.window.bound import window_bound
 from triplane.hal import Pacing
-from triplane.host.bench.replay import data_folder
 from triplane.host.replay.sampling import memory_circuit, sample_dataset
 
 
 @pytest.fixture(scope="session")
-def sycamore() -> Path:
+def sycamore(published_data: Callable[[str], Path]) -> Path:
     """Folder of the published Sycamore experiments."""
-    folder = data_folder() / "google_sycamore_2022"
-    if not folder.is_dir():
-        pytest.skip(
-            f"the Sycamore data set is not at {folder}; set TRIPLANE_DATA to the folder that holds it"
-        )
-    return folder
+    return published_data("google_sycamore_2022")
 
 
 @pytest.fixture

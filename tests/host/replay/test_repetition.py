@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from triplane.gateware.decoder.table import TableShape
-from triplane.host.bench.replay import data_folder
 from triplane.host.replay.references import decode_with_pymatching
 from triplane.host.replay.repetition import (
     DETECTORS,
@@ -71,10 +70,9 @@ def test_estimate_finds_the_probabilities_that_made_the_counts():
     np.testing.assert_allclose(joint_distribution(estimate_model(counts)), truth, atol=1e-5)
 
 
-def test_recorded_counts_are_decoded_no_worse_than_by_matching():
-    files = sorted((data_folder() / "ibm_repetition_d3").glob("*.json"))
-    if not files:
-        pytest.skip(f"no counts in {data_folder() / 'ibm_repetition_d3'}; see the data sets in README.md")
+def test_recorded_counts_are_decoded_no_worse_than_by_matching(published_data):
+    files = sorted(published_data("ibm_repetition_d3").glob("*.json"))
+    assert files
     syndromes = (np.arange(SYNDROMES)[:, None] >> np.arange(DETECTORS)) & 1 == 1
     for file in files:
         failures = matching = 0

@@ -7,7 +7,6 @@ import pytest
 import stim
 
 from triplane.gateware.decoder.graph import compile_graph
-from triplane.host.bench.replay import data_folder
 from triplane.host.replay.datasets import load_dataset
 from triplane.host.replay.sampling import memory_circuit
 from triplane.sim.models.decoder.correlated import CorrelatedModel
@@ -54,10 +53,8 @@ def test_two_passes_fail_less_often_than_matching():
     ("name", "limit"),
     [("surface_code_bX_d5_r05_center_5_5", 0.134), ("surface_code_bX_d3_r05_center_3_5", 0.151)],
 )
-def test_sycamore(name, limit):
-    folder = data_folder() / "google_sycamore_2022" / name
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is absent; put the published data set there (doi:10.5281/zenodo.6804040)")
+def test_sycamore(name, limit, published_data):
+    folder = published_data("google_sycamore_2022") / name
     dataset = load_dataset([folder])
     result = CorrelatedModel(compile_graph(dataset.model), passes=2).decode(dataset.events)
     assert np.mean(result.observables[1] != dataset.observables[:, 0]) <= limit

@@ -17,10 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from triplane.gateware.decoder.graph import BOUNDARY, DecodingGraph, compile_graph
 from triplane.gateware.decoder.layouts import UNMATCHED
 from triplane.gateware.decoder.unionfind.plan import ArrayEdge, plan_arrays
-from triplane.host.bench.replay import data_folder
 from triplane.sim.models.decoder.unionfind import ArrayTables, UnionFindModel, committed_by, decode_array
-
-DATA = data_folder()
 
 
 def memory(distance: int, p: float, basis: str = "z", rounds: int | None = None) -> stim.Circuit:
@@ -60,10 +57,8 @@ def test_corrections_explain_their_events_and_fail_little_more_than_matching(dis
     assert failures <= 1.35 * matching + 4 * np.sqrt(matching + 1)
 
 
-def sycamore(name: str) -> tuple[stim.DetectorErrorModel, np.ndarray, np.ndarray, np.ndarray]:
-    folder = DATA / "google_sycamore_2022" / name
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is absent; put the published data set there (DOI 10.5281/zenodo.6804040)")
+def sycamore(published_data, name: str) -> tuple[stim.DetectorErrorModel, np.ndarray, np.ndarray, np.ndarray]:
+    folder = published_data("google_sycamore_2022") / name
     dem = stim.DetectorErrorModel.from_file(folder / "circuit_detector_error_model.dem")
     events = stim.read_shot_data_file(
         path=folder / "detection_events.b8", format="b8", num_detectors=dem.num_detectors
@@ -83,16 +78,16 @@ def sycamore(name: str) -> tuple[stim.DetectorErrorModel, np.ndarray, np.ndarray
         ("surface_code_bX_d3_r01_center_3_5", 0.018, 0.0159),
     ],
 )
-def test_sycamore(name, limit, published):
-    dem, events, actual, google = sycamore(name)
+def test_sycamore(published_data, name, limit, published):
+    dem, events, actual, google = sycamore(published_data, name)
     assert np.mean(google != actual) == pytest.approx(
         published, abs=1e-4
     )  # the data are what we think they are
     assert np.mean(check(compile_graph(dem), events) != actual) <= limit
 
 
-def test_unit_weights_fail_more_often_than_log_likelihoods():
-    dem, events, actual, _ = sycamore("surface_code_bX_d5_r05_center_5_5")
+def test_unit_weights_fail_more_often_than_log_likelihoods(published_data):
+    dem, events, actual, _ = sycamore(published_data, "surface_code_bX_d5_r05_center_5_5")
     graph = compile_graph(dem)
     unit = dataclasses.replace(graph, weights=np.ones_like(graph.weights))
     assert (
@@ -101,10 +96,8 @@ def test_unit_weights_fail_more_often_than_log_likelihoods():
     )
 
 
-def test_peers_own_shots():
-    folder = DATA / "beliefmatching_tests"
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is absent; README.md says which data sets go there")
+def test_peers_own_shots(published_data):
+    folder = published_data("beliefmatching_tests")
     dem = stim.DetectorErrorModel.from_file(next(folder.glob("*.dem")))
     shots = stim.read_shot_data_file(
         path=next(folder.glob("*.b8")), format="b8", num_detectors=336, num_observables=1
@@ -114,10 +107,8 @@ def test_peers_own_shots():
     assert failures <= 22  # matching fails 11 of the 500
 
 
-def test_a_toric_code_has_no_boundary():
-    folder = DATA / "pymatching_data"
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is absent; README.md says which data sets go there")
+def test_a_toric_code_has_no_boundary(published_data):
+    folder = published_data("pymatching_data")
     dem = stim.DetectorErrorModel.from_file(next(folder.glob("toric*.dem")))
     shots = stim.read_shot_data_file(
         path=next(folder.glob("toric*.b8")),
@@ -238,10 +229,8 @@ def helios_graph(d: int) -> DecodingGraph:
     return dataclasses.replace(graph, weights=np.ones_like(graph.weights))
 
 
-def helios_vectors(d: int) -> tuple[np.ndarray, np.ndarray]:
-    folder = DATA / "helios_uf_vectors"
-    if not folder.is_dir():
-        pytest.skip(f"{folder} is absent; README.md says which data sets go there")
+def helios_vectors(published_data, d: int) -> tuple[np.ndarray, np.ndarray]:
+    folder = published_data("helios_uf_vectors")
     defects, roots = (
         np.array([int(word, 16) for word in (folder / f"{kind}_data_{d}.txt").read_text().split()]).reshape(
             -1, d * d * (d - 1) + 1
@@ -297,9 +286,9 @@ def reference_clusters(
 
 
 @pytest.mark.parametrize("d", [3, 5, 7])
-def test_clusters_are_those_of_helios(d):
+def test_clusters_are_those_of_helios(published_data, d):
     graph = helios_graph(d)
-    defects, roots = helios_vectors(d)
+    defects, roots = helios_vectors(published_data, d)
     clusters = UnionFindModel(graph).clusters(defects)
     different = np.flatnonzero((clusters != roots).any(axis=1)).tolist()
     assert different == sorted(HELIOS_UNFINISHED[d] + HELIOS_OVERGROWN[d])
