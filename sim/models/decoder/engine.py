@@ -15,7 +15,7 @@ import numpy.typing as npt
 from triplane.gateware.decoder.layouts import HARD, LAST, LATE, RESULT, UNMATCHED
 from triplane.gateware.decoder.window.bound import window_arrays
 from triplane.gateware.decoder.window.plan import NOWHERE, WindowPlan, WindowStep
-from triplane.sim.models.decoder.unionfind import NEVER, STATS, flood_shot, grow_shot, peel_shot
+from triplane.sim.models.decoder.array import NEVER, STATS, flood_shot, grow_shot, peel_shot
 
 CHANGED = 1 << 15
 """Bit of the hardness: the last pass changed the observables."""

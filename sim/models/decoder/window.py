@@ -17,7 +17,7 @@ from triplane.gateware.decoder.graph import BOUNDARY
 from triplane.gateware.decoder.layouts import UNMATCHED
 from triplane.gateware.decoder.unionfind.plan import default_steps
 from triplane.gateware.decoder.window import NOWHERE, WindowPlan
-from triplane.sim.models.decoder.unionfind import DEAD, NEVER, grow
+from triplane.sim.models.decoder.array import DEAD, NEVER, grow
 
 _OBSERVABLES, _CYCLES, _FLAGS, _GROWS, _MERGES, _PASSES, _PEEL, _FLOOD = range(8)
 
