@@ -371,7 +371,8 @@ class DecodeEngine(LiteXModule):
                     "restart",
                     size=1,
                     pulse=True,
-                    description="Forget rounds of an unfinished shot, empty the queue and count windows from 0.",
+                    description="Forget rounds of an unfinished shot, empty the queue and count windows from 0. "
+                    "A window that is being decoded is not stopped: restart while no window is.",
                 ),
                 CSRField(
                     "activate",

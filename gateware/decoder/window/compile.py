@@ -229,7 +229,10 @@ class Strip:
                     "a sliding window needs layers that repeat"
                 )
             if len({place_of(graph.coordinates[d]) for d in layer}) < len(layer):
-                raise GraphError(f"two detectors of layer {number} are at the same coordinates")
+                raise GraphError(
+                    f"two detectors of layer {number} are at the same coordinates; give each its own, since windows "
+                    "tell the detectors of a layer apart by where they are"
+                )
         keys: list[tuple[Shape, int]] = []
         for e in graph.edges:
             ends = _ends(e.u, e.v)
