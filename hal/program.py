@@ -24,7 +24,7 @@ class DecoderProgram:
     Attributes:
         words: uint32 (words,), the table: weights as `WindowPlan.table` lays them out, or entries of a lookup table.
         structure_hash: SHA-256 (hex) of the structure that these words belong to.
-        passes: correlated passes for each window, 1 to 3.
+        passes: correlated passes for each window, 1 to 3; the third only where the second changed the observables.
         correction: append the physical correction to every record.
     """
 

@@ -27,7 +27,7 @@ Passes = Annotated[
         max=3,
         help=(
             "Correlated passes: after each, edges correlated with the correction take their conditional weight, and "
-            "the arrays run again."
+            "the arrays run again; a third is made only where the second has changed the prediction."
         ),
     ),
 ]

@@ -176,6 +176,7 @@ class DecodeEngine(LiteXModule):
         ]
 
         # Passes
+        changed = Signal()  # the last pass differs from the one before in the observables
         settling = [
             Signal() for _ in range(plan.commit)
         ]  # of the oldest layers, those that this window settles
@@ -192,6 +193,7 @@ class DecodeEngine(LiteXModule):
             control.all_peeled.eq(arrays.all_peeled),
             control.all_flooded.eq(arrays.all_flooded),
             control.stopped.eq(arrays.stopped),
+            control.changed.eq(changed),
             control.relieves.eq(relief.any),
             *(
                 getattr(arrays, name).eq(getattr(control, name))
@@ -248,7 +250,7 @@ class DecodeEngine(LiteXModule):
         # Steps of all passes, and how hard the last of them was. An array's counters hold from the end of a pass to the
         # load of the next.
         grown, merged, all_grown, all_merged = (Signal(16) for _ in range(4))
-        kept, kept_unmatched, changed, turned = Signal(len(arrays.observables)), Signal(), Signal(), Signal()
+        kept, kept_unmatched, turned = Signal(len(arrays.observables)), Signal(), Signal()
         self.comb += [
             all_grown.eq(grown + arrays.grow_steps),
             all_merged.eq(merged + arrays.merge_steps),
@@ -385,7 +387,8 @@ class DecodeEngine(LiteXModule):
                     size=2,
                     offset=4,
                     reset=1,
-                    description="Correlated passes for each window, 1 to 3; 0 counts as 1.",
+                    description="Correlated passes for each window, 1 to 3; 0 counts as 1. A third is made only where the "
+                    "second changed the observables.",
                 ),
             ],
             description="Mode of the decoder.",

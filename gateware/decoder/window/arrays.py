@@ -34,8 +34,9 @@ class ArrayBank(LiteXModule):
         load, load_base, relieve, stop, peel_all, flood_all: inputs, to every array.
         peel, flood: inputs; each array does it as soon as it is done.
         idle: no array is doing anything.
-        all_done, all_peeled, all_flooded: 1 in the cycle in which the last array has ended it, once after each load; in
-            that of `all_flooded` the settled observables are valid.
+        all_done: 1 in the cycle in which the last array has grown, once after each load.
+        all_peeled, all_flooded: 1 in the cycle after the last array has ended it, once after each load; correction and
+            settled observables are valid.
         stopped: some array has been stopped since the load.
         observables, settled_observables, unmatched, grow_steps, merge_steps, correction: of all arrays together.
         settled: bit k: vertex k is in a cluster that is settled.
@@ -101,8 +102,6 @@ class ArrayBank(LiteXModule):
         self.comb += [
             self.idle.eq(reduce(and_, [a.idle for a in arrays])),
             self.all_done.eq(self._all([a.done for a in arrays], self.load)),
-            # An array may peel while others still grow: that of the last pass is not asked for again.
-            self.all_peeled.eq(self._all([a.peeled for a in arrays], self.load)),
             self.unmatched.eq(reduce(or_, [a.unmatched for a in arrays])),
             self.observables.eq(reduce(xor, [a.observables for a in arrays])),
             self.settled_observables.eq(reduce(xor, [a.committed_observables for a in arrays])),
@@ -116,8 +115,12 @@ class ArrayBank(LiteXModule):
         earlier = Signal()
         self.comb += self.stopped.eq(reduce(or_, [a.stopped for a in arrays], earlier))
         self.sync += If(self.load, earlier.eq(0)).Else(earlier.eq(self.stopped))
-        # An array registers the observables in the cycle in which its flood ends.
-        self.sync += self.all_flooded.eq(self._all([a.flooded for a in arrays], self.load))
+        # An array registers the observables in the cycle in which its flood ends; that a forest has no leaf left is known
+        # late in a cycle. An array may peel while others still grow: that of the last pass is not asked for again.
+        self.sync += [
+            self.all_flooded.eq(self._all([a.flooded for a in arrays], self.load)),
+            self.all_peeled.eq(self._all([a.peeled for a in arrays], self.load)),
+        ]
 
     def _all(self, ends: Sequence[Signal], load: Signal) -> Signal:
         """1 in the cycle in which the last of `ends` comes, once after each load."""

@@ -28,7 +28,9 @@ class PassControl(LiteXModule):
     ```
 
     An edge takes the alternatives that the last correction gives it, the least of them last, so that it stands. Where
-    the correction relieves no edge a further pass would end like the one before, and is not started.
+    the correction relieves no edge a further pass would end like the one before, and is not started. A third pass is
+    not started either where the second has left the observables as the first had them: it would rarely change them,
+    and is known to be superfluous one cycle after the second has ended.
 
     From cycle `deadline` on nothing more is begun: a first pass is stopped where it is, a further pass is abandoned for
     the result of the one before, or not started at all. In a window that settles layers, and where corrections are
@@ -46,8 +48,9 @@ class PassControl(LiteXModule):
         deadline: input; cycles from `start`, 0 for none.
         elapsed: input; cycles since `start`.
         count: input; layers that the window settles, 1 or more.
-        all_done, all_peeled, all_flooded: inputs; the last of the arrays has come to its end in this cycle.
+        all_done, all_peeled, all_flooded: inputs; the last of the arrays has come to its end.
         stopped: input, valid with `all_done`; an array was stopped.
+        changed: input, valid from the cycle after `all_done`; this pass and the one before differ in the observables.
         relieves: input, valid with `all_peeled`; the correction, or what was committed before, relieves some edge.
         load, load_base, relieve, stop: to the arrays.
         peel, flood: to the arrays; each does it as soon as it is done itself.
@@ -74,6 +77,7 @@ class PassControl(LiteXModule):
         self.all_peeled = Signal()
         self.all_flooded = Signal()
         self.stopped = Signal()
+        self.changed = Signal()
         self.relieves = Signal()
         self.load = Signal()
         self.load_base = Signal()
@@ -98,6 +102,7 @@ class PassControl(LiteXModule):
 
         passes = Signal(2)  # as they were at the start
         more, last = Signal(), Signal()  # a further pass is wanted; none is started after this one
+        agreed = Signal()  # two passes have come to the same observables
         peeled = Signal()  # the correction of the pass that counts is there
         fresh = Signal()  # first cycle of a state
         late, cut = Signal(), Signal()
@@ -105,6 +110,7 @@ class PassControl(LiteXModule):
         left = Signal.like(self.count)
         self.comb += [
             more.eq((self.number + 1 < passes) if levels else 0),
+            agreed.eq((self.number != 0) & ~self.changed),
             self.stop.eq(overdue),
             # The correction of the pass before is gone, too.
             self.keep.eq(
@@ -156,19 +162,19 @@ class PassControl(LiteXModule):
             self.relieved_level.eq(levels - 1 if levels else 0),
             If(self.all_peeled,
                 NextValue(left, levels),
-                If(self.relieves & ~overdue,
+                If(self.relieves & ~overdue & ~agreed,
                     self.level.eq(levels),
                     NextState("RELIEVE"),
                 ).Else(
-                    last.eq(self.relieves),
+                    last.eq(self.relieves & ~agreed),
                     NextValue(late, self.late),
                     NextValue(peeled, 1),
                     If(self.settles, NextValue(fresh, 1), NextState("FLOOD"))
                     .Else(self.finish.eq(1), NextState("IDLE")),
                 ),
-            ).Elif(overdue & ~self.settles,
+            ).Elif((overdue | agreed) & ~self.settles,
                 # Whatever the correction turns out to be, no pass will start from it.
-                last.eq(1),
+                last.eq(~agreed),
                 *finish,
             ),
         )  # fmt: skip

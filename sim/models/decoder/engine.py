@@ -161,7 +161,11 @@ class EngineModel:
             now = max(found.ends)
             if not more or (found.stopped and last):
                 break
-            done, now = now, max(end + cycles for end, cycles in zip(found.ends, peeled, strict=True))
+            done, now = now, max(end + cycles for end, cycles in zip(found.ends, peeled, strict=True)) + 1
+            if number > 0 and not changed:
+                now = done + 1 if last else now
+                found.ends = [now + 1] * len(self._arrays)
+                break
             if last and max(done + 1, self.deadline) < now:
                 now = max(done + 1, self.deadline)
                 late = True

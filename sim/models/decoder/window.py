@@ -274,6 +274,7 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
                     slack[e] = length[e]
             now = 0
             done_passes = 0
+            kept = 0  # observables of the pass before
             num_relieved = 0
             while True:
                 # One pass: all arrays grow side by side
@@ -308,7 +309,14 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
                 done_passes += 1
                 # The correction, where something depends on it
                 more = done_passes < passes
+                flips = 0
+                for a in range(arrays):
+                    for i in range(num_found[a]):
+                        flips ^= state[1][found[a, i]]
+                agreed = done_passes > 1 and flips == kept
+                kept = flips
                 num_used = peel_cycles = 0
+                done = now
                 if more or keep or not final:
                     for a in range(arrays):
                         for i in range(num_members[a]):
@@ -319,9 +327,13 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
                             eu, ev, forest[a, : num_forest[a]], defect, choice, leaves, used, num_used
                         )
                         peel_cycles = max(peel_cycles, layers_off)
-                        ends[a] += layers_off if more else 0
-                        now = max(now, ends[a])
+                        if more:
+                            now = max(now, ends[a] + layers_off + 1)
                 if not more:
+                    break
+                if agreed:
+                    now = done + 1 if final else now
+                    ends[:] = now + 1
                     break
                 helped = False
                 for i in range(num_used + num_past):

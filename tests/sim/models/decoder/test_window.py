@@ -96,8 +96,24 @@ def test_a_further_pass_is_the_array_with_relieved_weights():
     assert 0.3 < helped.mean() < 1
     np.testing.assert_array_equal(second.frame, flips)
     np.testing.assert_array_equal(second.passes[:, 0], 1 + helped)
-    # Relief takes a cycle per level.
-    np.testing.assert_array_equal(second.cycles[:, 0], ready + np.where(helped, 3 + spent, 0))
+    # The correction takes a cycle to look at, relief one per level.
+    np.testing.assert_array_equal(second.cycles[:, 0], ready + 1 + np.where(helped, 3 + spent, 0))
+
+
+def test_a_third_pass_settles_what_two_disagree_about():
+    circuit, graph = memory(5, 5, 0.01)
+    plan = whole_window(graph)
+    layers, _ = shots_of(circuit, plan, graph, 400)
+    first, second, third = (WindowModel(plan, passes).decode(layers) for passes in (1, 2, 3))
+    agreed = (first.frame == second.frame) & (second.passes[:, 0] == 2)
+    disagreed = first.frame != second.frame
+    assert agreed.sum() > 100 and disagreed.sum() > 15
+    np.testing.assert_array_equal(third.frame[agreed], second.frame[agreed])
+    np.testing.assert_array_equal(third.passes[agreed, 0], 2)
+    # That they agree is known in the cycle after the second pass.
+    np.testing.assert_array_equal(third.cycles[agreed, 0], second.cycles[agreed, 0] + 1)
+    assert (third.passes[disagreed, 0] == 3).mean() > 0.9
+    assert (third.frame != second.frame).any()
 
 
 @pytest.mark.parametrize("passes", [1, 2])
