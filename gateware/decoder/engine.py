@@ -387,8 +387,8 @@ class DecodeEngine(LiteXModule):
                     size=2,
                     offset=4,
                     reset=1,
-                    description="Correlated passes for each window, 1 to 3; 0 counts as 1. A third is made only where the "
-                    "second changed the observables.",
+                    description="Correlated passes for each window, 1 to 3; 0 counts as 1. A third is made only "
+                    "where the second changed the observables.",
                 ),
             ],
             description="Mode of the decoder.",

@@ -115,8 +115,8 @@ class ArrayBank(LiteXModule):
         earlier = Signal()
         self.comb += self.stopped.eq(reduce(or_, [a.stopped for a in arrays], earlier))
         self.sync += If(self.load, earlier.eq(0)).Else(earlier.eq(self.stopped))
-        # An array registers the observables in the cycle in which its flood ends; that a forest has no leaf left is known
-        # late in a cycle. An array may peel while others still grow: that of the last pass is not asked for again.
+        # An array registers the observables in the cycle in which its flood ends; that a forest has no leaf left is
+        # known late in a cycle. An array may peel while others still grow; that of the last pass is not asked for.
         self.sync += [
             self.all_flooded.eq(self._all([a.flooded for a in arrays], self.load)),
             self.all_peeled.eq(self._all([a.peeled for a in arrays], self.load)),

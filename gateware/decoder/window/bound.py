@@ -32,8 +32,9 @@ def window_arrays(plan: WindowPlan) -> tuple[ArrayPlan, ...]:
 def window_bound(plan: WindowPlan, passes: int) -> int:
     """Worst-case cycles from the last word of a window being taken to the frame valid.
 
-    Every pass but the last is followed by peeling, a cycle to look at what it relieves, and one of relief per level, the
-    last of which loads the next pass; a window that settles layers ends with the flood that finds them, and one cycle.
+    Every pass but the last is followed by peeling, a cycle to look at what it relieves, and one of relief per level,
+    the last of which loads the next pass; a window that settles layers ends with the flood that finds them, and one
+    cycle.
     """
     arrays = window_arrays(plan)
     grow = max(array.bound for array in arrays)
