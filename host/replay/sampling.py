@@ -7,6 +7,10 @@ import numpy as np
 import stim
 
 from triplane.host.replay.datasets import Dataset
+from triplane.host.replay.shotfiles import DatasetError
+
+MAX_BITS = 1 << 31
+"""Bits that are sampled at once; each takes a byte."""
 
 
 def memory_circuit(*, distance: int, rounds: int, probability: float) -> stim.Circuit:
@@ -36,9 +40,17 @@ def sample_dataset(
 ) -> Dataset:
     """Sample a circuit. The same seed, circuit and version of Stim on the same kind of machine give the same
     shots.
+
+    Raises:
+        DatasetError: no shots, or more than `MAX_BITS` has room for: out of memory, the sampler ends the process.
     """
     if shots < 1:
-        raise ValueError(f"shots must be at least 1, not {shots}")
+        raise DatasetError(f"shots must be at least 1, not {shots}")
+    most = MAX_BITS // max(circuit.num_detectors + circuit.num_observables, 1)
+    if shots > most:
+        raise DatasetError(
+            f"{shots:,} shots of {circuit.num_detectors} detectors are too many at once; take at most {most:,}"
+        )
     events, observables = circuit.compile_detector_sampler(seed=seed).sample(shots, separate_observables=True)
     return Dataset(
         name=name,
