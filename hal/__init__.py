@@ -14,6 +14,7 @@ from triplane.gateware.decoder.graph import DecodingGraph
 from triplane.gateware.decoder.table import TableShape
 from triplane.gateware.decoder.window import WindowPlan, whole_window
 from triplane.hal import errors
+from triplane.hal.barrier import NEVER_HARD, PASSES_DISAGREE, BarrierRequest, BarrierState, DecodeLimits
 from triplane.hal.board import Board, Fault, Identity
 from triplane.hal.descriptor import Descriptor, DescriptorError, load_descriptor
 from triplane.hal.program import DecoderProgram
@@ -22,8 +23,13 @@ from triplane.hal.registers import Register, RegisterMap
 from triplane.hal.target import ArrayTarget, TableTarget, Target
 
 __all__ = [
+    "NEVER_HARD",
+    "PASSES_DISAGREE",
     "ArrayTarget",
+    "BarrierRequest",
+    "BarrierState",
     "Board",
+    "DecodeLimits",
     "DecoderProgram",
     "Descriptor",
     "DescriptorError",

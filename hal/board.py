@@ -12,6 +12,7 @@ from typing import Protocol, Self, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from triplane.hal.barrier import BarrierRequest, BarrierState, DecodeLimits
 from triplane.hal.descriptor import Descriptor
 from triplane.hal.program import DecoderProgram
 from triplane.hal.records import Records, RunStream
@@ -100,7 +101,12 @@ class Board(Protocol):
         """
 
     def run(
-        self, rounds: npt.ArrayLike, *, round_period_cycles: int, timeout_s: float | None = None
+        self,
+        rounds: npt.ArrayLike,
+        *,
+        round_period_cycles: int,
+        timeout_s: float | None = None,
+        shot_by_shot: bool = False,
     ) -> RunStream:
         """Start streaming shots; ends what is left of an earlier run.
 
@@ -108,10 +114,42 @@ class Board(Protocol):
             rounds: uint32 (shots, layers, words_per_round), see `DecodingGraph.pack_events` and `StreamMap.pack`.
             round_period_cycles: cycles from one round to the next; 0 or 1: as fast as the decoder takes them.
             timeout_s: wall clock limit for the whole run.
+            shot_by_shot: every shot starts only when its records are asked for, and they come as one chunk: for shots
+                that depend on what became of the one before, such as on its amended frame.
         """
 
     def records(self) -> Iterator[Records]:
         """What is left of the current run's records, in order."""
+
+    def limit(self, limits: DecodeLimits) -> None:
+        """Set the deadline of a window and the threshold of hardness, from the next window on, for all runs to come.
+
+        This and the methods of the barrier raise UnsupportedError where `descriptor.features.escalation` is False, and
+        where the decoder in the gateware has no frame of its own, as a lookup table has none.
+        """
+
+    def barrier(self, request: BarrierRequest) -> None:
+        """Wait for rounds of a shot of the current run; what an earlier request waited for is forgotten."""
+
+    def amend(self, shot: int, flips: int) -> bool:
+        """Add flips to the frame of the last shot, bit k = observable k; the barrier at its end is then released.
+
+        The fabric takes them for the shot that ended last: ask for them before the next shot starts. Give 0 to confirm
+        the frame as it is.
+
+        Args:
+            shot: number of that shot, for which a barrier must have been requested.
+            flips: to add, not the frame that is wanted.
+
+        Returns:
+            True where they are in the frame; False where they were refused, and the fabric's result stands.
+        """
+
+    def barrier_state(self) -> BarrierState:
+        """The barrier, the frame, and what has become of shots that could be amended."""
+
+    def elapse(self, cycles: int) -> None:
+        """Let at least so many clock cycles pass. A simulated board stands still but for this and accesses to it."""
 
     def fault(self) -> Fault | None:
         """Why the board is in its safe state, or None if it is not."""

@@ -79,6 +79,8 @@ class Features(_Part):
     sequencer: bool
     readout: bool
     pauli_frame: bool
+    escalation: bool
+    """Deadlines of windows, a threshold of hardness, and barriers at which an outer decoder may amend the frame."""
 
 
 class Qec(_Part):

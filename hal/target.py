@@ -34,6 +34,10 @@ class Target(Protocol):
         """Bits of a correction; 0 where the decoder makes none."""
 
     @property
+    def num_observables(self) -> int:
+        """Bits of a frame."""
+
+    @property
     def max_passes(self) -> int:
         """Correlated passes that it can be asked for."""
 
@@ -69,6 +73,11 @@ class ArrayTarget:
     def num_edges(self) -> int:
         """Edges of a window."""
         return len(self.plan.edges)
+
+    @property
+    def num_observables(self) -> int:
+        """Observables of the plan."""
+        return self.plan.num_observables
 
     @property
     def max_passes(self) -> int:
@@ -115,6 +124,11 @@ class TableTarget:
     def num_edges(self) -> int:
         """0: a table holds no correction."""
         return 0
+
+    @property
+    def num_observables(self) -> int:
+        """Observables of the graph."""
+        return self.graph.num_observables
 
     @property
     def max_passes(self) -> int:

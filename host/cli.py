@@ -18,8 +18,12 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from triplane.host.options import (
+    AmendNs,
+    AnswerNs,
     DeadlineNs,
     Decoder,
+    Escalate,
+    HardAbove,
     Json,
     Passes,
     Plot,
@@ -114,7 +118,8 @@ def demo(
     "triplane replay surface_code_bX_d3_r05_center_3_5 --model pij_from_even_for_odd.dem   "
     "(decodes the odd shots)\n\n"
     "triplane replay model.dem shots.b8   (observables appended to each shot)\n\n"
-    "triplane replay circuit.stim events.01 obs_flips.01 --shots 1000 --vcd first.vcd"
+    "triplane replay circuit.stim events.01 obs_flips.01 --shots 1000 --vcd first.vcd\n\n"
+    "triplane replay FOLDER --passes 2 --escalate --shots 2000"
 )
 def replay(
     paths: Annotated[
@@ -144,6 +149,10 @@ def replay(
     weight_bits: WeightBits = 5,
     passes: Passes = 1,
     decoder: Decoder = "array",
+    escalate: Escalate = False,
+    hard_above: HardAbove = None,
+    answer_ns: AnswerNs = None,
+    amend_ns: AmendNs = None,
     round_ns: RoundNs = None,
     deadline_ns: DeadlineNs = None,
     json_file: Json = None,
@@ -160,11 +169,20 @@ def replay(
     with _errors():
         outputs = _resolve_outputs(json_file, plot, vcd)
         from triplane.host.replay.datasets import load_dataset
-        from triplane.host.replay.result import ReplayOptions
+        from triplane.host.replay.result import EscalateOptions, ReplayOptions
 
+        options = ReplayOptions(
+            weight_bits,
+            round_ns,
+            deadline_ns,
+            outputs.vcd,
+            vcd_shots,
+            passes,
+            decoder,
+            EscalateOptions.given(escalate, hard_above=hard_above, answer_ns=answer_ns, amend_ns=amend_ns),
+        )
         dataset = load_dataset(paths, model=model, shots=shots)
         outputs.check(dataset.files.all().values() if dataset.files else ())
-        options = ReplayOptions(weight_bits, round_ns, deadline_ns, outputs.vcd, vcd_shots, passes, decoder)
         _run(dataset, options, outputs)
 
 

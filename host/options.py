@@ -61,6 +61,50 @@ DeadlineNs = Annotated[
         help="Deadline of the stage decode: the ledger counts shots that take longer.",
     ),
 ]
+Escalate = Annotated[
+    bool,
+    typer.Option(
+        "--escalate",
+        help=(
+            "Have hard shots decoded once more by correlated PyMatching, and their frame amended on the board "
+            "before the barrier at their end."
+        ),
+    ),
+]
+HardAbove = Annotated[
+    int | None,
+    typer.Option(
+        "--hard-above",
+        min=0,
+        max=65535,
+        show_default="32767: where the passes disagree",
+        help="With --escalate: shots harder than this are escalated. Below 32767: also those of more growth steps.",
+    ),
+]
+AnswerNs = Annotated[
+    float | None,
+    typer.Option(
+        "--answer-ns",
+        min=0.0,
+        show_default="10000",
+        help=(
+            "With --escalate: time on the board's clock from a hard shot's record to the outer decoder's answer, so "
+            "that a run can be repeated. What PyMatching took on this machine is reported beside it."
+        ),
+    ),
+]
+AmendNs = Annotated[
+    float | None,
+    typer.Option(
+        "--amend-ns",
+        min=1.0,
+        show_default="1000000",
+        help=(
+            "With --escalate: how long after a hard shot's end the barrier waits for the answer. Of one that comes "
+            "later nothing is left: the fabric's result stands."
+        ),
+    ),
+]
 Json = Annotated[
     Path | None,
     typer.Option("--json", metavar="FILE", help="Write the result as JSON.", show_default=False),

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy.typing as npt
 
 from triplane.gateware.decoder.layouts import RESULT, correction_words
 from triplane.gateware.decoder.table import CHECKING, TRUSTED
+from triplane.hal.barrier import BarrierRequest, BarrierState, DecodeLimits, check_whole
 from triplane.hal.board import Fault, Identity, Words
 from triplane.hal.descriptor import Descriptor
 from triplane.hal.errors import (
@@ -51,6 +53,8 @@ class RegisterBoard(ABC):
         self._correction = correction
         self._program: DecoderProgram | None = None
         self._run: RunStream | None = None
+        self._limits = DecodeLimits()
+        self._awaited: BarrierRequest | None = None
 
     # Transport
 
@@ -63,8 +67,14 @@ class RegisterBoard(ABC):
         """Write words; the access has been checked."""
 
     @abstractmethod
-    def _source(self, words: Words, records: int, idle_limit: int, timeout_s: float | None) -> RecordSource:
-        """Fill the event FIFO from `words`, start the pacer, and deliver the records of `shots` shots."""
+    def _source(
+        self, words: Words, parts: int | None, records: int, idle_limit: int, timeout_s: float | None
+    ) -> RecordSource:
+        """Fill the event FIFO from `words`, start the pacer, and deliver so many records.
+
+        Where `parts` is given, words and records are in so many equal parts, and each is streamed only when its records
+        are taken, with a start of the pacer of its own.
+        """
 
     @abstractmethod
     def close(self) -> None:
@@ -227,7 +237,12 @@ class RegisterBoard(ABC):
         raise BoardError(f"the decoder does not {what}; reset the board")
 
     def run(
-        self, rounds: npt.ArrayLike, *, round_period_cycles: int, timeout_s: float | None = None
+        self,
+        rounds: npt.ArrayLike,
+        *,
+        round_period_cycles: int,
+        timeout_s: float | None = None,
+        shot_by_shot: bool = False,
     ) -> RunStream:
         """Start streaming shots; ends what is left of an earlier run. See `hal.board.Board.run`."""
         if self._program is None:
@@ -243,18 +258,92 @@ class RegisterBoard(ABC):
         shots, layers, _ = words.shape
         records = shots * self._target.records_per_shot(layers)
         self.set("pacer_period", round_period_cycles)
-        self.set("pacer_rounds", shots * layers)
+        self.set("pacer_rounds", layers if shot_by_shot else shots * layers)
         # Longest time without a word either way: a shot at its cadence, twice over, and a decode at its bound.
         bound = self.registers["decoder_status"].fields["bound"].of(self.get("decoder_status"))
         idle_limit = 2 * layers * max(round_period_cycles, words.shape[2]) + 2 * bound + 10_000
         if "decoder_rounds" in self.registers:
             self.set("decoder_rounds", layers)
-        self._run = RunStream(self._source(words.reshape(-1), records, idle_limit, timeout_s), records)
+        parts = shots if shot_by_shot else None
+        self._run = RunStream(self._source(words.reshape(-1), parts, records, idle_limit, timeout_s), records)
         return self._run
 
     def records(self) -> Iterator[Records]:
         """What is left of the current run's records, in order."""
         return iter(()) if self._run is None else self._run
+
+    # Limits and barriers
+
+    def limit(self, limits: DecodeLimits) -> None:
+        """Set the deadline of a window and the threshold of hardness; see `hal.board.Board.limit`."""
+        self._check_escalation()
+        self.set("decoder_deadline", int(limits.deadline_cycles))
+        self.set("decoder_hard_above", int(limits.hard_above))
+        self._limits = limits
+
+    def barrier(self, request: BarrierRequest) -> None:
+        """Wait for rounds of a shot of the current run; see `hal.board.Board.barrier`."""
+        self._check_escalation()
+        self.set("decoder_barrier_timeout", int(request.amend_within_cycles))
+        self.set("decoder_barrier_shot", int(request.shot))
+        self.set("decoder_barrier_round", int(request.rounds))
+        escalate = self.registers["decoder_barrier_control"].fields["escalate"].offset
+        self._pulse("decoder_barrier_control", "wait", (request.amend_within_cycles > 0) << escalate)
+        self._awaited = request
+
+    def amend(self, shot: int, flips: int) -> bool:
+        """Add flips to the frame of the last shot; see `hal.board.Board.amend`."""
+        self._check_escalation()
+        observables = self._target.num_observables
+        word = check_whole(
+            "flips", flips, 0, 2**observables - 1, f"bit k is observable k, and the decoder has {observables}"
+        )
+        if self._awaited is None or self._awaited.shot != shot:
+            awaited = "none" if self._awaited is None else f"shot {self._awaited.shot}"
+            raise ProgramError(
+                f"shot {shot} cannot be amended, the barrier waits for {awaited}; call barrier() for it before it ends"
+            )
+        taken, refused = self.get("decoder_barrier_amended"), self.get("decoder_barrier_refused")
+        self.set("decoder_barrier_amend", word)
+        self._await(
+            lambda: (
+                (self.get("decoder_barrier_amended"), self.get("decoder_barrier_refused")) != (taken, refused)
+            ),
+            "answer an amendment",
+        )
+        return self.get("decoder_barrier_amended") != taken
+
+    def barrier_state(self) -> BarrierState:
+        """The barrier and the frame as they are now."""
+        self._check_escalation()
+        state, fields = self.get("decoder_barrier_state"), self.registers["decoder_barrier_state"].fields
+        return BarrierState(
+            waiting=bool(fields["waiting"].of(state)),
+            open=bool(fields["open"].of(state)),
+            frame=self.get("decoder_barrier_frame"),
+            reaction_cycles=self.get("decoder_barrier_reaction"),
+            released=self.get("decoder_barrier_released"),
+            amended=self.get("decoder_barrier_amended"),
+            expired=self.get("decoder_barrier_expired"),
+            refused=self.get("decoder_barrier_refused"),
+        )
+
+    def elapse(self, cycles: int) -> None:
+        """Let at least so many clock cycles pass: a board of its own has them pass by itself."""
+        wanted = check_whole("cycles", cycles, 0, WORD_MAX, "give cycles of the board's clock")
+        time.sleep(wanted / self.descriptor.timing.clock_hz)
+
+    def _check_escalation(self) -> None:
+        if not self.descriptor.features.escalation:
+            raise UnsupportedError(
+                f"the board {self.descriptor.name} has no escalation feature: no deadlines, no threshold of hardness, "
+                "no barriers; use a board whose descriptor has it, or run without"
+            )
+        if "decoder_barrier_control" not in self.registers:
+            raise UnsupportedError(
+                "the decoder in this board is a lookup table, which has no frame to wait for or to amend; connect "
+                "without a table"
+            )
 
     def trace(self, path: Path | str | None, cycles: int) -> None:
         """Waveforms need a board that can write them."""
@@ -307,6 +396,11 @@ class RegisterBoard(ABC):
     def _rearm(self) -> None:
         """Leave nothing of an earlier run: stop rounds, let the decoder finish, empty everything, count from 0."""
         self._pulse("pacer_control", "stop")
+        if self._awaited is not None:
+            # The decoder does not rest while a barrier waits for an amendment; none will come any more.
+            self.set("decoder_barrier_timeout", 0)
+            self.set("decoder_barrier_control", 0)
+            self._awaited = None
         busy = self.registers["decoder_status"].fields["busy"]
 
         def resting() -> bool:

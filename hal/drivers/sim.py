@@ -7,7 +7,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+
 from triplane.boards import descriptor_path
+from triplane.hal.barrier import DecodeLimits, check_whole
 from triplane.hal.board import Words
 from triplane.hal.descriptor import load_descriptor
 from triplane.hal.drivers.bus import RegisterBoard
@@ -22,7 +25,7 @@ from triplane.hal.errors import (
 )
 from triplane.hal.program import DecoderProgram
 from triplane.hal.records import Pacing, RecordSource
-from triplane.hal.registers import RegisterMap
+from triplane.hal.registers import WORD_MAX, RegisterMap
 from triplane.hal.target import ArrayTarget, TableTarget
 from triplane.sim.board import BoardBuild, Design, SimulatedBoard, build_board
 from triplane.sim.board import BoardError as SimulationError
@@ -33,6 +36,9 @@ SLICE_S = 0.1
 """Wall clock time of one native call: how soon Ctrl-C is heard and progress moves."""
 
 FIRST_SLICE_CYCLES = 2_000
+
+ELAPSE_CYCLES = 20_000
+"""Cycles of one native call while nothing happens, for the same reason."""
 
 
 class SimBoard(RegisterBoard):
@@ -110,8 +116,19 @@ class SimBoard(RegisterBoard):
     def _write(self, address: int, words: Words, increment: bool) -> None:
         self.simulation.write(address, words, increment=increment)
 
-    def _source(self, words: Words, records: int, idle_limit: int, timeout_s: float | None) -> RecordSource:
-        return _Transfer(self, words, records, idle_limit, timeout_s)
+    def _source(
+        self, words: Words, parts: int | None, records: int, idle_limit: int, timeout_s: float | None
+    ) -> RecordSource:
+        if parts is None:
+            return _Transfer(self, words, records, idle_limit, timeout_s)
+        return _Parts(self, words.reshape(parts, -1), records // parts, idle_limit, timeout_s)
+
+    def elapse(self, cycles: int) -> None:
+        """Simulate so many clock cycles without bus traffic."""
+        wanted = check_whole("cycles", cycles, 0, WORD_MAX, "give cycles of the board's clock")
+        simulation = self.simulation
+        for start in range(0, wanted, ELAPSE_CYCLES):
+            simulation.run(min(ELAPSE_CYCLES, wanted - start))
 
     def trace(self, path: Path | str | None, cycles: int) -> None:
         """Write a VCD of `cycles` cycles from now on; None ends the window and returns to the fast simulation.
@@ -127,6 +144,8 @@ class SimBoard(RegisterBoard):
             self._tracing = tracing
             if self._program is not None:
                 self.load(self._program)
+            if self._limits != DecodeLimits():
+                self.limit(self._limits)
         if path is not None:
             try:
                 self.simulation.trace(path, cycles)
@@ -206,6 +225,60 @@ class _Transfer:
                     f"the run was stopped after {self._timeout_s:g} s with {whole // self.record_words} of "
                     f"{self._transfer.results.size // self.record_words} records; allow more time or run fewer shots"
                 )
+
+    def stop(self) -> None:
+        if self._board._board is not None:
+            self._board._pulse("pacer_control", "stop")
+
+
+class _Parts:
+    """A run of which every part starts when its records are taken, words uint32 (parts, words of one)."""
+
+    def __init__(
+        self, board: SimBoard, words: Words, records: int, idle_limit: int, timeout_s: float | None
+    ) -> None:
+        self._board, self._words, self._records = board, words, records
+        self._idle_limit, self._timeout_s = idle_limit, timeout_s
+        self._deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        self.record_words = board.record_words
+        self.num_edges = board._target.num_edges if board.with_correction else None
+        self._done = 0
+        self._start = self._end = board.simulation.cycles
+        self._pacing = Pacing(0, 0, 0, 0)
+
+    @property
+    def cycles(self) -> int:
+        return self._end - self._start
+
+    def pacing(self) -> Pacing:
+        return self._pacing
+
+    def take(self) -> Words | None:
+        if self._done == len(self._words):
+            return None
+        left = None if self._deadline is None else self._deadline - time.monotonic()
+        if left is not None and left <= 0:
+            raise RunTimeoutError(
+                f"the run was stopped after {self._timeout_s:g} s with {self._done} of {len(self._words)} shots; "
+                "allow more time or run fewer shots"
+            )
+        chunks: list[Words] = []
+        try:
+            part = _Transfer(self._board, self._words[self._done], self._records, self._idle_limit, left)
+            while (words := part.take()) is not None:
+                chunks.append(words)
+        except BoardError as error:
+            raise type(error)(f"shot {self._done} of {len(self._words)}: {error}") from error
+        found, before = part.pacing(), self._pacing
+        self._pacing = Pacing(
+            before.released + found.released,
+            before.starved + found.starved,
+            before.stalled + found.stalled,
+            max(before.backlog_max, found.backlog_max),
+        )
+        self._end = self._board.simulation.cycles
+        self._done += 1
+        return np.concatenate(chunks)
 
     def stop(self) -> None:
         if self._board._board is not None:

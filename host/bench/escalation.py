@@ -2,8 +2,11 @@
 """`triplane bench escalation`: which figure of the fabric tells the shots that an outer decoder should look at again.
 
 Two passes decode every shot; the hardest are decoded once more by correlated matching, whose answer stands. Each
-candidate for "hard" gives a curve: logical error rate against the share of shots that is escalated. No gateware takes
-part: the models are those of the arrays, and all figures are such as the fabric has at hand.
+candidate for "hard" gives a curve: logical error rate against the share of shots that is escalated. The models are
+those of the arrays, and all figures are such as the fabric has at hand.
+
+Then the same live: the gateware on the simulated board flags hard shots, their frames are amended over the register bus
+before the barrier at their end, and what the frame holds at its release is compared with flips that actually happened.
 """
 
 from __future__ import annotations
@@ -23,12 +26,15 @@ import stim
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from triplane import hal
 from triplane.gateware.decoder.graph import compile_graph
 from triplane.host.bench import BenchContext, benchmark
 from triplane.host.bench.replay import data_folder
 from triplane.host.outputs import write_whole
 from triplane.host.replay.datasets import load_dataset
+from triplane.host.replay.progress import ProgressView
 from triplane.host.replay.sampling import memory_circuit
+from triplane.host.runtime.escalation import EscalatedRun, Escalation, run_escalated
 from triplane.host.runtime.outer import OuterDecoder
 from triplane.sim.models.decoder.correlated import CorrelatedModel
 from triplane.sim.models.decoder.unionfind import UnionFindModel
@@ -43,6 +49,18 @@ SAMPLED = ((5, 0.001, 2_000_000), (5, 0.003, 400_000), (7, 0.001, 1_000_000), (7
 
 RECORDED = (("Sycamore d=5, 5 rounds", "surface_code_bX_d5_r05_center_5_5"),)
 
+LIVE_SAMPLED = (3, 0.01, 20_000)
+"""Distance (and rounds), error probability, shots that go through the gateware."""
+
+LIVE_QUICK = 2_000
+LIVE_RECORDED = 10_000
+LIVE_QUICK_RECORDED = 2_000
+
+ANSWER_CYCLES = 200
+AMEND_CYCLES = 1_000
+"""Of an answer that comes in time, and of how long the barrier waits. Short: no accuracy depends on them, and the
+simulation takes time for each."""
+
 FIGURES = {
     "cycles": "cycles, 2 passes",
     "radius": "growth",
@@ -54,6 +72,9 @@ FIGURES = {
 
 SHARES = (0.01, 0.03, 0.1)
 """Of the shots that may be escalated, for the rows."""
+
+LIVE_SHARES = (0.1, 0.3)
+"""Of the shots that are about to be past the threshold on growth steps, in gateware."""
 
 COMMAND = "triplane bench escalation"
 
@@ -114,7 +135,7 @@ class Outcomes:
 
 @benchmark(
     "escalation",
-    help="Accuracy against the share of shots that an outer decoder sees again, by what flags them (models).",
+    help="Accuracy against the share of shots that an outer decoder sees again, by models and live in gateware.",
     plots=True,
 )
 def bench_escalation(ctx: BenchContext) -> None:
@@ -145,6 +166,7 @@ def bench_escalation(ctx: BenchContext) -> None:
         work = f"d={distance}, {distance} rounds, p={p:.1%}, {count:,} shots"
         drawn[work] = outcomes
         _rows(ctx, work, outcomes)
+    _live(ctx)
     if ctx.plot is not None:
         plot_escalation(drawn, ctx.plot)
 
@@ -230,6 +252,94 @@ def _rows(ctx: BenchContext, work: str, outcomes: Outcomes) -> None:
                     measure=f"logical error rate, {rule}: {share[at]:.2%} escalated",
                     value=rates[at],
                 )
+
+
+def _live(ctx: BenchContext) -> None:
+    """Accuracy against the share escalated where gateware flags the shots and its frame is amended."""
+    distance, p, shots = LIVE_SAMPLED
+    circuit = memory_circuit(distance=distance, rounds=distance, probability=p)
+    ctx.add_input("live.circuit", str(circuit).encode(), source="stim.Circuit.generated")
+    count = LIVE_QUICK if ctx.quick else shots
+    events, flips = circuit.compile_detector_sampler(seed=SEED).sample(count, separate_observables=True)
+    dem = circuit.detector_error_model(decompose_errors=True)
+    label = f"gateware, d={distance}, {distance} rounds, p={p:.1%}"
+    _live_rows(ctx, f"{label}, {count:,} shots", "live", dem, events, flips[:, 0])
+    for label, name in RECORDED:
+        folder = data_folder() / "google_sycamore_2022" / name
+        if not folder.is_dir():
+            continue  # said above
+        dataset = load_dataset([folder], shots=LIVE_QUICK_RECORDED if ctx.quick else LIVE_RECORDED)
+        work = f"gateware, {label}, {dataset.shots:,} shots"
+        _live_rows(ctx, work, f"live.{name}", dataset.model, dataset.events, dataset.observables[:, 0])
+
+
+def _live_rows(
+    ctx: BenchContext,
+    work: str,
+    name: str,
+    dem: stim.DetectorErrorModel,
+    events: npt.NDArray[np.bool_],
+    flips: npt.NDArray[np.bool_],
+) -> None:
+    graph, outer = compile_graph(dem), OuterDecoder(dem)
+    program = hal.DecoderProgram.from_graph(graph, passes=2)
+    matching = pymatching.Matching.from_detector_error_model(dem, enable_correlations=True)
+    correlated = matching.decode_batch(events, enable_correlations=True)[:, 0].astype(np.uint32)
+    rounds = graph.pack_events(events)
+    row = functools.partial(
+        ctx.row, work=work, goal=None, command=COMMAND + (" --quick" if ctx.quick else "")
+    )
+    with ProgressView() as view, hal.connect("sim", graph=graph, progress=view.build) as board:
+        board.load(program)
+        ctx.tables[name] = {"structure_hash": program.structure_hash, "table_hash": program.table_hash}
+        ctx.gateware[name] = {"build_hash": board.identify().build_hash}
+
+        def run(label: str, hard_above: int, answer: int = ANSWER_CYCLES) -> EscalatedRun:
+            counter = view.count(f"{work}: {label}", len(rounds))
+            return run_escalated(
+                board,
+                outer,
+                events,
+                rounds,
+                Escalation(answer, AMEND_CYCLES, hard_above),
+                check=lambda records, first: counter.to(first + len(records)),
+            )
+
+        found = run("passes disagree", hal.PASSES_DISAGREE)
+        # Thresholds on the last pass's growth steps, that flag about so many shots more
+        steps = np.sort(found.records["hardness"][:, 0] & hal.PASSES_DISAGREE)[::-1]
+        runs = {"passes disagree": found}
+        for share in LIVE_SHARES:
+            above = int(steps[int(share * len(steps))])
+            label = f"passes disagree or more than {above} growth steps"
+            runs[label] = run(label, above)
+        late = run("answers too late", hal.PASSES_DISAGREE, 2 * AMEND_CYCLES)
+    row(
+        measure="logical error rate, correlated matching", value=np.mean(correlated != flips), unit="per shot"
+    )
+    row(
+        measure="logical error rate, no shot escalated", value=np.mean(found.fabric != flips), unit="per shot"
+    )
+    for label, each in runs.items():
+        row(
+            measure=f"logical error rate, {label}: {each.escalated.mean():.2%} escalated",
+            value=np.mean(each.frames != flips),
+            unit="per shot",
+        )
+    expected = [np.where(each.escalated, correlated, each.fabric) for each in runs.values()]
+    wrong = sum(
+        int((each.frames != right).sum()) for each, right in zip(runs.values(), expected, strict=True)
+    )
+    measure = "frames at the barrier other than fabric XOR correction, all thresholds"
+    row(measure=measure, value=wrong, unit="shots", goal="<= 0")
+    stale = int((late.frames != late.fabric).sum() + late.in_time.sum())
+    measure = f"frames changed by {int(late.escalated.sum()):,} answers that are late"
+    row(measure=measure, value=stale, unit="shots", goal="<= 0")
+    if found.escalated.any():
+        took_us = found.outer_s[found.escalated] * 1e6
+        measure = "outer decoder, one shot at a time on this machine"
+        row(measure=f"{measure}, mean", value=took_us.mean(), unit="us")
+        row(measure=f"{measure}, longest", value=took_us.max(), unit="us")
 
 
 def plot_escalation(drawn: dict[str, Outcomes], path: Path) -> None:

@@ -36,6 +36,8 @@ def print_report(result: ReplayResult, console: Console) -> None:
                 f"{stage.misses:,} of {len(stage.cycles):,} shots",
                 highlight=False,
             )
+    for line in _escalation(result):
+        console.print(line, highlight=False)
     rate = dataset.shots / result.stream_s
     board = "simulated board" if result.simulated else "board"
     console.print(
@@ -85,6 +87,10 @@ def _rates(result: ReplayResult) -> Table:
         f"[bold]{format_rate(result.rate)[0]}[/bold]",
         format_rate(result.rate)[1],
     )
+    if result.fabric_rate is not None:
+        table.add_row(
+            "the same, nothing amended", f"{result.fabric_rate.failures:,}", *format_rate(result.fabric_rate)
+        )
     for reference in result.references:
         if reference.rate is None:
             table.add_row(
@@ -93,6 +99,36 @@ def _rates(result: ReplayResult) -> Table:
         else:
             table.add_row(reference.label, f"{reference.rate.failures:,}", *format_rate(reference.rate))
     return table
+
+
+def _escalation(result: ReplayResult) -> list[str]:
+    """Lines on what was escalated and what became of it; none without escalation."""
+    found, options = result.escalation, result.options.escalate
+    if found is None or options is None:
+        return []
+    hard = found.escalated
+    count, in_time = int(hard.sum()), int(found.in_time.sum())
+    lines = [
+        (
+            f"escalated: {count:,} of {len(hard):,} shots ({hard.mean():.3%}); {in_time:,} answers in time, "
+            f"{count - in_time:,} refused; {int((found.frames != found.fabric).sum()):,} frames changed"
+        )
+    ]
+    reaction = ", ".join(
+        f"{found.reaction_cycles[which].mean():,.0f} cycles {name}"
+        for name, which in (("where not escalated", ~hard), ("where escalated", hard))
+        if which.any()
+    )
+    lines.append(f"last round to the barrier's release, mean: {reaction}")
+    if count:
+        took_us = found.outer_s[hard] * 1e6
+        within = int((took_us * 1e3 <= options.amend_ns).sum())
+        lines.append(
+            f"answers were taken to need {options.answer_ns:,.12g} ns (assumed), and may be amended for "
+            f"{options.amend_ns:,.12g} ns; on this machine PyMatching took {took_us.mean():,.0f} us, at most "
+            f"{took_us.max():,.0f}, and {within:,} of {count:,} would have been in time"
+        )
+    return lines
 
 
 def _latency(result: ReplayResult) -> Table:

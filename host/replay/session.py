@@ -26,12 +26,15 @@ from triplane.gateware.decoder.layouts import UNMATCHED
 from triplane.gateware.decoder.table import LOOKUP_CYCLES, TableShape, observed_detectors
 from triplane.gateware.decoder.window import whole_window
 from triplane.gateware.decoder.window.bound import window_bound
+from triplane.hal.barrier import MAX_AMEND_CYCLES
 from triplane.host.outputs import OutputError, explain, is_live
 from triplane.host.replay.datasets import Dataset, DatasetError
 from triplane.host.replay.ledger import LatencyLedger, Stage, ns_to_cycles, whole_cycles_within
 from triplane.host.replay.progress import ProgressView
 from triplane.host.replay.references import compare, logical_error_rate
-from triplane.host.replay.result import OptionsError, ReplayOptions, ReplayResult
+from triplane.host.replay.result import EscalateOptions, OptionsError, ReplayOptions, ReplayResult
+from triplane.host.runtime.escalation import EscalatedRun, Escalation, run_escalated
+from triplane.host.runtime.outer import OuterDecoder
 
 BACK_TO_BACK = 0
 """Round period in cycles that stands for: the next round as soon as the decoder takes it."""
@@ -69,12 +72,15 @@ def replay(
 
     Raises:
         DatasetError: the model cannot become a decoding graph.
-        OptionsError: rounds are further apart than the board can count.
+        OptionsError: rounds are further apart, or a barrier is to wait longer, than the board can count.
+        OuterDecoderError: hard shots are to be escalated, and PyMatching cannot take the model.
         ReplayError: a record breaks the sequence, exceeds the bound or reports unmatched detection events.
     """
     options = options or ReplayOptions()
     if options.round_ns is not None:
         check_round(options.round_ns)
+    if options.escalate is not None:
+        check_amend(options.escalate.amend_ns)
     view = view or ProgressView(quiet=True)
     try:
         graph = compile_graph(dataset.model, weight_bits=options.weight_bits)
@@ -109,9 +115,19 @@ def replay(
         if options.vcd is not None:
             _trace(board, options.vcd, rounds[: options.vcd_shots], period, bound)
             view.step(f"waveform of {min(options.vcd_shots, dataset.shots)} shots: {options.vcd}")
-        records, cycles, pacing, stream_s = _stream(board, rounds, period, bound, crc, dataset, view)
+        escalated: EscalatedRun | None = None
+        if options.escalate is None:
+            records, cycles, pacing, stream_s = _stream(board, rounds, period, bound, crc, dataset, view)
+        else:
+            escalated, stream_s = _escalate(
+                board, rounds, period, bound, crc, dataset, options.escalate, clock_hz, view
+            )
+            records, cycles, pacing = escalated.records[:, 0], escalated.cycles, escalated.pacing
 
-    predicted = unpack_observables(records["observables"], graph.num_observables)
+    predicted = unpack_observables(
+        records["observables"] if escalated is None else escalated.frames, graph.num_observables
+    )
+    by_fabric = unpack_observables(records["observables"], graph.num_observables)
     counter = view.count("PyMatching", 2 * dataset.shots)
     seen = [0, 0]
 
@@ -141,6 +157,8 @@ def replay(
         structure_hash=decoder.program.structure_hash,
         table_hash=decoder.program.table_hash,
         options=options,
+        escalation=escalated,
+        fabric_rate=None if escalated is None else logical_error_rate(by_fabric, dataset.observables),
     )
 
 
@@ -153,6 +171,17 @@ def check_round(round_ns: float) -> None:
         raise OptionsError(
             f"round_ns must be at most {limit} ns on this board ({longest} cycles at {clock_hz / 1e6:g} MHz), "
             f"not {round_ns:.12g}"
+        )
+
+
+def check_amend(amend_ns: float) -> None:
+    """Refuse a time-out of the barrier that the board cannot count, before a board is built or opened."""
+    descriptor = hal.load_descriptor(descriptor_path("sim"))
+    clock_hz = descriptor.timing.clock_hz
+    if not 1 <= whole_cycles_within(amend_ns, clock_hz) <= MAX_AMEND_CYCLES:
+        raise OptionsError(
+            f"amend_ns must be {10**9 // clock_hz + 1} to {MAX_AMEND_CYCLES * 10**9 // clock_hz} ns on this board "
+            f"(1 to {MAX_AMEND_CYCLES} cycles at {clock_hz / 1e6:g} MHz), not {amend_ns:.12g}"
         )
 
 
@@ -187,6 +216,40 @@ def _stream(
     if done != len(rounds):
         raise ReplayError(f"the board answered {done} of {len(rounds)} shots; the record stream ended early")
     return np.concatenate(chunks), int(run.cycles), run.pacing, stream_s
+
+
+def _escalate(
+    board: hal.Board,
+    rounds: npt.NDArray[np.uint32],
+    period: int,
+    bound: int,
+    crc: int,
+    dataset: Dataset,
+    options: EscalateOptions,
+    clock_hz: int,
+    view: ProgressView,
+) -> tuple[EscalatedRun, float]:
+    counter = view.count("streaming, shot by shot", len(rounds))
+
+    def check(records: npt.NDArray[np.void], first: int) -> None:
+        check_records(records, first, bound, crc, dataset)
+        counter.to(first + len(records))
+
+    escalation = Escalation(
+        answer_cycles=ns_to_cycles(options.answer_ns, clock_hz),
+        amend_within_cycles=whole_cycles_within(options.amend_ns, clock_hz),
+        hard_above=options.hard_above,
+    )
+    outer = OuterDecoder(dataset.model)
+    started = time.monotonic()
+    found = run_escalated(
+        board, outer, dataset.events, rounds, escalation, round_period_cycles=period, check=check
+    )
+    stream_s = time.monotonic() - started
+    fault = board.fault()
+    if fault is not None:
+        raise ReplayError(f"the board reports a fault after the last shot: {fault}")
+    return found, stream_s
 
 
 def check_records(records: npt.NDArray[np.void], first: int, bound: int, crc: int, dataset: Dataset) -> None:

@@ -79,12 +79,20 @@ def test_radius_is_the_growth_of_the_last_active_cluster():
 
 def test_rows_and_figure(monkeypatch, tmp_path):
     monkeypatch.setattr(module, "SAMPLED", ((3, 0.01, 40_000),))
+    monkeypatch.setattr(module, "LIVE_SAMPLED", (3, 0.02, 300))  # as in tests/host/runtime
+    monkeypatch.setattr(module, "LIVE_QUICK", 300)
     monkeypatch.setattr(module, "RECORDED", (("recorded", "absent"),))
     monkeypatch.setenv("TRIPLANE_DATA", str(tmp_path))
     ctx = BenchContext(quick=True, plot=tmp_path / "out.png")
     module.bench_escalation(ctx)
     assert "is absent; set TRIPLANE_DATA" in ctx.rows[0].measure
-    rows = {row.measure: row.value for row in ctx.rows[1:]}
+    live = {row.measure: row.value for row in ctx.rows if row.work.startswith("gateware, d=3")}
+    rows = {row.measure: row.value for row in ctx.rows[1:] if not row.work.startswith("gateware")}
+    assert live["frames at the barrier other than fabric XOR correction, all thresholds"] == 0
+    assert next(value for name, value in live.items() if "answers that are late" in name) == 0
+    assert sum("% escalated" in name for name in live) == 3
+    assert live["outer decoder, one shot at a time on this machine, mean"] > 0
+    assert list(ctx.gateware) == ["live"]
     assert rows["logical error rate, 2 passes"] > 0
     assert 0 < rows["shots whose passes disagree"] < 0.1
     assert sum("disagree or cycles" in measure for measure in rows) >= 2
