@@ -16,8 +16,8 @@ from triplane.gateware.decoder.window.plan import WindowPlan
 class ReliefTree(LiteXModule):
     """For each edge and level, whether any partner of that level is in the correction.
 
-    An edge has up to two dozen partners, so what is found is kept in a register: `relieved` follows the correction and
-    the level by a cycle.
+    An edge has up to two dozen partners, so what is found is kept in registers, which follow the correction and the level
+    by a cycle. Nobody waits for it: the correction stands a cycle before its arrays say so.
 
     Args:
         plan: its reliefs say who relieves whom.
@@ -26,7 +26,7 @@ class ReliefTree(LiteXModule):
         correction: input; bit k = edge k of the plan is in the last correction, or was committed before.
         level: input; which alternatives are meant in the next cycle.
         relieved: bit k: edge k takes its alternative of that level.
-        any: some edge of the correction has a partner; without delay.
+        any: some edge of the correction has a partner.
     """
 
     LATENCY = 1
@@ -52,4 +52,4 @@ class ReliefTree(LiteXModule):
             self.sync += self.relieved[edge].eq(tree.output)
         useful = sorted({partner for pairs in plan.reliefs for partner, _ in pairs})
         self.helps = OrTree([self.correction[partner] for partner in useful])
-        self.comb += self.any.eq(self.helps.output)
+        self.sync += self.any.eq(self.helps.output)
