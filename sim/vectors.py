@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import cocotb
 import numpy as np
@@ -19,8 +20,6 @@ from migen import Module, Signal
 
 from triplane.sim.cocotb_runner import parameters, run_cocotb
 from triplane.sim.streams import start_clock
-
-Vectors = dict[str, npt.NDArray[np.object_]]
 
 
 def run_vectors(
@@ -70,37 +69,28 @@ def run_vectors(
 
 
 @cocotb.test()
-async def play(dut: object) -> None:
+async def play(dut: Any) -> None:
     """Apply the stimuli of a file and write what came out to another."""
     p = parameters()
     with np.load(p["source"]) as file:
         stimuli = {pin: file[pin].tolist() for pin in file.files}
-    present = {pin: getattr(dut, pin, None) for pin in p["inputs"]}  # Verilog leaves unused pins out
-    for handle in present.values():
+    inputs = {pin: getattr(dut, pin, None) for pin in p["inputs"]}  # Verilog has no port for an unused pin
+    driven = []
+    for pin, handle in inputs.items():
         if handle is not None:
             handle.value = 0
+            values = stimuli.get(pin, [])
+            mask = (1 << len(handle)) - 1
+            driven.append((handle, [v & mask for v in values] + [0] * (p["cycles"] - len(values))))
+    watched = [(getattr(dut, pin), signed) for pin, signed in p["outputs"].items()]
+    found: list[list[int]] = [[] for _ in watched]
     await start_clock(dut)
-    driven = []
-    for pin, values in stimuli.items():
-        handle = present[pin]
-        if handle is None:
-            continue
-        mask = (1 << len(handle)) - 1
-        driven.append((handle, [value & mask for value in [*values, *[0] * (p["cycles"] - len(values))]]))
-    clock = dut.sys_clk  # type: ignore[attr-defined]
-    watched = [(getattr(dut, pin), signed, []) for pin, signed in p["outputs"].items()]
-    results: list[tuple[object, bool, list[int]]] = watched
-    last: dict[int, int] = {}
     for cycle in range(p["cycles"]):
-        for number, (handle, values) in enumerate(driven):
-            if last.get(number, 0) != values[cycle]:
-                handle.value = last[number] = values[cycle]
+        for handle, values in driven:
+            if cycle == 0 or values[cycle] != values[cycle - 1]:
+                handle.value = values[cycle]
         await ReadOnly()
-        for handle, signed, found in results:
-            value = handle.value  # type: ignore[attr-defined]
-            found.append(value.to_signed() if signed else value.to_unsigned())
-        await RisingEdge(clock)
-    np.savez(
-        p["target"],
-        **{pin: np.array(found) for pin, (_, _, found) in zip(p["outputs"], results, strict=True)},
-    )
+        for (handle, signed), values in zip(watched, found, strict=True):
+            values.append(handle.value.to_signed() if signed else int(handle.value))
+        await RisingEdge(dut.sys_clk)
+    np.savez(p["target"], **{pin: np.array(v) for pin, v in zip(p["outputs"], found, strict=True)})
