@@ -14,7 +14,8 @@ class CoherentPhase(LiteXModule):
 
     An accumulator has the right step but remembers when it was started, so the start value is computed when a
     frequency or the epoch is written: a shift-and-add multiplication by the time at which the result will be loaded,
-    one tone after the other, `SETTLING` cycles each. From then on the phase does not depend on when the host wrote what.
+    one tone after the other, `SETTLING` cycles each. From then on the phase does not depend on when the host wrote
+    what.
 
     ```
     cycle     s        s+1     ...   s+32     s+33       s+34 = s + SETTLING

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from triplane.gateware.readout.layouts import CAPTURE_KIND, Discriminant, Window
 from triplane.gateware.readout.line import ReadoutLine
 from triplane.gateware.readout.settings import TONE_OFFSET
-from triplane.sim.readout.build import LIBRARY, build_library
 from triplane.gateware.readout.top import line_verilog
+from triplane.sim.readout.build import LIBRARY, build_library
 from triplane.sim.verilate import Progress
 
 _RECORD = np.dtype(
