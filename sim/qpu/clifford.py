@@ -149,6 +149,6 @@ def _refuse_beyond(error: Matrix, tolerance_rad: float, what: str) -> None:
     if away > tolerance_rad:
         raise EventError(
             f"{what}: {math.degrees(away):.1f} degrees from the nearest gate that a stabilizer simulation can "
-            f"play, and {math.degrees(tolerance_rad):.1f} are tolerated; calibrate its amplitude and frequency, or take the "
-            "trajectory back end"
+            f"play, and {math.degrees(tolerance_rad):.1f} are tolerated; calibrate its amplitude and frequency, "
+            "or take the trajectory back end"
         )

@@ -47,7 +47,7 @@ def addressed(device: Device, readout: Readout) -> list[tuple[int, bool]]:
     if not readout.tones:
         raise EventError(f"readout at {readout.start} has no tones")
     line = device.lines[readout.line]
-    found = []
+    found: list[tuple[int, bool]] = []
     for tone in readout.tones:
         if abs(tone.frequency_hz) > ADC_HZ / 2:
             raise EventError(

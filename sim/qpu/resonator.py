@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from triplane.sim.qpu.events import Envelope, Tone
 from triplane.sim.qpu.transmon import LEVELS
 
 Field = npt.NDArray[np.complex128]
+FieldType = TypeVar("FieldType", npt.NDArray[np.complex128], npt.NDArray[np.complex64])
 
 RING_DOWN = 7.0
 """Decay times of the amplitude until a field counts as gone: 1e-3 of it is left."""
@@ -75,10 +77,10 @@ def respond(resonator: Resonator, envelope: Envelope, frequency_hz: float, level
     shift_hz = resonance_hz(resonator, level) - frequency_hz
     settled = resonator.kappa_hz / (resonator.kappa_hz - 2j * shift_hz)
     field = np.asarray(lfilter([settled * (1 - factor)], [1, -factor], drive))
-    return field.reshape(samples, 2).mean(axis=1)
+    return np.asarray(field.reshape(samples, 2).mean(axis=1))
 
 
-def jump(before: Field, after: Field, sample: int, decays: Field) -> Field:
+def jump(before: FieldType, after: FieldType, sample: int, decays: FieldType) -> FieldType:
     """Field whose qubit changes level at a sample: like `after` from there on, plus what is left over of `before`.
 
     `decays` are powers of `decay_per_sample` after the jump, from 0 on.
@@ -120,7 +122,8 @@ def separation(line: Line, resonator: Resonator, tone: Tone, window: int | None 
     middle = (fields[0] + fields[1]) / 2
     late = []
     for before, after in ((0, 1), (1, 0)):
-        decays = decay_per_sample(resonator, frequency_hz, after, ADC_HZ) ** np.arange(window)
+        factor = decay_per_sample(resonator, frequency_hz, after, ADC_HZ)
+        decays = np.asarray(factor ** np.arange(window), dtype=np.complex128)
         for sample in np.linspace(0, window, JUMPS, endpoint=False).astype(int):
             field = jump(fields[before], fields[after], int(sample), decays)
             score = float((weights.conj() * (field - middle)).real.sum())

@@ -103,10 +103,8 @@ def surface_device(distance: int, seed: int = SEED) -> Device:
     random = np.random.default_rng([seed, distance])
 
     def spread(mean: float, share: float, digits: int) -> float:
-        return round(
-            mean * float(np.clip(1 + share * random.standard_normal(), 1 - 2.5 * share, 1 + 2.5 * share)),
-            digits,
-        )
+        deviation = float(np.clip(random.standard_normal(), -2.5, 2.5))
+        return round(mean * (1 + share * deviation), digits)
 
     qubits = []
     for number, (x, y) in enumerate(layout.places):
@@ -173,7 +171,7 @@ def surface_device(distance: int, seed: int = SEED) -> Device:
     return Device(
         schema_version=1,
         name=f"surface{len(qubits)}",
-        description=f"Rotated surface code of distance {distance}, {len(qubits)} transmons; written by triplane.sim.qpu.surface",
+        description=f"Rotated code of distance {distance}, {len(qubits)} transmons, by triplane.sim.qpu.surface",
         qubits=tuple(qubits),
         couplings=tuple(couplings),
         lines=tuple(lines),

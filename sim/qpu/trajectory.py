@@ -100,7 +100,8 @@ class Trajectory:
 
     def populations(self, qubit: int) -> Reals:
         """Of the three levels of a qubit, (3,), as far as its time has come."""
-        return populations(self._view(qubit))
+        found: Reals = populations(self._view(qubit))
+        return found
 
     def _view(self, qubit: int) -> Matrix:
         return self.psi.reshape(LEVELS**qubit, LEVELS, -1)

@@ -72,12 +72,13 @@ def cross_propagators(coupling: Coupling, target: Qubit, envelope: Envelope, off
         for rate in (coupling.ix_hz + coupling.zx_hz, coupling.ix_hz - coupling.zx_hz)
     ]
     blocks = np.stack([turned[0], turned[1], turned[1]])
-    return blocks * np.exp(-1j * shift * _NUMBER)[:, None, None]
+    return blocks * frame(-shift)[:, None, None]
 
 
 def frame(angle_rad: float) -> Matrix:
     """Phases of the levels, (3,): `frame(a)` of a rotation by a about Z."""
-    return np.exp(1j * angle_rad * _NUMBER)
+    phases: Matrix = np.exp(1j * angle_rad * _NUMBER)
+    return phases
 
 
 def rotate_frame(unitary: Matrix, start_rad: float, stop_rad: float) -> Matrix:
@@ -85,7 +86,8 @@ def rotate_frame(unitary: Matrix, start_rad: float, stop_rad: float) -> Matrix:
 
     The angles are the drive's phase in the qubit's frame when the pulse starts and stops.
     """
-    return frame(-stop_rad)[:, None] * unitary * frame(start_rad)
+    rotated: Matrix = frame(-stop_rad)[:, None] * unitary * frame(start_rad)
+    return rotated
 
 
 def _product(steps: Matrix) -> Matrix:
