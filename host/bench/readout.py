@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from triplane.gateware.readout.layouts import Discriminant, Window
 from triplane.gateware.readout.line import ReadoutLine
+from triplane.gateware.readout.writes import window_writes
 from triplane.host.bench import BenchContext, benchmark
 from triplane.host.bench.clouds import Decided, plot_readout
 from triplane.host.bench.multiplexed import (
@@ -116,7 +117,7 @@ def trace_row(ctx: BenchContext, line: SimulatedLine, command: str) -> None:
     if (samples != recorded).any():
         raise AssertionError(f"{path}: samples have more than 16 bits")
     delay = 100
-    line.load_window(1, Window(0, 1, delay=delay, trace=True))
+    line.apply(window_writes(1, Window(0, 1, delay=delay, trace=True)))
     line.write("trace_length", len(samples))
     line.write("trace_control", 1)
     around = np.zeros((line.build.lead + delay, 2), dtype=np.int16)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from triplane.gateware.readout.layouts import Discriminant, Window
 from triplane.gateware.readout.line import ReadoutLine
+from triplane.gateware.readout.writes import epoch_writes, weight_writes, window_writes
 from triplane.sim.models.readout.line import LineModel, Tone
 from triplane.sim.readout import SimulatedLine, build_line
 
@@ -51,7 +52,7 @@ def load(line: SimulatedLine, setup: list[Tone], table: dict[int, Window], now: 
     for number, tone in enumerate(setup):
         line.load_tone(number, frequency=tone.frequency, weights=tone.weights, discriminant=tone.discriminant)
     for number, window in table.items():
-        line.load_window(number, window)
+        line.apply(window_writes(number, window))
     return LineModel(setup, table, lead=line.build.lead, latency=ReadoutLine.LATENCY)
 
 
@@ -152,7 +153,7 @@ def test_epoch_turns_the_phase(line):
     rng = np.random.default_rng(5)
     setup = tones(rng)
     load(line, setup, {0: Window(7, 40)})
-    line.write("settings_epoch", 987654321)
+    line.apply(epoch_writes(987654321))
     assert line.read("settings_settled") != 7
     line.run(3 * 40)
     assert line.read("settings_settled") == 7
@@ -279,5 +280,13 @@ def test_parameters_out_of_range_are_refused():
         Window(1, 1000, first_weight=25)
     with pytest.raises(ValueError, match="tones is a mask of 16 bits, not 65536"):
         Window(1 << 16, 1)
+    with pytest.raises(ValueError, match=r"16 bits, signed; \(32768, 0\) does not fit"):
+        weight_writes(0, [(32768, 0)])
     with pytest.raises(ValueError, match="delay is 0 to 65535 cycles, not 65536"):
         Window(1, 1, delay=1 << 16)
+
+
+def test_every_register_is_described():
+    for register in ReadoutLine(TONES, DEPTH, **PARAMETERS).get_csrs():
+        assert register.description
+        assert all(field.description for field in getattr(getattr(register, "fields", None), "fields", []))
