@@ -9,6 +9,7 @@
     discriminator.py  two projections, three classes
     recorder.py       traces for setting up
     settings.py       the registers of a line
+    writes.py         register writes that set a line up
     top.py            a line on a bus of its own
 
 The latency is what a pipeline has after the last sample: nothing that is known before the sample may be in it. The
@@ -18,13 +19,13 @@ a multiplication and a sum per window.
 
 Between the sample and the projection nothing is rounded but once, and nothing is shifted by a programmed amount: the
 accumulator has room for the worst window there can be, so it cannot wrap, and its upper 27 bits, the wide port of a
-DSP, are the integral. A signal of a hundredth of full scale still has 17 significant bits there. The price is a
-48-bit accumulator per component, which a DSP has anyway.
+DSP, are the integral. A hundredth of full scale over 200 samples is still 32,000 units. The price is a 48-bit
+accumulator per component, which a DSP has anyway.
 
 The discriminator is the exact linear discriminant of three classes, not a rotation and a threshold: bit = d1 > 0,
 leaked = d2 > max(0, d1). A rotation with a threshold is its special case (a1 = cos, b1 = sin, c1 = -threshold, c2 =
--1). Regions that no two lines bound, such as those of a quadratic discriminant, are out of its reach; on recorded
-three-state shots that costs less than the third state's own error (docs/readout.md).
+-1). Regions that no two lines bound, such as those of a quadratic
+discriminant, are out of its reach.
 
 Phase is absolute: that of a tone depends on its frequency, the epoch and the cycle counter, not on when the host
 wrote the registers or how many shots have been. A tone generator that follows the same rule is seen under the same

@@ -22,6 +22,8 @@ from triplane.gateware.readout.layouts import (
 COUNTER_BITS = 32
 TONE_OFFSET = 16
 """Lowest bit of the tone in `weight_index`."""
+LOAD_FREQUENCY, LOAD_DISCRIMINANT = 1 << 8, 1 << 9
+"""Bits of `load`; the tone is in the bits below."""
 
 COUNTERS = {
     "windows": "Windows that have ended since the last clear.",
@@ -59,9 +61,17 @@ class LineSettings(LiteXModule):
         self._load = CSRStorage(
             fields=[
                 CSRField("tone", size=tone_bits, description="Tone to load."),
-                CSRField("frequency", offset=8, pulse=True, description="Load `frequency`."),
                 CSRField(
-                    "discriminant", offset=9, pulse=True, description="Load a1 to soft_shift, all at once."
+                    "frequency",
+                    offset=LOAD_FREQUENCY.bit_length() - 1,
+                    pulse=True,
+                    description="Load `frequency`.",
+                ),
+                CSRField(
+                    "discriminant",
+                    offset=LOAD_DISCRIMINANT.bit_length() - 1,
+                    pulse=True,
+                    description="Load a1 to soft_shift, all at once.",
                 ),
             ],
             description="Hand what was written over to a tone.",

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 from litex.gen import LiteXModule
 from litex.soc.interconnect.csr_bus import CSRBank, Interface
 from migen import ClockDomain, Signal
@@ -63,3 +66,13 @@ def line_verilog(line: ReadoutLine, name: str = "top") -> tuple[str, dict[str, s
     top = LineTop(line)
     output = convert(top, ios=top.pins, name=name)
     return without_comments(output.main_source), dict(output.data_files), top.addresses
+
+
+def with_memories(verilog: str, memories: Mapping[str, str]) -> str:
+    """Verilog that needs no files: what a memory holds at the start, word by word, where a file would be read."""
+
+    def words(match: re.Match[str]) -> str:
+        lines = memories[match["file"]].split()
+        return "\n".join(f"{match['memory']}[{k}] = 'h{word};" for k, word in enumerate(lines))
+
+    return re.sub(r'\$readmemh\("(?P<file>[^"]+)", *(?P<memory>\w+)\);', words, verilog)

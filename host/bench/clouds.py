@@ -17,7 +17,7 @@ from triplane.host.calibration.readout import LinearDiscriminant
 from triplane.host.outputs import write_whole
 
 COLOURS = ("#1f5fa8", "#d9822b", "#3b8f5a")
-SHOWN = 6000
+SHOWN = 3000
 """Shots of each state that are drawn."""
 
 Decided = tuple[Integers, Integers]
@@ -37,7 +37,7 @@ def plot_readout(
             f"{title}: {np.mean(decided == shots.states):.2%} as prepared", loc="left", fontsize=11
         )
     image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=140)
+    figure.savefig(image, format="png", dpi=100)
     write_whole(path, image.getvalue())
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from triplane.gateware.readout.layouts import INTEGRAL_SHIFT, TRACE_SHIFT, Discriminant, Window
+from triplane.gateware.readout.writes import window_writes
 from triplane.host.bench import BenchContext
 from triplane.host.bench.resynthesis import LENGTH, NUM_TONES, SEED, Integers, Tones, rounded
 from triplane.sim.models.readout.discriminator import discriminate
@@ -26,7 +27,7 @@ def load_tones(line: SimulatedLine, tones: Tones, registers: Discriminant) -> No
     """Sets all tones of a line up alike; entry 0 of its table is then a window of all of them."""
     for tone, frequency in enumerate(tones.frequencies):
         line.load_tone(tone, frequency=frequency, weights=tones.weights, discriminant=registers)
-    line.load_window(0, Window(ALL_TONES, LENGTH))
+    line.apply(window_writes(0, Window(ALL_TONES, LENGTH)))
 
 
 def window_starts(line: SimulatedLine, windows: int) -> Integers:

@@ -16,8 +16,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from triplane.boards.synthesis import XCZU49DR_LUTS, SynthesisError, synthesize
 from triplane.gateware.readout.layouts import Discriminant, Window
 from triplane.gateware.readout.line import ReadoutLine
+from triplane.gateware.readout.top import line_verilog, with_memories
+from triplane.gateware.readout.writes import window_writes
 from triplane.host.bench import BenchContext, benchmark
 from triplane.host.bench.clouds import Decided, plot_readout
 from triplane.host.bench.multiplexed import (
@@ -79,6 +82,8 @@ def bench_readout(ctx: BenchContext) -> None:
             trace_row(ctx, line, command)
             drawn = shot_rows(ctx, line, view, command)
             precision_rows(ctx, line, command)
+        if not ctx.quick:
+            resource_rows(ctx, view, command)
     if ctx.plot is not None and drawn is not None:
         plot_readout(*drawn, ctx.plot)
 
@@ -116,7 +121,7 @@ def trace_row(ctx: BenchContext, line: SimulatedLine, command: str) -> None:
     if (samples != recorded).any():
         raise AssertionError(f"{path}: samples have more than 16 bits")
     delay = 100
-    line.load_window(1, Window(0, 1, delay=delay, trace=True))
+    line.apply(window_writes(1, Window(0, 1, delay=delay, trace=True)))
     line.write("trace_length", len(samples))
     line.write("trace_control", 1)
     around = np.zeros((line.build.lead + delay, 2), dtype=np.int16)
@@ -232,6 +237,30 @@ def _batches(total: int, first: int) -> Iterator[slice]:
     for low, high in ((0, first), (first, total)):
         for start in range(low, high, BATCH_WINDOWS):
             yield slice(start, min(start + BATCH_WINDOWS, high))
+
+
+def resource_rows(ctx: BenchContext, view: ProgressView, command: str) -> None:
+    """Area and depth of a line for UltraScale+, by synthesis without placement."""
+    for num_tones in (1, NUM_TONES):
+        work = f"line of {num_tones} tones, windows of 1,024 and a trace of 8,192 samples, synthesised"
+        row = functools.partial(ctx.row, work=work, command=command)
+        verilog, memories, _ = line_verilog(ReadoutLine(num_tones))
+        try:
+            found = synthesize(with_memories(verilog, memories), label=work, report=view.step)
+        except SynthesisError as error:
+            ctx.skip(work=work, reason=str(error), command=command)
+            return
+        for measure, value, unit in (
+            ("LUTs", found.luts, "LUTs"),
+            ("share of the XCZU49DR", 100 * found.luts / XCZU49DR_LUTS, "% of LUTs"),
+            ("registers", found.registers, "FFs"),
+            ("block RAM", found.brams, "BRAM36"),
+            ("DSP", found.dsps, "DSP48"),
+        ):
+            row(measure=measure, value=value, unit=unit, goal=None)
+        path = found.paths[0]
+        measure = f"longest path, {path.start} to {path.end}, {path.luts} LUTs, {path.carries} carries"
+        row(measure=measure, value=path.levels, unit="levels", goal="<= 8")
 
 
 def _skip(ctx: BenchContext, work: str, path: Path, command: str) -> None:

@@ -13,10 +13,11 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
-from triplane.gateware.readout.layouts import CAPTURE_KIND, Discriminant, Window
+from triplane.gateware.readout.layouts import CAPTURE_KIND, Discriminant
 from triplane.gateware.readout.line import ReadoutLine
-from triplane.gateware.readout.settings import TONE_OFFSET
+from triplane.gateware.readout.phase import CoherentPhase
 from triplane.gateware.readout.top import line_verilog
+from triplane.gateware.readout.writes import Writes, discriminant_writes, frequency_writes, weight_writes
 from triplane.sim.readout.build import LIBRARY, build_library
 from triplane.sim.verilate import Progress
 
@@ -27,8 +28,8 @@ _RECORD = np.dtype(
     + [("soft", "<i1", (16,))]
 )
 
-SETTLING_CYCLES = 40
-"""At least what a tone's phase takes to be right, see `gateware.readout.phase`."""
+SETTLING_CYCLES = CoherentPhase.SETTLING + 2
+"""At least what a tone's phase takes to be right after the write."""
 
 
 @dataclass(frozen=True)
@@ -132,33 +133,19 @@ class SimulatedLine:
         """Read a register of one word."""
         return int(self._library.line_read(self._handle, self.build.addresses[register]))
 
+    def apply(self, writes: Writes) -> None:
+        """Make register writes, see `gateware.readout.writes`."""
+        for register, value in writes:
+            self.write(register, value)
+
     def load_tone(
         self, tone: int, *, frequency: int, weights: npt.ArrayLike, discriminant: Discriminant
     ) -> None:
         """Set up a tone: frequency word, weights int (samples, 2) from number 0 on, discriminator."""
-        self.write("settings_frequency", frequency)
-        self.write("settings_load", tone | 1 << 8)
-        self.load_weights(tone, weights)
-        self.load_discriminant(tone, discriminant)
+        self.apply(frequency_writes(tone, frequency))
+        self.apply(weight_writes(tone, np.asarray(weights, dtype=np.int64).tolist()))
+        self.apply(discriminant_writes(tone, discriminant))
         self.run(SETTLING_CYCLES)
-
-    def load_weights(self, tone: int, weights: npt.ArrayLike) -> None:
-        """Store weights, int (samples, 2), of a tone from number 0 on."""
-        self.write("settings_weight_index", tone << TONE_OFFSET)
-        for re, im in np.asarray(weights, dtype=np.int64).tolist():
-            self.write("settings_weight_data", (re & 0xFFFF) | (im & 0xFFFF) << 16)
-
-    def load_discriminant(self, tone: int, discriminant: Discriminant) -> None:
-        """Set the discriminator of a tone."""
-        for name in ("a1", "b1", "c1", "a2", "b2", "c2", "soft_shift"):
-            self.write(f"settings_{name}", getattr(discriminant, name))
-        self.write("settings_load", tone | 1 << 9)
-
-    def load_window(self, entry: int, window: Window) -> None:
-        """Store an entry of the window table."""
-        self.write("settings_window_index", entry)
-        self.write("settings_window_selection", window.selection)
-        self.write("settings_window_timing", window.timing)
 
     def run(
         self,

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from triplane.gateware.readout.layouts import Discriminant, Window
 from triplane.gateware.readout.line import ReadoutLine
+from triplane.gateware.readout.top import line_verilog, with_memories
+from triplane.gateware.readout.writes import epoch_writes, weight_writes, window_writes
 from triplane.sim.models.readout.line import LineModel, Tone
 from triplane.sim.readout import SimulatedLine, build_line
 
@@ -51,7 +53,7 @@ def load(line: SimulatedLine, setup: list[Tone], table: dict[int, Window], now: 
     for number, tone in enumerate(setup):
         line.load_tone(number, frequency=tone.frequency, weights=tone.weights, discriminant=tone.discriminant)
     for number, window in table.items():
-        line.load_window(number, window)
+        line.apply(window_writes(number, window))
     return LineModel(setup, table, lead=line.build.lead, latency=ReadoutLine.LATENCY)
 
 
@@ -152,7 +154,7 @@ def test_epoch_turns_the_phase(line):
     rng = np.random.default_rng(5)
     setup = tones(rng)
     load(line, setup, {0: Window(7, 40)})
-    line.write("settings_epoch", 987654321)
+    line.apply(epoch_writes(987654321))
     assert line.read("settings_settled") != 7
     line.run(3 * 40)
     assert line.read("settings_settled") == 7
@@ -279,5 +281,31 @@ def test_parameters_out_of_range_are_refused():
         Window(1, 1000, first_weight=25)
     with pytest.raises(ValueError, match="tones is a mask of 16 bits, not 65536"):
         Window(1 << 16, 1)
+    with pytest.raises(ValueError, match=r"16 bits, signed; \(32768, 0\) does not fit"):
+        weight_writes(0, [(32768, 0)])
     with pytest.raises(ValueError, match="delay is 0 to 65535 cycles, not 65536"):
         Window(1, 1, delay=1 << 16)
+
+
+def test_every_register_is_described():
+    for register in ReadoutLine(TONES, DEPTH, **PARAMETERS).get_csrs():
+        assert register.description
+        assert all(field.description for field in getattr(getattr(register, "fields", None), "fields", []))
+
+
+def test_the_smallest_line():
+    smallest = ReadoutLine(1, 2, num_windows=2, trace_depth=2, decimated_depth=2)
+    setup = [Tone(0x40000000, np.array([[20000, -5], [-32768, 300]]), Discriminant(90, -3, 55, soft_shift=1))]
+    rng = np.random.default_rng(8)
+    with SimulatedLine(build_line(smallest)) as line:
+        model = load(line, setup, {0: Window(1, 2), 1: Window(1, 1, delay=3, first_weight=1)})
+        events = [(k * 3, k % 2) for k in range(200)]
+        assert 100 <= simulate(line, model, samples(rng, 700), events) < 200
+
+
+def test_the_largest_line_is_verilog_without_files():
+    verilog, memories, addresses = line_verilog(ReadoutLine(16), "line")
+    assert memories
+    assert "$readmemh" in verilog
+    assert "$readmemh" not in with_memories(verilog, memories)
+    assert len(set(addresses.values())) == len(addresses)
