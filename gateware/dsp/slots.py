@@ -63,18 +63,21 @@ class FrequencySlots(LiteXModule):
 
         selected = Signal(self.NUM_SLOTS, reset=1)  # one bit per slot
         number = Signal(SLOT_BITS)
+        adds = Signal(self.NUM_SLOTS)
         self.sync += [
+            adds.eq(0),
             # A phase set at the time at which the pulse ends is set after it.
-            self.due.eq(self.after & ~(self.align & (number == self.after_slot))),
+            If(self.after & ~(self.align & (number == self.after_slot)), adds.eq(1 << self.after_slot)),
             self.due_slot.eq(self.after_slot),
             self.due_value.eq(self.after_value),
             If(self.select, selected.eq(1 << self.value[:SLOT_BITS]), number.eq(self.value[:SLOT_BITS])),
         ]
+        self.comb += self.due.eq(adds != 0)
         for k, (phase, frequency) in enumerate(zip(self.phases, self.frequencies, strict=True)):
             shifted, delayed = Signal(PHASE_BITS), Signal(PHASE_BITS)
             self.comb += [
                 If(self.shift & selected[k], shifted.eq(self.value)),
-                If(self.due & (self.due_slot == k), delayed.eq(self.due_value)),
+                If(adds[k], delayed.eq(self.due_value)),
             ]
             # The event comes last into the sum: it is decoded meanwhile.
             terms = carry_save(self, phase, doubled(frequency), delayed)

@@ -15,13 +15,13 @@ class Tally(LiteXModule):
         what: for the register's description, such as "Clocks with a saturated sample".
 
     Attributes:
-        event: input; count this cycle.
+        happens: input; count this cycle.
     """
 
     BITS = 32
 
     def __init__(self, what: str) -> None:
-        self.event = Signal()
+        self.happens = Signal()
         self._count = CSRStatus(
             self.BITS, description=f"{what} since the last clear; {2**self.BITS - 1} or more."
         )
@@ -34,6 +34,6 @@ class Tally(LiteXModule):
 
         count = self._count.status
         self.sync += [
-            If(self.event & (count != 2**self.BITS - 1), count.eq(count + 1)),
+            If(self.happens & (count != 2**self.BITS - 1), count.eq(count + 1)),
             If(self._control.fields.clear, count.eq(0)),
         ]
