@@ -108,6 +108,18 @@ def carrier_phase(frequency_hz: float, start: int, offset_rad: float = 0.0) -> f
     return 2 * math.pi * turns + offset_rad
 
 
+def later(event: Event, samples: int) -> Event:
+    """The same event some samples later, by oscillators that have run on."""
+    if isinstance(event, Readout):
+        tones = tuple(
+            Tone(tone.frequency_hz, tone.envelope, carrier_phase(tone.frequency_hz, samples, tone.phase_rad))
+            for tone in event.tones
+        )
+        return Readout(event.line, event.start + samples, tones)
+    phase_rad = carrier_phase(event.frequency_hz, samples, event.phase_rad)
+    return PulseEvent(event.channel, event.start + samples, event.envelope, event.frequency_hz, phase_rad)
+
+
 def _check(envelope: Envelope, name: str) -> None:
     if envelope.dtype != np.complex64 or envelope.ndim != 1 or not len(envelope):
         raise EventError(

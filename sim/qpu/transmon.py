@@ -21,6 +21,7 @@ import math
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import resample_poly
 
 from triplane.hal.device import DAC_HZ, Coupling, Qubit
 from triplane.sim.qpu.events import Envelope
@@ -30,6 +31,13 @@ Matrix = npt.NDArray[np.complex128]
 LEVELS = 3
 SAMPLE_S = 1 / DAC_HZ
 
+INTERPOLATION = 4
+"""Steps in a sample: the converter's filter lets no image of the envelope through, and with images DRAG would work for
+anharmonicities up to half the sample rate only."""
+
+TAIL = 8
+"""Samples before and after a pulse into which the filter spreads it."""
+
 _NUMBER = np.arange(LEVELS)
 _RAISE = np.diag(np.sqrt(np.arange(1.0, LEVELS)), -1).astype(np.complex128)
 
@@ -37,7 +45,8 @@ _RAISE = np.diag(np.sqrt(np.arange(1.0, LEVELS)), -1).astype(np.complex128)
 def propagator(envelope: Envelope, *, rate_hz: float, offset_hz: float, anharmonicity_hz: float) -> Matrix:
     """Three levels under a pulse, in the frame of the drive: complex128 (3, 3).
 
-    Each sample is held for its time, and its Hamiltonian exponentiated exactly.
+    The envelope is interpolated, each step held for its time, and its Hamiltonian exponentiated exactly. What the
+    converter's filter spreads beyond the first and last sample counts as inside.
 
     Args:
         envelope: of the pulse, full scale 1.
@@ -45,13 +54,20 @@ def propagator(envelope: Envelope, *, rate_hz: float, offset_hz: float, anharmon
         offset_hz: the drive's frequency less the qubit's.
         anharmonicity_hz: of the transmon.
     """
-    drive = (rate_hz / 2) * envelope.conj().astype(np.complex128)[:, None, None] * _RAISE
+    drive = (rate_hz / 2) * interpolate(envelope).conj()[:, None, None] * _RAISE
     levels = -offset_hz * _NUMBER + anharmonicity_hz / 2 * _NUMBER * (_NUMBER - 1)
     hamiltonian = drive + drive.conj().transpose(0, 2, 1) + np.diag(levels)
     energy, vectors = np.linalg.eigh(hamiltonian)
-    phases = np.exp(-2j * math.pi * SAMPLE_S * energy)
+    phases = np.exp(-2j * math.pi * SAMPLE_S / INTERPOLATION * energy)
     steps = (vectors * phases[:, None, :]) @ vectors.conj().transpose(0, 2, 1)
-    return _product(steps)
+    back = np.exp(2j * math.pi * SAMPLE_S * TAIL * levels)
+    return back[:, None] * _product(steps) * back
+
+
+def interpolate(envelope: Envelope) -> npt.NDArray[np.complex128]:
+    """What the converter makes of an envelope, `INTERPOLATION` steps a sample, `TAIL` samples before and after it."""
+    samples = np.pad(envelope.astype(np.complex128), TAIL)
+    return np.asarray(resample_poly(samples, INTERPOLATION, 1, window=("kaiser", 8.0)))
 
 
 def drive_propagator(qubit: Qubit, envelope: Envelope, offset_hz: float) -> Matrix:
