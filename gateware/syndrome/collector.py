@@ -105,23 +105,35 @@ class RoundCollector(LiteXModule):
                 ),
             ]  # fmt: skip
 
-        # Slots
-        got, kept, awaited, take, again = (Signal(slots) for _ in range(5))
-        missing, late = Signal(slots), Signal()
-        self.ahead_tree = later = OrTree([Mux(taken[k], wanted[k], 0) for k in range(1, ahead)], slots)
+        # Slots. What becomes of one depends on whether the open round leaves in this cycle, which is known late: both
+        # answers are worked out, (if it stays, if it leaves).
+        got, kept, take, missing = (Signal(slots) for _ in range(4))
+        self.later_tree = later = OrTree([Mux(taken[k], wanted[k], 0) for k in range(1, ahead)], slots)
         self.missing_tree = any_missing = OrTree(list(missing))
-        self.again_tree = any_again = OrTree(list(again))
+        awaited = (later.output | Mux(self.open, self.expected, 0), later.output)
+        here = (got, got & ~self.expected)
+        takes, again, strays = ([Signal(slots) for _ in range(2)] for _ in range(3))
+        for which in range(2):
+            self.comb += [
+                takes[which].eq(self.valid & awaited[which] & ~here[which]),
+                again[which].eq(self.valid & awaited[which] & here[which]),
+                strays[which].eq(self.valid & ~awaited[which]),
+            ]
+        any_again, any_stray = ([OrTree(list(bits)) for bits in both] for both in (again, strays))
+        self.submodules += any_again, any_stray
+
+        def chosen(both):
+            return Mux(self.leave, both[1], both[0])
+
         self.comb += [
             missing.eq(self.expected & ~got),
             self.complete.eq(self.open & ~any_missing.output),
             self.leave.eq(self.complete & self.place),
             kept.eq(Mux(self.leave, got & ~self.expected, got)),
-            awaited.eq(later.output | Mux(self.open & ~self.leave, self.expected, 0)),
-            take.eq(Mux(self.stop, 0, self.valid & awaited & ~kept)),
-            again.eq(Mux(self.stop, 0, self.valid & awaited & kept)),
-            self.doubled.eq(any_again.output),
-            self.stray.eq(~self.stop & ((self.valid & ~awaited) != 0)),
-            self.culprits.eq(Mux(self.doubled, again, missing)),
+            take.eq(Mux(self.stop, 0, chosen(takes))),
+            self.doubled.eq(~self.stop & chosen([tree.output for tree in any_again])),
+            self.stray.eq(~self.stop & chosen([tree.output for tree in any_stray])),
+            self.culprits.eq(Mux(self.doubled, chosen(again), missing)),
         ]
         self.sync += [
             got.eq(kept | take),
@@ -130,7 +142,7 @@ class RoundCollector(LiteXModule):
         ]
 
         # Time
-        age = Signal(TIMEOUT_BITS)
+        age, late = Signal(TIMEOUT_BITS), Signal()
         self.comb += [
             late.eq(age >= self.timeout),
             self.timed_out.eq(self.open & ~self.stop & ~self.complete & late),

@@ -61,7 +61,7 @@ class SyndromeFormation(LiteXModule):
         clear: input; forget everything but the table. The register's restart does the same.
         formed: 1 in the cycle in which the events of a round are there, which `source` offers from then on.
         observables: measured parity of each observable in the shot so far, valid from `formed` on until the next.
-        last_formed: valid with `formed`: the shot is complete.
+        last_formed, leaks: valid with `formed`: the shot is complete; slots of the round that leaked.
         untrusted, overrun, doubled, timed_out: 1 in a cycle in which formation stops for that cause.
         held_up: 1 in a cycle in which a complete round finds the queue full.
         record_lost: 1 in a cycle in which a record has no room.
@@ -95,7 +95,7 @@ class SyndromeFormation(LiteXModule):
         self.source, self.records = former.source, recorder.source
         self.now = Signal(64)
         self.clear = Signal()
-        self.formed, self.last_formed = former.formed, former.last_out
+        self.formed, self.last_formed, self.leaks = former.formed, former.last_out, former.leaks
         self.observables = former.observables
         self.untrusted, self.overrun, self.doubled, self.timed_out = (Signal() for _ in CAUSES)
         self.held_up, self.record_lost = former.held_up, recorder.lost
@@ -201,9 +201,11 @@ class SyndromeFormation(LiteXModule):
             self._rounds.status.eq(former.rounds_formed),
             self._shots.status.eq(former.shot_open),
         ]
+        stray = Signal()  # a register: it is known late in its cycle
+        self.sync += stray.eq(collector.stray)
         for counter, event in (
             (self._held_up, self.held_up),
-            (self._stray, collector.stray),
+            (self._stray, stray),
             (self._records_lost, recorder.lost),
         ):
             self.sync += [

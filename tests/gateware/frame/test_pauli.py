@@ -235,7 +235,7 @@ async def latencies_are_counted(dut) -> None:
         """Cycles from a cycle with these inputs to the first in which `what` has changed."""
         before = what()
         await driver.cycle(**given)
-        cycles = 1
+        cycles = 0  # what is read after a cycle is what there was in it
         while what() == before:
             await driver.cycle()
             cycles += 1
