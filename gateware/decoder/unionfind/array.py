@@ -167,11 +167,10 @@ class UnionFindArray(LiteXModule):
             self.comb += [vertex.event.eq(self.events[number]), vertex.single.eq(peeler.bare[number])]
 
         # Arbiter: the first vertex that asks has its way. Its cluster and that at the other end of the edge become one.
-        asked, adopting = Signal(), Signal()
+        looking, calling, asked, hears, adopting = (Signal() for _ in range(5))
         self.asking = OrTree([v.asks for v in vertices])
         self.arbiter = First([v.asks for v in vertices])
         self.losers = MaskTree([(v.granted, v.ident) for v in vertices], id_bits)
-        calling = Signal()
         self.winners = MaskTree([(v.reached, v.ident) for v in vertices], id_bits)
         self.offsets = XorTree(
             [masked(v.granted, v.potential ^ v.carried, num_observables) for v in vertices], num_observables
@@ -179,16 +178,14 @@ class UnionFindArray(LiteXModule):
         self.far_active = MaskTree([(v.reached, v.active) for v in vertices], 1)
         self.far_grounded = MaskTree([(v.reached, v.grounded) for v in vertices], 1)
         self.grounding = MaskTree([(v.granted, v.grounding) for v in vertices], 1)
-        # Free vertices go first: after an adoption nobody is granted, and whoever asked looks again.
+        # Free vertices go first: after an adoption nobody is heard, and whoever asked looks again.
         self.adoptions = OrTree([v.adopted for v in vertices])
-        self.comb += [asked.eq(self.asking.output), adopting.eq(self.adoptions.output)]
+        self.comb += [hears.eq(looking & ~adopting & ~self.stop), asked.eq(self.asking.output & ~adopting)]
         self.sync += [
-            act.adopt.eq(act.look),
-            If(adopting | act.load,
-                Cat(*(v.granted for v in vertices)).eq(0),
-            ).Else(
-                Cat(*(v.granted for v in vertices)).eq(self.arbiter.output),
-            ),
+            act.join.eq(act.look),
+            act.merge.eq(calling),
+            adopting.eq(self.adoptions.output),
+            Cat(*(v.granted for v in vertices)).eq(masked(hears, self.arbiter.output, len(vertices))),
             If(calling,
                 act.loser.eq(self.losers.output),
                 act.winner.eq(self.winners.output | masked(self.grounding.output, self.losers.output, id_bits)),
@@ -200,14 +197,14 @@ class UnionFindArray(LiteXModule):
 
         # What the look has shown, over the whole array
         flips = [masked(peeler.defects[v.number], v.potential, num_observables) for v in vertices]
-        self.wishing = OrTree([v.wishes for v in vertices])
+        self.wishing = OrTree([cell.hot for cell in cells])
         self.activity = OrTree([v.active for v in vertices])
         self.growth = OrTree([cell.growing for cell in cells])
         self.limits = OrTree([cell.blocks for cell in cells], len(plan.steps))
         self.flips = XorTree(flips, num_observables)
-        first, stopping, active, wishes, growable = (Signal() for _ in range(5))
+        first, active, wishes, growable = (Signal() for _ in range(4))
         step, blocked = Signal(plan.slack_bits), Signal(len(plan.steps))
-        self.sync += If(act.look | first | stopping,
+        self.sync += If(looking | first,
             active.eq(self.activity.output),
             wishes.eq(self.wishing.output),
             growable.eq(self.growth.output),
@@ -216,12 +213,15 @@ class UnionFindArray(LiteXModule):
         )  # fmt: skip
         self.comb += step.eq(_largest_step(plan.steps, blocked))
 
-        # Controller: a look, then an act: all meetings, with adoptions or the first merge that is asked for; or growth.
+        # Controller: a look, then an act: all meetings, with adoptions; or growth. Who asks in an act is heard in the
+        # cycle of the next look, which is then given up for the merge.
         #
-        #   cycle     0      1     2    3     4    5     6     7      8    9
-        #   state   IDLE  FIRST  LOOK  ACT  LOOK  ACT  CALL  MERGE  LOOK  ACT
-        #   load   __/--\__________________________________________________
-        #   done   __________________________________________________/--\   nothing was left to do
+        #   cycle     0      1     2    3     4    5     6     7     8      9    10
+        #   state   IDLE  FIRST  LOOK  ACT  LOOK  ACT  LOOK  CALL  MERGE  LOOK  ACT
+        #   load   __/--\________________________________________________________
+        #   look   _______________/--\_______/--\___________________/--\________
+        #   asks   ___________________________________/--\________________________
+        #   done   ________________________________________________________/--\__   nothing was left to do
         grow, flooding = Signal(), Signal()
         rest = [
             NextState("IDLE"),
@@ -240,28 +240,35 @@ class UnionFindArray(LiteXModule):
         )  # fmt: skip
         fsm.act("FIRST", first.eq(1), NextState("LOOK"))
         fsm.act("LOOK",
-            act.look.eq(~self.stop),
+            looking.eq(1),
+            act.look.eq(~asked & ~self.stop),
             NextState("ACT"),
             # Whatever was active before an act has been seen to be; only after the first growth this can be news.
-            If(~active, self.done.eq(1), *rest).Elif(self.stop, stopping.eq(1), NextState("STOP")),
+            If(~active,
+                self.done.eq(1),
+                *rest,
+            ).Elif(self.stop,
+                NextState("STOP"),
+            ).Elif(asked,
+                NextState("CALL"),
+            ),
         )  # fmt: skip
         fsm.act("ACT",
             NextState("LOOK"),
-            If(wishes,
-                If(asked & ~adopting, NextState("CALL")),
-            ).Elif(active & growable,
-                grow.eq(1),
-                NextValue(self.grow_steps, self.grow_steps + 1),
-            ).Else(
-                self.done.eq(1),
-                *rest,
+            # An edge that grows has an active end.
+            If(~wishes,
+                If(growable,
+                    grow.eq(1),
+                    NextValue(self.grow_steps, self.grow_steps + 1),
+                ).Else(
+                    self.done.eq(1),
+                    *rest,
+                ),
             ),
         )  # fmt: skip
         fsm.act("STOP", self.done.eq(1), self.stopped.eq(active), *rest)
         fsm.act("CALL", calling.eq(1), NextState("MERGE"))
-        fsm.act(
-            "MERGE", act.merge.eq(1), NextValue(self.merge_steps, self.merge_steps + 1), NextState("LOOK")
-        )
+        fsm.act("MERGE", NextValue(self.merge_steps, self.merge_steps + 1), NextState("LOOK"))
         fsm.act("PEEL", peeler.step.eq(1), If(peeler.empty, self.peeled.eq(1), NextState("IDLE")))
         self.comb += [
             self.unmatched.eq(active),

@@ -237,8 +237,11 @@ def grow(graph, slack, first, found, members, forest, state, stop):  # type: ign
             for i in range(count - adopted, count):
                 _close(graph, members[i], ident, apart)
         elif asks >= 0:
-            # CALL, MERGE: the asking cluster becomes part of the one that it has reached
-            cycles += 2
+            # LOOK, CALL, MERGE: the asking cluster becomes part of the one that it has reached
+            if cycles - 1 >= stop:
+                unmatched = True
+                break
+            cycles += 3
             merges += 1
             e = choice[asks]
             loser = ident[asks]
