@@ -34,7 +34,8 @@ class FrameBarrier(LiteXModule):
         latency: input, valid in the cycle after `finish`; cycles from the window's last round entering to `finish`.
         now: input; cycle counter.
         restart: input; count shots from 0.
-        wait: input; start to wait for `shot` and `round`. `control.wait` does the same.
+        wait: input; start to wait for what the registers `shot` and `round` say. `control.wait` does the same.
+        ask, ask_shot, ask_round: inputs; start to wait for these rounds of that shot instead. Who asked last counts.
         ready: 1 for one cycle, when the frame holds all of them.
         waiting: since `wait`.
         holding: the barrier is about to be released, or will be when no amendment comes, or its reaction is not in
@@ -52,6 +53,9 @@ class FrameBarrier(LiteXModule):
         self.now = Signal(64)
         self.restart = Signal()
         self.wait = Signal()
+        self.ask = Signal()
+        self.ask_shot = Signal(32)
+        self.ask_round = Signal(32)
         self.ready = Signal()
         self.waiting = Signal()
         self.holding = Signal()
@@ -100,10 +104,21 @@ class FrameBarrier(LiteXModule):
         ended, reaction = Signal(32), Signal(32)
         finished, counts, released = Signal(), Signal(), Signal()  # what the reaction follows a cycle later
         reached, was_reached, amend, overdue = Signal(), Signal(), Signal(), Signal()
+        asked, shot, rounds = Signal(), Signal(32), Signal(32)
+        wanted_shot, wanted_round = Signal(32), Signal(32)
+        begins = Signal()
+        self.sync += If(self.ask,
+            asked.eq(1),
+            shot.eq(self.ask_shot),
+            rounds.eq(self.ask_round),
+        ).Elif(begins, asked.eq(0))  # fmt: skip
         self.comb += [
+            begins.eq(self.wait | self._control.fields.wait),
+            wanted_shot.eq(Mux(asked, shot, self._shot.storage)),
+            wanted_round.eq(Mux(asked, rounds, self._round.storage)),
             reached.eq(
-                (shots > self._shot.storage)
-                | ((shots == self._shot.storage) & (framed >= self._round.storage))
+                (shots > wanted_shot)
+                | ((shots == wanted_shot) & (framed >= wanted_round))
             ),
             amend.eq(pending & self._amend.re & ~overdue & ~self.finish),
             closing.eq(pending & ~amend & (overdue | self.finish)),
@@ -114,7 +129,7 @@ class FrameBarrier(LiteXModule):
             self._frame.status.eq(self.frame),
         ]
         self.sync += [
-            If(self.wait | self._control.fields.wait, self.waiting.eq(1)).Elif(self.ready, self.waiting.eq(0)),
+            If(self.ask | begins, self.waiting.eq(1)).Elif(self.ready, self.waiting.eq(0)),
             If(finished, reaction.eq(self.latency + 1)).Elif(counts, reaction.eq(reaction + 1)),
             finished.eq(self.finish),
             counts.eq(pending),
