@@ -202,7 +202,7 @@ class SyndromeFormation(LiteXModule):
             self._shots.status.eq(former.shot_open),
         ]
         stray = Signal()  # a register: it is known late in its cycle
-        self.sync += stray.eq(collector.stray)
+        self.sync += stray.eq(collector.stray & ~clear)
         for counter, event in (
             (self._held_up, self.held_up),
             (self._stray, stray),
