@@ -24,10 +24,10 @@ class EdgeCell(LiteXModule):
         load, weight: start over; with this weight, which comes a cycle later.
         open: the ends are in different clusters and the edge is not dead.
         u_active, v_active: the ends' clusters grow (v_active is 0 at a boundary).
-        delta: half-units to grow by per active end, 0 to rest; 0 in the cycle after `load`, too.
+        delta: half-units to grow by per end that was active a cycle ago, 0 to rest and in the cycle after `load`.
         hot: full and open with an active end: clusters can join here.
         growing: open with an active end.
-        blocks: bit k is set when step k would be too long. These three mean nothing in the cycle after `load`.
+        blocks: bit k is set when step k would be too long. It, and `hot`, mean nothing in the cycle after `load`.
     """
 
     def __init__(self, steps: Sequence[int], slack_bits: int) -> None:
@@ -44,29 +44,34 @@ class EdgeCell(LiteXModule):
         # # #
 
         slack = Signal(slack_bits, reset_less=True)
-        filling, full, odd, both = (Signal() for _ in range(4))
-        one, two, fills = odd & ~both, both & ~odd, odd & both
+        full, one, two = Signal(), Signal(), Signal()
+        # Who drops what, as the cycle before has found it: one end, two ends, or, where both bits are set, the weight
+        # is added (all ones less the inverse of a number is that number). Subtracting what six signals say is one LUT
+        # per bit.
+        once, twice = Signal(reset_less=True), Signal(reset_less=True)
         drop = Signal(slack_bits)
         self.comb += [
-            # Who drops what, in two bits: one end, two ends, or the weight is added.
-            odd.eq(filling | ((self.u_active ^ self.v_active) & self.open)),
-            both.eq(filling | (self.u_active & self.v_active & self.open)),
+            one.eq((self.u_active ^ self.v_active) & self.open),
+            two.eq(self.u_active & self.v_active & self.open),
             full.eq((slack == 0) | (slack == 2**slack_bits - 1)),
-            self.growing.eq(odd | both),
+            self.growing.eq((self.u_active | self.v_active) & self.open),
             self.hot.eq(full & self.growing),
-            # One LUT per bit with the subtraction. Nothing but `delta` says when to grow. All ones less the inverse of
-            # a number is that number.
             drop.eq(
-                (Replicate(one, slack_bits) & self.delta)
-                | (Replicate(two, slack_bits) & Cat(0, self.delta))
-                | (Replicate(fills, slack_bits) & ~Cat(0, self.weight))
+                (Replicate(once & ~twice, slack_bits) & self.delta)
+                | (Replicate(twice & ~once, slack_bits) & Cat(0, self.delta))
+                | (Replicate(once & twice, slack_bits) & ~Cat(0, self.weight))
             ),
             # Two ends would pass an odd slack's end with ceil(slack / 2); they take floor(slack / 2), at least 1.
             self.blocks.eq(
                 Cat(0 if s == 1 else (one & below(slack, s)) | (two & below(slack, 2 * s)) for s in steps)
             ),
         ]
-        self.sync += [
-            filling.eq(self.load),
-            If(self.load, slack.eq(2**slack_bits - 1)).Else(slack.eq(slack - drop)),
-        ]
+        self.sync += If(self.load,
+            slack.eq(2**slack_bits - 1),
+            once.eq(1),
+            twice.eq(1),
+        ).Else(
+            slack.eq(slack - drop),
+            once.eq(one),
+            twice.eq(two),
+        )  # fmt: skip
