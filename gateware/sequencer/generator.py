@@ -30,7 +30,7 @@ class PulseGenerator(LiteXModule):
     table            | entry
     carrier                  | phase | table | signs | line  | cos, sin
     envelope                 | address       | sample| scaled| both
-    factors                                                  | four  | sum
+    products                                                         | four  |
     i, q                                                                     | first     LATENCY
     ```
 

@@ -45,7 +45,7 @@ class ToneGenerator(LiteXModule):
     tones            | phase | signs | line  |cos,sin| each  | sum
     mask                                     | gains |
     envelope                 | address       | sample| scaled| both
-    factors                                                  | four  | sum
+    products                                                         | four  |
     i, q                                                                     | first     LATENCY
     ```
 

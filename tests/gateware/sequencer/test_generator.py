@@ -50,7 +50,7 @@ def random_model(rng: np.random.Generator) -> PulseGeneratorModel:
     return PulseGeneratorModel(entries, envelope)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_random_events(seed):
     rng = np.random.default_rng(seed)
     model = random_model(rng)

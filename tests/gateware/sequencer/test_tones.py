@@ -48,9 +48,8 @@ def random_model(rng: np.random.Generator) -> ToneGeneratorModel:
     return ToneGeneratorModel(entries, envelope, amplitudes)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_random_events(seed):
-    rng = np.random.default_rng(seed)
+def test_random_events():
+    rng = np.random.default_rng(1)
     found = simulate(random_model(rng), random_events(rng, 3000), 3020)
     assert found["saturated"].any()
     assert found["collision"].any()

@@ -163,7 +163,7 @@ def reference(entries, envelope, events, cycles) -> np.ndarray:
     return np.array(samples)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(programs(), st.integers(0, 99))
 def test_against_what_the_documentation_says(program, seed):
     entries, events, cycles = program
