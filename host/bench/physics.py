@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`triplane bench physics`: calibration experiments on the emulated processor, fitted, against the parameters set.
 
-Pulses are built in Python and played through the emulator's own interface; no gateware is between. Curves are fitted as
-those of a real device are (`triplane.host.calibration.experiments`), from bits that a discriminator made of ADC samples.
+Pulses are built in Python and played through the emulator's own interface; no gateware is between. Curves are
+fitted as those of a real device are (`triplane.host.calibration.experiments`), from bits that a discriminator
+made of ADC samples.
 """
 
 from __future__ import annotations
@@ -18,14 +19,13 @@ import numpy.typing as npt
 
 from triplane.hal.device import DAC_HZ, Device, load_device
 from triplane.host.bench import BenchContext, benchmark
+from triplane.host.bench.physics_codes import codes
 from triplane.host.calibration import experiments
 from triplane.host.calibration.experiments import Fit
-from triplane.sim.qpu import Processor, PulseEvent, Readout, Sequence, Tone, carrier_phase, noise_model
-from triplane.sim.qpu.filters import MatchedFilter
-from triplane.sim.qpu.gates import flat_top
+from triplane.sim.qpu import Processor, PulseEvent, Readout, Sequence, Tone, carrier_phase
+from triplane.sim.qpu.gates import CROSS_RISE, flat_top
 from triplane.sim.qpu.lab import Lab, Program
 from triplane.sim.qpu.resonator import separation
-from triplane.sim.qpu.surface import memory
 
 SEED = 2026
 COMMAND = "triplane bench physics"
@@ -44,11 +44,6 @@ SPAN_HZ = 6e6
 TONE_SAMPLES = 1_200
 CROSS_SAMPLES = (64, 1_600)
 """Lengths of the cross-resonance pulses that are swept."""
-
-CODES = ((3, 3, 20_000, 1_000), (5, 5, 20_000, 60))
-"""Distance, rounds, shots, shots of the quick run."""
-
-ROUNDS_TIMED = 200
 
 Reals = npt.NDArray[np.float64]
 
@@ -87,8 +82,7 @@ def bench_physics(ctx: BenchContext) -> None:
     delays(ctx, device, figures)
     spectroscopy(ctx, device, figures)
     cross_resonance(ctx, load_device("two_qubit"), figures)
-    for distance, rounds, shots, quick in CODES:
-        code(ctx, distance, rounds, quick if ctx.quick else shots)
+    codes(ctx, _command(ctx))
     if ctx.plot is not None:
         from triplane.host.bench.physics_plot import plot
 
@@ -116,7 +110,9 @@ def blobs(ctx: BenchContext, device: Device, figures: Figures) -> None:
     threshold = (fit["centre0"] + fit["centre1"]) / 2
     wrong = np.array([np.mean(sums[0].real > threshold), np.mean(sums[1].real < threshold)])
     row(measure="assignment error, prepared in 0", value=wrong[0], unit="", goal=None)
-    row(measure="assignment error, prepared in 1 (T1 in pulse and window)", value=wrong[1], unit="", goal=None)
+    row(
+        measure="assignment error, prepared in 1 (T1 in pulse and window)", value=wrong[1], unit="", goal=None
+    )
     row(measure="erfc(snr / 2 sqrt 2) / 2 for the parameters set", value=expected.overlap, unit="", goal=None)
     spread = math.sqrt(max(expected.overlap, 1 / half) / half)
     deviation = abs(wrong[0] - expected.overlap) / spread
@@ -125,7 +121,9 @@ def blobs(ctx: BenchContext, device: Device, figures: Figures) -> None:
 
 def rabi(ctx: BenchContext, device: Device, figures: Figures) -> None:
     """Population against the amplitude of a raised cosine."""
-    shape = ((1 - np.cos(2 * math.pi * (np.arange(RABI_SAMPLES) + 0.5) / RABI_SAMPLES)) / 2).astype(np.complex64)
+    shape = ((1 - np.cos(2 * math.pi * (np.arange(RABI_SAMPLES) + 0.5) / RABI_SAMPLES)) / 2).astype(
+        np.complex64
+    )
     qubit = device.qubits[0]
     offset_hz = qubit.frequency_hz - qubit.lo_hz
 
@@ -136,13 +134,15 @@ def rabi(ctx: BenchContext, device: Device, figures: Figures) -> None:
         sequence.measure([0])
 
     amplitudes = np.linspace(0, 1, _points(ctx))
-    populations, seconds = _sweep(ctx, device, amplitudes, play)
+    populations, seconds = _sweep(device, amplitudes, play, _shots(ctx) // 4)
     fit = experiments.fit_rabi(amplitudes, populations)
     area_s = float(shape.real.sum()) / DAC_HZ
-    work = _work(ctx, device, "Rabi")
+    work = _work(ctx, device, "Rabi", _shots(ctx) // 4)
     fitted, spread = fit["turns"] / area_s / 1e6, fit.errors["turns"] / area_s / 1e6
     _compared(ctx, work, "Rabi frequency at full scale", fitted, spread, qubit.rabi_hz / 1e6, "MHz")
-    ctx.row(work=work, measure="time", value=seconds, unit="s", goal=None, command=_command(ctx))
+    ctx.row(
+        work=work, measure="time of the processor", value=seconds, unit="s", goal=None, command=_command(ctx)
+    )
     figures.panels.append(Panel("Rabi", amplitudes, populations, fit, "amplitude, full scale 1"))
 
 
@@ -175,9 +175,9 @@ def delays(ctx: BenchContext, device: Device, figures: Figures) -> None:
     t1_s, t2_s = qubit.t1_us * 1e-6, qubit.t2_us * 1e-6
     zero, one = (_share(ctx, device, program) for program in (_ground, _excited))
     waits = np.linspace(0.1e-6, 1.5 * t2_s, _points(ctx))
-    populations, _ = _sweep(ctx, device, waits, ramsey)
+    populations, _ = _sweep(device, waits, ramsey, _shots(ctx))
     fit = experiments.fit_ramsey(waits, populations)
-    work = _work(ctx, device, "Ramsey")
+    work = _work(ctx, device, "Ramsey", _shots(ctx))
     fitted = (fit["frequency_hz"] / 1e3, fit.errors["frequency_hz"] / 1e3)
     _compared(ctx, work, "detuning", *fitted, abs(qubit.detuning_hz) / 1e3, "kHz")
     _compared(ctx, work, "T2", fit["t2_s"] * 1e6, fit.errors["t2_s"] * 1e6, qubit.t2_us, "us")
@@ -185,9 +185,9 @@ def delays(ctx: BenchContext, device: Device, figures: Figures) -> None:
     decays = (("echo", echo, t2_s, "T2", (zero + one) / 2), ("T1", relaxation, t1_s, "T1", zero))
     for title, program, time_s, name, end in decays:
         waits = np.linspace(0.1e-6, 2.5 * time_s, _points(ctx))
-        populations, _ = _sweep(ctx, device, waits, program)
+        populations, _ = _sweep(device, waits, program, _shots(ctx))
         fit = experiments.fit_decay(waits, populations, offset=end)
-        work = _work(ctx, device, title)
+        work = _work(ctx, device, title, _shots(ctx))
         _compared(ctx, work, name, fit["time_s"] * 1e6, fit.errors["time_s"] * 1e6, time_s * 1e6, "us")
         figures.panels.append(Panel(title, waits * 1e6, populations, _in_us(fit), "delay, us"))
 
@@ -241,12 +241,12 @@ def cross_resonance(ctx: BenchContext, device: Device, figures: Figures) -> None
         sequence.measure([coupling.target])
 
     rates = []
-    work = _work(ctx, device, "cross-resonance")
+    work = _work(ctx, device, "cross-resonance", _shots(ctx) // 4)
     for excited in (False, True):
-        populations, _ = _sweep(ctx, device, lengths, functools.partial(play, excited))
-        seconds = lengths / DAC_HZ
-        fit = experiments.fit_ramsey(seconds, populations)
-        rates.append((fit["frequency_hz"], fit.errors["frequency_hz"]))
+        populations, _ = _sweep(device, lengths, functools.partial(play, excited), _shots(ctx) // 4)
+        seconds = (lengths - CROSS_RISE) / DAC_HZ
+        fit = experiments.fit_rabi(seconds, populations)
+        rates.append((fit["turns"], fit.errors["turns"]))
         title = f"cross-resonance, control {int(excited)}"
         figures.panels.append(Panel(title, seconds * 1e6, populations, _in_us(fit), "length, us"))
     mean = (rates[0][0] + rates[1][0]) / 2 / 1e6
@@ -263,61 +263,14 @@ def cross_resonance(ctx: BenchContext, device: Device, figures: Figures) -> None
     )
 
 
-def code(ctx: BenchContext, distance: int, rounds: int, shots: int) -> None:
-    """Detection events of a memory experiment by pulses, samples and a discriminator, against Stim's prediction."""
-    device = load_device(f"surface{2 * distance**2 - 1}")
-    experiment = memory(device, distance, rounds)
-    circuit = experiment.annotate(noise_model(device, experiment.schedule))
-    predicted, flips = circuit.compile_detector_sampler(seed=SEED).sample(
-        50 * shots, separate_observables=True
-    )
-    processor = Processor(device, seed=SEED, backend="stabilizer")
-    lab = Lab(processor)
-    bits = lab.bits_of(experiment.schedule, shots)
-    events = np.array([bits[:, list(detector)].sum(axis=1) % 2 for detector in experiment.detectors]).T
-    logical = bits[:, list(experiment.observable)].sum(axis=1) % 2
-    expected = predicted.mean(axis=0)
-    sigma = np.sqrt(expected * (1 - expected) / shots * (1 + 1 / 50))
-    work = f"{device.name}, d={distance}, {rounds} rounds, {shots:,} shots"
-    row = functools.partial(ctx.row, work=work, command=_command(ctx))
-    chi = float((((events.mean(axis=0) - expected) / sigma) ** 2).mean())
-    row(measure="mean rate of detection events", value=float(events.mean()), unit="", goal=None)
-    row(measure="the same, Stim's prediction", value=float(expected.mean()), unit="", goal=None)
-    row(measure="chi-square per detector", value=chi, unit="", goal="<= 2")
-    apart = abs(logical.mean() - flips.mean()) / math.sqrt(flips.mean() * (1 - flips.mean()) / shots)
-    row(measure="logical flips from the prediction, standard deviations", value=apart, unit="", goal="<= 4")
-    if distance == 3:
-        row(measure="a round with its 8 readouts", value=time_rounds(device), unit="ms", goal="<= 1")
-
-
-def time_rounds(device: Device) -> float:
-    """Milliseconds of this process for a round of the d=3 code with readouts, samples included; the least of eight tries."""
-    experiment = memory(device, 3, ROUNDS_TIMED)
-    rounds = experiment.schedule[: [event.start for event in experiment.schedule].index(experiment.schedule[-1].start)]
-    processor = Processor(device, seed=SEED, backend="stabilizer")
-    filters: dict[int, MatchedFilter] = {}
-    best = math.inf
-    for seed in range(8):
-        processor.reset(seed)
-        begun = time.process_time()
-        for event in rounds:
-            if isinstance(event, Readout):
-                processor.readout(event.line, event.start, event.tones)
-                found = filters.get(event.line) or MatchedFilter(device, event)
-                filters[event.line] = found
-                processor.adc(event.line, found.first(event.start), found.window)
-            else:
-                processor.play(event)
-        best = min(best, time.process_time() - begun)
-    return best / ROUNDS_TIMED * 1e3
-
-
-def _sweep(ctx: BenchContext, device: Device, points: Reals, play: Callable[[float, Sequence], None]) -> tuple[Reals, float]:
-    """Share of shots that are read as 1 at each point, and the seconds that it took."""
+def _sweep(
+    device: Device, points: Reals, play: Callable[[float, Sequence], None], shots: int
+) -> tuple[Reals, float]:
+    """Share of shots that is read as 1 at each point, and the seconds of this process that it took."""
     lab = Lab(Processor(device, seed=SEED))
-    begun = time.perf_counter()
-    shares = [lab.bits(functools.partial(play, float(point)), _shots(ctx)).mean() for point in points]
-    return np.array(shares), time.perf_counter() - begun
+    begun = time.process_time()
+    shares = [lab.bits(functools.partial(play, float(point)), shots).mean() for point in points]
+    return np.array(shares), time.process_time() - begun
 
 
 def _share(ctx: BenchContext, device: Device, program: Program) -> float:
@@ -358,8 +311,8 @@ def _shots(ctx: BenchContext) -> int:
     return QUICK_SHOTS if ctx.quick else SHOTS
 
 
-def _work(ctx: BenchContext, device: Device, name: str) -> str:
-    return f"{device.name}, {name}, {_points(ctx)} points x {_shots(ctx):,} shots"
+def _work(ctx: BenchContext, device: Device, name: str, shots: int) -> str:
+    return f"{device.name}, {name}, {_points(ctx)} points x {shots:,} shots"
 
 
 def _command(ctx: BenchContext) -> str:

@@ -24,7 +24,9 @@ def plot(figures: Figures, path: Path) -> None:
     """Write the figure; the file appears whole or not at all."""
     figure = Figure(figsize=(13, 6), layout="constrained")
     axes = figure.subplots(2, -(-(len(figures.panels) + 1) // 2)).ravel()
-    figure.suptitle("Experiments on the emulated processor: points are shares of shots, lines are fits", x=0.01, ha="left")
+    figure.suptitle(
+        "Experiments on the emulated processor: points are shares of shots, lines are fits", x=0.01, ha="left"
+    )
     for axis, panel in zip(axes, figures.panels, strict=False):
         fine = np.linspace(panel.x.min(), panel.x.max(), 600)
         axis.plot(fine, panel.fit.curve(fine), color=PERCENTILE, linewidth=1.2)
@@ -34,7 +36,9 @@ def plot(figures: Figures, path: Path) -> None:
     blobs = axes[len(figures.panels)]
     for state, (shots, colour) in enumerate(zip(figures.blobs, (BOARD, PERCENTILE), strict=True)):
         drawn = shots[:MOST_SHOTS] / 1e3
-        blobs.plot(drawn.real, drawn.imag, ".", color=colour, markersize=2, alpha=0.4, label=f"prepared in {state}")
+        blobs.plot(
+            drawn.real, drawn.imag, ".", color=colour, markersize=2, alpha=0.4, label=f"prepared in {state}"
+        )
     blobs.set_title("IQ blobs, weighed", loc="left", fontsize=10)
     blobs.set_xlabel("1000 LSB", fontsize=9)
     blobs.legend(fontsize=8, markerscale=4)

@@ -8,12 +8,13 @@ as 1; readout errors shrink and shift a curve, so offset and visibility are alwa
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import curve_fit
+from scipy.optimize import OptimizeWarning, curve_fit
 from scipy.special import erfc
 
 Reals = npt.NDArray[np.float64]
@@ -69,7 +70,11 @@ def fit_ramsey(delay_s: Reals, population: Reals) -> Fit:
     names = ("frequency_hz", "t2_s", "visibility", "offset", "phase_rad")
     span_s = float(np.ptp(delay_s))
     guess = [
-        oscillation(delay_s, population), span_s / 2, float(np.ptp(population)), float(population.mean()), 0.0,
+        oscillation(delay_s, population),
+        span_s / 2,
+        float(np.ptp(population)),
+        float(population.mean()),
+        0.0,
     ]
     return _fit("Ramsey", curve, names, delay_s, population, guess)
 
@@ -115,7 +120,8 @@ def fit_resonance(frequency_hz: Reals, power: Reals) -> Fit:
 def fit_blobs(zero: Reals, one: Reals) -> Fit:
     """Two states on the axis that tells them apart: `centre0`, `centre1`, `sigma`, and what follows from them.
 
-    The shots of each preparation are two Gaussians of the same width: some are not what was prepared. `snr` is the distance of
+    The shots of each preparation are two Gaussians of the same width: some are not what was prepared. `snr` is
+        the distance of
     the centres in standard deviations, `overlap` the share of wrong bits that this alone makes at a threshold in the
     middle, `stray0` and `stray1` are the shares that lie in the other blob.
 
@@ -129,7 +135,9 @@ def fit_blobs(zero: Reals, one: Reals) -> Fit:
     counts = np.concatenate([np.histogram(shots, edges)[0] for shots in (zero, one)]).astype(np.float64)
 
     def gauss(x: Reals, centre: float, sigma: float) -> Reals:
-        return np.asarray(width * np.exp(-(((x - centre) / sigma) ** 2) / 2) / (sigma * math.sqrt(2 * math.pi)))
+        return np.asarray(
+            width * np.exp(-(((x - centre) / sigma) ** 2) / 2) / (sigma * math.sqrt(2 * math.pi))
+        )
 
     def curve(x: Reals, c0: float, c1: float, sigma: float, stray0: float, stray1: float) -> Reals:
         a, b = gauss(middles, c0, sigma), gauss(middles, c1, sigma)
@@ -157,7 +165,9 @@ def oscillation(x: Reals, y: Reals) -> float:
     """
     steps = np.diff(x)
     if len(x) < 8 or not np.allclose(steps, steps[0], rtol=1e-3):
-        raise FitError(f"an oscillation needs eight evenly spaced points or more, not {len(x)} in steps of {steps[:3]}...")
+        raise FitError(
+            f"an oscillation needs eight evenly spaced points or more, not {len(x)} in steps of {steps[:3]}..."
+        )
     power = np.abs(np.fft.rfft(y - y.mean(), 4 * len(x)))
     frequencies = np.fft.rfftfreq(4 * len(x), float(steps[0]))
     return float(frequencies[1 + power[1:].argmax()])
@@ -179,7 +189,10 @@ def _fit(
         return curve(points, *(np.array(parameters) * scale))
 
     try:
-        found, covariance = curve_fit(scaled, x, y, np.array(guess) / scale, sigma=sigma, maxfev=20_000)
+        with warnings.catch_warnings():
+            # Said again below, with what to make of it.
+            warnings.simplefilter("ignore", OptimizeWarning)
+            found, covariance = curve_fit(scaled, x, y, np.array(guess) / scale, sigma=sigma, maxfev=20_000)
     except RuntimeError as error:
         raise FitError(f"{name}: no curve fits these {len(x)} points: {error}") from error
     values = found * scale

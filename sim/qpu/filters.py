@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""From ADC samples back to bits, as a line's best linear discriminator does it: for tests, and for shot loops on the host."""
+"""From ADC samples back to bits, as the best linear discriminator does it: for tests and shot loops in Python."""
 
 from __future__ import annotations
 

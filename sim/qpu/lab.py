@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence as Many
+from collections.abc import Callable
+from collections.abc import Sequence as Many
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +39,7 @@ class Lab:
         self._filters: dict[tuple[int, tuple[tuple[float, bytes], ...]], MatchedFilter] = {}
 
     def traces(self, program: Program, shots: int) -> npt.NDArray[np.complex64]:
-        """Samples of the program's last readout while its longest tone lasts, at baseband of that tone: (shots, window)."""
+        """Samples of the last readout while its longest tone lasts, at baseband of the first: (shots, window)."""
         events = self.schedule(program)
         last = [event for event in events if isinstance(event, Readout)][-1]
         filtered = self._filter(last)

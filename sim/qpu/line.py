@@ -7,6 +7,7 @@ the noise of a sample depends on seed, line and sample alone: blocks of `BLOCK` 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -28,6 +29,9 @@ BLOCK = 256
 MEMORY = 1 << 13
 """Samples that may be asked for again."""
 
+MOST_FIELDS = 64
+"""Readouts that are kept before old ones are looked for."""
+
 CAPTURE_WIDTHS = 10.0
 """Widths kappa from its resonances within which a tone measures the qubit."""
 
@@ -46,24 +50,29 @@ def addressed(device: Device, readout: Readout) -> list[tuple[int, bool]]:
         )
     if not readout.tones:
         raise EventError(f"readout at {readout.start} has no tones")
-    line = device.lines[readout.line]
+    try:
+        return _addressed(
+            device.lines[readout.line], readout.line, tuple([tone.frequency_hz for tone in readout.tones])
+        )
+    except EventError as error:
+        raise EventError(f"readout at {readout.start}: {error}") from None
+
+
+@functools.lru_cache(maxsize=4096)
+def _addressed(line: Line, number: int, frequencies_hz: tuple[float, ...]) -> list[tuple[int, bool]]:
     found: list[tuple[int, bool]] = []
-    for tone in readout.tones:
-        if abs(tone.frequency_hz) > ADC_HZ / 2:
+    for frequency_hz in frequencies_hz:
+        if abs(frequency_hz) > ADC_HZ / 2:
             raise EventError(
-                f"tone at {tone.frequency_hz / 1e6:g} MHz is outside what the ADC of line {readout.line} sees, "
+                f"tone at {frequency_hz / 1e6:g} MHz is outside what the ADC of line {number} sees, "
                 f"+-{ADC_HZ / 2e6:g} MHz around its local oscillator"
             )
-        distances = [
-            abs(line.lo_hz + tone.frequency_hz - best_tone_hz(resonator)) for resonator in line.tones
-        ]
+        distances = [abs(line.lo_hz + frequency_hz - best_tone_hz(resonator)) for resonator in line.tones]
         nearest = distances.index(min(distances))
         resonator = line.tones[nearest]
         reach = CAPTURE_WIDTHS * resonator.kappa_hz + abs(resonator.chi_hz)
         if any(nearest == place for place, _ in found):
-            raise EventError(
-                f"readout at {readout.start}: two tones drive the resonator of qubit {resonator.qubit}; play one"
-            )
+            raise EventError(f"two tones drive the resonator of qubit {resonator.qubit}; play one")
         found.append((nearest, distances[nearest] <= reach))
     return found
 
@@ -123,6 +132,7 @@ class LineOutput:
     def reset(self, seed: int) -> None:
         """Silence; sample 0 comes next."""
         self._fields: list[tuple[int, npt.NDArray[np.complex64]]] = []
+        self._longest = 0
         self._delivered = 0
         self._bits = np.random.Philox(key=[seed, self.number])
         self._state = self._bits.state
@@ -172,6 +182,7 @@ class LineOutput:
             + 2 * math.pi * (tone.frequency_hz * (late - delay_s) - math.fmod(self.line.lo_hz * delay_s, 1.0))
             for tone in tones
         ]
+        self._longest = max(self._longest, fields.shape[1])
         self._fields.append((first, np.exp(1j * np.array(phases)).astype(np.complex64) @ fields))
 
     def adc(self, start: int, count: int) -> Samples:
@@ -192,13 +203,15 @@ class LineOutput:
             noise = self._noise_of(block)
             sums[low - start : high - start] = noise[low - block * BLOCK : high - block * BLOCK]
         pairs = sums.view(np.complex64)[:, 0]
-        for first, field in self._fields:
+        for first, field in reversed(self._fields):
+            if first + self._longest <= start:
+                break  # readouts of a line come in the order of their time
             low, high = max(start, first), min(stop, first + len(field))
             if low < high:
                 pairs[low - start : high - start] += field[low - first : high - first]
         if stop > self._delivered:
             self._delivered = stop
-            if len(self._fields) > 1:
+            if len(self._fields) > MOST_FIELDS:
                 self._fields = [
                     (first, field) for first, field in self._fields if first + len(field) > stop - MEMORY
                 ]

@@ -102,7 +102,7 @@ def rotate_frame(unitary: Matrix, start_rad: float, stop_rad: float) -> Matrix:
 
     The angles are the drive's phase in the qubit's frame when the pulse starts and stops.
     """
-    rotated: Matrix = frame(-stop_rad)[:, None] * unitary * frame(start_rad)
+    rotated: Matrix = np.exp(1j * (start_rad * _NUMBER - stop_rad * _NUMBER[:, None])) * unitary
     return rotated
 
 

@@ -57,4 +57,6 @@ def pair():
         Coupling(control=0, target=1, zx_hz=1.5e6, stark_hz=250e3),
         Coupling(control=1, target=0, zx_hz=1.2e6, stark_hz=-90e3),
     )
-    return device(qubit(0, delay_ns=3.3), qubit(1, delay_ns=7.1), couplings=couplings, lines=(line(0, 1, delay_ns=40),))
+    return device(
+        qubit(0, delay_ns=3.3), qubit(1, delay_ns=7.1), couplings=couplings, lines=(line(0, 1, delay_ns=40),)
+    )

@@ -60,7 +60,9 @@ def test_leakage_is_spread():
 
 @pytest.mark.parametrize("angle", [1.2, 0.3, 2.5])
 def test_a_turn_between_gates_is_refused(angle):
-    message = rf"pulse 7 turns by {math.degrees(angle):.1f} degrees: .* 5.7 are tolerated; calibrate its amplitude"
+    message = (
+        rf"pulse 7 turns by {math.degrees(angle):.1f} degrees: .* 5.7 are tolerated; calibrate its amplitude"
+    )
     with pytest.raises(EventError, match=message):
         recognise_turn(embedded(about(0.0, angle)), "pulse 7")
 
@@ -89,5 +91,7 @@ def test_errors_of_a_cross_resonance():
 
 def test_half_of_an_echo_is_refused():
     blocks = np.stack([embedded(about(0.0, angle)) for angle in (math.pi / 4, -math.pi / 4, 0)])
-    with pytest.raises(EventError, match="turns its target by 45.0 and 45.0 degrees for a control in 0 and 1"):
+    with pytest.raises(
+        EventError, match="turns its target by 45.0 and 45.0 degrees for a control in 0 and 1"
+    ):
         recognise_cross(blocks, "pulse")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Trajectories: their mean against the master equation that SciPy integrates, and gates against what they are called."""
+"""Trajectories: their mean against the master equation as SciPy integrates it, gates against their names."""
 
 import math
 

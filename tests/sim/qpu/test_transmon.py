@@ -124,6 +124,8 @@ def test_cross_resonance_turns_the_target_by_the_control():
     area_s = float(envelope.real.sum()) / DAC_HZ
     for level, rate in ((0, 1.6e6), (1, -1.4e6)):
         shift = 2 * math.pi * 0.2e6 * float((np.abs(envelope) ** 2).sum()) / DAC_HZ
-        expected = expm(-1j * math.pi * rate * area_s * np.array([[0, 1], [1, 0]])) * np.exp(-1j * shift * level)
+        expected = expm(-1j * math.pi * rate * area_s * np.array([[0, 1], [1, 0]])) * np.exp(
+            -1j * shift * level
+        )
         assert np.abs(blocks[level][:2, :2] - expected).max() < 1e-2
     assert 2 * math.pi * 1.5e6 * area_s == pytest.approx(math.pi / 2, rel=1e-6)
