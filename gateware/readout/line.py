@@ -56,7 +56,8 @@ class ReadoutLine(LiteXModule):
         soft: per tone, signed; holds until the next result.
         time: cycle, low 32 bits, of the last sample of the window; changes with the result.
         saturated: 1 in the cycle of a result whose window has a sample at an end of the converter's range.
-        busy: from an event until the results of its window are valid, or until it is refused: results may still come.
+        busy: from the cycle after an event until the results of its window are valid, or it is refused: results may
+            still come.
         collision, unknown: 1 in the cycle in which an event is refused; see `windows.WindowScheduler`.
         lead: cycles from an event with delay 0 to its first sample.
 

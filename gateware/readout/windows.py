@@ -127,7 +127,7 @@ class WindowScheduler(LiteXModule):
         head = queue.source
         self.comb += [
             head.ready.eq(head.begin == self.now),
-            self.busy.eq((self.capture.valid & known) | looked_up | asked | head.valid | self.live),
+            self.busy.eq(looked_up | asked | head.valid | self.live),
         ]
         self.sync += [
             self.first.eq(0),
