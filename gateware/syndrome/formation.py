@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from litex.gen import LiteXModule
 from litex.soc.interconnect.csr import CSRField, CSRStatus, CSRStorage
-from migen import If, Mux, Signal, bits_for
+from migen import If, Signal, bits_for
 
 from triplane.gateware.decoder.memory import TRUSTED
 from triplane.gateware.decoder.table import WORD_BITS
@@ -105,13 +105,13 @@ class SyndromeFormation(LiteXModule):
 
         # # #
 
-        # Table: slots of the kind that is armed, and everything of the kind that is open
+        # Table: what it says of slots when a round is armed, and of bits when one is open
         words, shown = shape.row_words, shape.slots
         wanted = Signal(shape.slots)
         slot_words = -(-shape.slots // WORD_BITS)
         self.comb += [
             wanted.eq(store.read(self.round_kind, EXPECTED * words, slot_words)[:shown]),
-            former.hold.eq(store.read(former.kind_open, HOLD * words, slot_words)[:shown]),
+            former.hold.eq(store.read(self.round_kind, HOLD * words, slot_words)[:shown]),
             *(
                 row.eq(store.read(former.kind_open, (FIRST_EVENT + k) * words, words)[: shape.columns])
                 for k, row in enumerate([*former.event_rows, *former.observable_rows])
@@ -177,27 +177,31 @@ class SyndromeFormation(LiteXModule):
         ]
         for number, name in reversed(list(enumerate(CAUSES, 1))):
             self.comb += If(getattr(self, name), cause.eq(number))
+        # Registers that follow until then hold what was: nothing waits for the cause.
+        followed = (
+            (self._fault_round, former.round_open),
+            (self._fault_shot, former.shot_open),
+            (self._fault_cycle, self.now),
+        )
+        for register, present in followed:
+            held = Signal(len(present))
+            self.sync += If(~self.stopped, held.eq(present))
+            self.comb += If(self.stopped, register.status.eq(held))
+        shows_slot = Signal()
         self.sync += [
-            If(~self.stopped & (cause != NO_FAULT),
-                self.stopped.eq(1),
+            If(~self.stopped,
                 self._status.fields.cause.eq(cause),
-                self._fault_round.status.eq(former.round_open),
-                self._fault_shot.status.eq(former.shot_open),
-                self._fault_cycle.status.eq(self.now),
-                lowest.bits.eq(Mux(self.doubled | self.timed_out, collector.culprits, 0)),
+                self.stopped.eq(cause != NO_FAULT),
+                shows_slot.eq((cause == DOUBLED) | (cause == TIMED_OUT)),
+                lowest.bits.eq(collector.culprits),
             ),
-            If(clear,
-                self.stopped.eq(0),
-                self._status.fields.cause.eq(NO_FAULT),
-                *(s.status.eq(0) for s in (self._fault_round, self._fault_shot, self._fault_cycle)),
-                lowest.bits.eq(0),
-            ),
+            If(clear, self.stopped.eq(0), self._status.fields.cause.eq(NO_FAULT), shows_slot.eq(0)),
         ]  # fmt: skip
+        self.comb += If(shows_slot, self._fault_slot.status.eq(lowest.number))
         self.comb += [
             self._status.fields.busy.eq(collector.open | former.formed | (former.sender.level != 0)),
             self._status.fields.stopped.eq(self.stopped),
             self._status.fields.table.eq(table.state),
-            self._fault_slot.status.eq(lowest.number),
             self._rounds.status.eq(former.rounds_formed),
             self._shots.status.eq(former.shot_open),
         ]

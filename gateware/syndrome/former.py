@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import xor
+
 from litex.gen import LiteXModule
 from litex.soc.interconnect import stream
 from migen import Cat, If, Mux, ResetInserter, Signal, bits_for
 
+from triplane.gateware.decoder.unionfind.tree import XorTree
 from triplane.gateware.syndrome.collector import DEFAULT_AHEAD, RoundCollector
 from triplane.gateware.syndrome.layouts import EVENT_LAYOUT
 from triplane.gateware.syndrome.shape import WORD_BITS, SyndromeShape
@@ -101,9 +105,9 @@ class RoundFormer(LiteXModule):
         collector: takes the slots.
         sender: hands the rounds on.
         source: event words for the decoder.
-        kind, last, known: inputs with `collector.arm`.
+        kind, last, known, hold: inputs with `collector.arm`; hold: slots that give their last value where they leak.
         kind_open: kind of the open round; asks for:
-        hold, event_rows, observable_rows: inputs; the rows of that kind, in the same cycle.
+        event_rows, observable_rows: inputs; the rows of that kind, in the same cycle.
         trusted: input; they are right. No round leaves otherwise.
         clear: input; forget everything.
         formed: 1 in a cycle in which a round's events are there; these are valid with it:
@@ -134,17 +138,17 @@ class RoundFormer(LiteXModule):
         self.kind_out, self.last_out, self.known_out = Signal(kind_bits), Signal(), Signal(known_bits)
         self.round, self.shot, self.rounds_formed = Signal(32), Signal(32), Signal(32)
         self.round_open, self.shot_open = Signal(32), Signal(32)
-        tag = Cat(self.kind, self.last, self.known)
+        tag = Cat(self.kind, self.last, self.known, self.hold)
         self.collector = collector = RoundCollector(shape.slots, len(tag), ahead)
         self.sender = sender = RoundSender(shape.events, queue_rounds)
         self.source = sender.source
 
         # # #
 
-        last, known = Signal(), Signal(known_bits)
+        last, known, hold = Signal(), Signal(known_bits), Signal(shape.slots)
         self.comb += [
             collector.tag.eq(tag),
-            Cat(self.kind_open, last, known).eq(collector.tag_out),
+            Cat(self.kind_open, last, known, hold).eq(collector.tag_out),
             collector.place.eq(sender.place & self.trusted),
             collector.clear.eq(self.clear),
             sender.clear.eq(self.clear),
@@ -153,11 +157,12 @@ class RoundFormer(LiteXModule):
         # The matrix
         leave = collector.leave
         values, history = Signal(shape.slots), [Signal(max(shape.kept, 1)) for _ in range(shape.history)]
-        dropped = collector.leaks & self.hold
+        dropped = collector.leaks & hold
         replaced = dropped & history[0][: shape.kept] if shape.history and shape.kept else 0
         columns = Signal(shape.columns)
         self.comb += [
-            values.eq((collector.bits & ~dropped) | replaced),
+            # Slots of rounds to come may be there already.
+            values.eq(((collector.bits & ~dropped) | replaced) & collector.expected),
             columns.eq(
                 Cat(
                     values,
@@ -167,8 +172,8 @@ class RoundFormer(LiteXModule):
                 )
             ),
         ]
-        events = Cat(*(self._parity(columns & row) for row in self.event_rows))
-        observed = Cat(*(self._parity(columns & row) for row in self.observable_rows), 0)
+        events = Cat(*(self._parity(columns, row) for row in self.event_rows))
+        observed = Cat(*(self._parity(columns, row) for row in self.observable_rows), 0)
 
         # What is kept of a round; nothing of a shot after its last one
         fresh = Signal(reset=1)
@@ -209,14 +214,15 @@ class RoundFormer(LiteXModule):
             self.held_up.eq(collector.complete & ~sender.place & ~waited),
         ]
 
-    def _parity(self, value) -> Signal:
-        """XOR of all bits, by halves: a signal for each level, so that nothing sees a chain."""
-        width = len(value)
-        level = Signal(width)
-        self.comb += level.eq(value)
-        while width > 1:
-            half = -(-width // 2)
-            folded = Signal(half)
-            self.comb += folded.eq(level[:half] ^ level[half:])
-            level, width = folded, half
-        return level
+    def _parity(self, columns: Signal, row: Signal) -> Signal:
+        """XOR of the columns that a row names: three of them fill one LUT6."""
+        products = Signal(len(row))
+        self.comb += products.eq(columns & row)
+        triples = []
+        for start in range(0, len(row), 3):
+            triple = Signal()
+            self.comb += triple.eq(reduce(xor, [products[k] for k in range(start, min(start + 3, len(row)))]))
+            triples.append(triple)
+        tree = XorTree(triples)
+        self.submodules += tree
+        return tree.output

@@ -35,7 +35,7 @@ class Formation(FormalBench):
         taker, source = core.collector, core.source
         kinds = [self.constant(f"slots_of_{k}", Signal(SLOTS)) for k in range(2)]
         arm, kind = self.free("arm", taker.arm), self.free("kind", core.kind)
-        valid, bit = self.free("valid", taker.valid), self.free("bit", taker.bit)
+        valid, bit = self.free("results", taker.valid), self.free("bits", taker.bit)
         self.free("ready", source.ready)
         self.free("timeout", taker.timeout)
         columns = [*range(SLOTS), shape.known_column(0)]
@@ -102,6 +102,12 @@ class Formation(FormalBench):
 
 
 def test_nothing_is_lost_or_counted_twice():
+    result = check(emit(Formation(queue_rounds=1)), "prove", depth=20, engine=PROVER)
+    assert result, str(result)
+
+
+@long
+def test_nothing_is_lost_in_a_longer_queue():
     result = check(emit(Formation()), "prove", depth=20, engine=PROVER)
     assert result, str(result)
 
@@ -137,6 +143,11 @@ DEFECTS = {
         former_module,
         "fifo.sink.valid.eq(self.give & (waits | ~done))",
         "fifo.sink.valid.eq(self.give)",
+    ),
+    "slots of rounds to come are seen": (
+        former_module,
+        "values.eq(((collector.bits & ~dropped) | replaced) & collector.expected)",
+        "values.eq((collector.bits & ~dropped) | replaced)",
     ),
     "a place is promised twice": (former_module, "self.level.eq(held + self.give)", "self.level.eq(held)"),
 }

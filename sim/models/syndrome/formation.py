@@ -259,7 +259,8 @@ class FormationModel:
         values = self.bits & ~dropped
         if shape.history:
             values |= dropped & self.history[0]
-        columns = values & ((1 << shape.slots) - 1)
+        values &= expected
+        columns = values
         for age, kept in enumerate(self.history):
             columns |= kept << (shape.slots + age * shape.kept)
         if shape.known:
