@@ -42,7 +42,7 @@ class ToneGenerator(LiteXModule):
     cycle      0       1       2       3       4       5       6       7       8
     sink       PLAY
     table            | entry
-    tones            | phase | signs | line  |cos,sin| each  | sum
+    tones            | phase | table | signs |cos,sin| each  | sum
     mask                                     | gains |
     envelope                 | address       | sample| scaled| both
     products                                                         | four  |
