@@ -27,6 +27,9 @@ class BackEnd(Protocol):
     def reset(self, seed: int) -> None:
         """All qubits in 0 at time 0."""
 
+    def relax(self) -> None:
+        """All qubits in 0, now."""
+
     def pulse(self, action: Action, event: PulseEvent) -> None:
         """Play a pulse."""
 
@@ -85,6 +88,10 @@ class Processor:
         for line in self._lines:
             line.reset(seed)
         self._clear(seed)
+
+    def relax(self) -> None:
+        """All qubits in 0, now, and time goes on: what waiting long does, for loops in which a clock is dear."""
+        self._qubits.relax()
 
     def play(self, event: PulseEvent) -> None:
         """Play a pulse on a drive channel.

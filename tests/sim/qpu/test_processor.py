@@ -187,6 +187,20 @@ def test_waiting_resets():
                 assert processor.measured[0] == 0
 
 
+@pytest.mark.parametrize("backend", ["trajectory", "stabilizer"])
+def test_relaxing_resets_and_time_goes_on(backend):
+    processor = Processor(load_device("line5"), seed=1, backend=backend)
+    for shot in range(10):
+        sequence = Sequence(processor.device, 2000 * shot)
+        sequence.measure(range(5))
+        assert sequence.read == list(range(5))
+        for number in range(5):
+            sequence.x90(number)
+        processor.run(sequence.schedule)
+        assert set(processor.measured.values()) == {0}
+        processor.relax()
+
+
 def refuse(action, message):
     with pytest.raises(EventError, match=message):
         action()
