@@ -33,7 +33,7 @@ COMMAND = "triplane bench physics"
 GOAL = "<= 5"
 """Percent between a fitted parameter and the one set."""
 
-POINTS, SHOTS = 50, 4_000
+POINTS, SHOTS = 50, 2_000
 QUICK_POINTS, QUICK_SHOTS = 40, 1_000
 BLOB_SHOTS, QUICK_BLOB_SHOTS = 10_000, 4_000
 

@@ -18,7 +18,7 @@ from triplane.sim.qpu.surface import memory
 
 SEED = 2026
 
-CODES = ((3, 3, 20_000, 1_000), (5, 5, 20_000, 60))
+CODES = ((3, 3, 20_000, 1_000), (5, 5, 4_000, 60))
 """Distance, rounds, shots, shots of the quick run."""
 
 PREDICTED = 50

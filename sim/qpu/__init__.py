@@ -29,7 +29,18 @@ to do. A sum of tones beyond 16 bits saturates, as a converter does.
 predictions, and pulse tables of a simulated board. What is not modelled is listed in `docs/qpu-emulator.md`.
 """
 
-from triplane.sim.qpu.events import Event, EventError, PulseEvent, Readout, Tone, carrier_phase
+from triplane.sim.qpu.events import (
+    Event,
+    EventError,
+    PulseEvent,
+    Readout,
+    Tone,
+    carrier_phase,
+    frequency_of_word,
+    phase_of_word,
+    word_of_frequency,
+    word_of_phase,
+)
 from triplane.sim.qpu.gates import Sequence
 from triplane.sim.qpu.processor import Processor
 from triplane.sim.qpu.stabilizer import noise_model
@@ -43,5 +54,9 @@ __all__ = [
     "Sequence",
     "Tone",
     "carrier_phase",
+    "frequency_of_word",
     "noise_model",
+    "phase_of_word",
+    "word_of_frequency",
+    "word_of_phase",
 ]

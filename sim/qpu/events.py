@@ -108,6 +108,31 @@ def carrier_phase(frequency_hz: float, start: int, offset_rad: float = 0.0) -> f
     return 2 * math.pi * turns + offset_rad
 
 
+def frequency_of_word(word: int, rate_hz: float = DAC_HZ) -> float:
+    """Hz of a generator's frequency word: turns a sample times 2**32, two's complement."""
+    signed = (word & 0xFFFFFFFF) - ((word & 0x80000000) << 1)
+    return signed / 2**32 * rate_hz
+
+
+def phase_of_word(word: int) -> float:
+    """Radians of a phase word: 2**32 is a turn."""
+    return (word & 0xFFFFFFFF) / 2**32 * 2 * math.pi
+
+
+def word_of_frequency(frequency_hz: float, rate_hz: float = DAC_HZ) -> int:
+    """The nearest frequency word; raises ValueError beyond half the sample rate."""
+    if abs(frequency_hz) > rate_hz / 2:
+        raise ValueError(
+            f"frequency must be within +-{rate_hz / 2e6:g} MHz of the local oscillator, not {frequency_hz / 1e6:g} MHz"
+        )
+    return round(frequency_hz / rate_hz * 2**32) & 0xFFFFFFFF
+
+
+def word_of_phase(phase_rad: float) -> int:
+    """The nearest phase word."""
+    return round(phase_rad / (2 * math.pi) * 2**32) & 0xFFFFFFFF
+
+
 def later(event: Event, samples: int) -> Event:
     """The same event some samples later, by oscillators that have run on."""
     if isinstance(event, Readout):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NoReturn, Protocol
 
-from triplane.hal.device import DAC_HZ, Device
+from triplane.hal.device import ADC_HZ, DAC_HZ, Device
 from triplane.sim.qpu.addressing import Action, Addressing
 from triplane.sim.qpu.clifford import TOLERANCE_RAD
 from triplane.sim.qpu.events import Event, EventError, PulseEvent, Readout, Tone
@@ -26,6 +26,9 @@ class BackEnd(Protocol):
 
     def reset(self, seed: int) -> None:
         """All qubits in 0 at time 0."""
+
+    def relax(self) -> None:
+        """All qubits in 0, now."""
 
     def pulse(self, action: Action, event: PulseEvent) -> None:
         """Play a pulse."""
@@ -85,6 +88,10 @@ class Processor:
         for line in self._lines:
             line.reset(seed)
         self._clear(seed)
+
+    def relax(self) -> None:
+        """All qubits in 0, now, and time goes on: what waiting long does, for loops in which a clock is dear."""
+        self._qubits.relax()
 
     def play(self, event: PulseEvent) -> None:
         """Play a pulse on a drive channel.
@@ -164,6 +171,14 @@ class Processor:
         if not 0 <= line < len(self._lines):
             raise EventError(f"there is no readout line {line}; {self.device.name} has {len(self._lines)}")
         return self._lines[line].adc(start, count)
+
+    def lead(self, line: int) -> int:
+        """ADC samples of a line that may be asked for ahead of the DAC's clock: its delay in whole clocks.
+
+        Once all events that start before clock n (DAC sample 2 n) are played, samples up to n + lead are final,
+        n + lead itself not included.
+        """
+        return int(self.device.lines[line].delay_ns * 1e-9 * ADC_HZ)
 
     def run(self, schedule: Iterable[Event]) -> None:
         """Play events one after the other."""

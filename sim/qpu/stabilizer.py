@@ -71,8 +71,12 @@ class Translation:
 
     def reset(self) -> None:
         """All qubits in 0 at time 0."""
+        self._time_s = [0.0] * len(self.device.qubits)
+        self.relax()
+
+    def relax(self) -> None:
+        """All qubits in 0, now."""
         count = len(self.device.qubits)
-        self._time_s = [0.0] * count
         self._reference: list[float | None] = [None] * count
         self._ground = [True] * count
 
@@ -208,6 +212,11 @@ class Stabilizer:
         self.simulator = stim.TableauSimulator(seed=seed)
         self.simulator.set_num_qubits(len(self.device.qubits))
         self._random = np.random.default_rng([seed, len(self.device.qubits)])
+
+    def relax(self) -> None:
+        """All qubits in 0, now."""
+        self.translation.relax()
+        self.simulator.reset(*range(len(self.device.qubits)))
 
     def pulse(self, action: Action, event: PulseEvent) -> None:
         """Play a pulse."""

@@ -52,9 +52,14 @@ class Trajectory:
         """All qubits in 0 at time 0."""
         count = len(self.device.qubits)
         self.psi: Matrix = np.zeros((LEVELS,) * count, dtype=np.complex128)
-        self.psi[(0,) * count] = 1
+        self.relax()
         self.time_s = [0.0] * count
         self._random = [np.random.default_rng([seed, number]) for number in range(count)]
+
+    def relax(self) -> None:
+        """All qubits in 0, now."""
+        self.psi[:] = 0
+        self.psi[(0,) * self.psi.ndim] = 1
 
     def pulse(self, action: Action, event: PulseEvent) -> None:
         """Play a pulse."""

@@ -1,13 +1,25 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The processor's interface: determinism, delays, saturation, and every refusal."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
 
 from triplane.hal.device import ADC_HZ, load_device
-from triplane.sim.qpu import EventError, Processor, PulseEvent, Readout, Sequence, Tone
+from triplane.sim.qpu import (
+    EventError,
+    Processor,
+    PulseEvent,
+    Readout,
+    Sequence,
+    Tone,
+    frequency_of_word,
+    phase_of_word,
+    word_of_frequency,
+    word_of_phase,
+)
 from triplane.sim.qpu.events import later
 
 from .conftest import device, line, qubit
@@ -28,11 +40,7 @@ def shots(processor, blocks):
         for event in sequence.schedule:
             processor.run([later(event, 2000 * shot)])
         until = 1000 * (shot + 1)
-        got += [
-            processor.adc(0, a, b - a)
-            for a, b in zip(edges, edges[1:], strict=False)
-            if until - 1000 <= a < until
-        ]
+        got += [processor.adc(0, a, b - a) for a, b in itertools.pairwise(edges) if until - 1000 <= a < until]
     return np.concatenate(got)
 
 
@@ -102,6 +110,35 @@ def test_the_phase_of_a_tone_is_that_of_its_oscillator():
     assert abs(sums[1] - sums[0]) < 0.05 * abs(sums[0])
 
 
+def test_events_may_come_clock_by_clock():
+    """As in a loop with gateware: events of a clock, then the samples that they cannot change any more."""
+    described = load_device("line5")
+    sequence = Sequence(described, 40)
+    sequence.x180(2)
+    sequence.measure(range(5))
+    ahead = Processor(described, seed=6)
+    ahead.run(sequence.schedule)
+    expected = ahead.adc(0, 0, 400)
+    live = Processor(described, seed=6)
+    got, known = [live.adc(0, 0, live.lead(0))], live.lead(0)
+    assert known == 15
+    for clock in range(0, 400 - known, 15):
+        live.run([event for event in sequence.schedule if clock <= event.start // 2 < clock + 15])
+        got.append(live.adc(0, clock + known, 15))
+    assert (np.concatenate(got)[:400] == expected).all()
+
+
+def test_words_are_those_of_the_generators():
+    assert frequency_of_word(0x80000000) == -245.76e6
+    assert frequency_of_word(1) == pytest.approx(0.114441)
+    assert phase_of_word(0x40000000) == pytest.approx(math.pi / 2)
+    for hertz in (-200e6, -1.0, 0.0, 31.4e6):
+        assert frequency_of_word(word_of_frequency(hertz)) == pytest.approx(hertz, abs=0.06)
+    assert word_of_phase(-math.pi / 2) == 0xC0000000
+    with pytest.raises(ValueError, match=r"within \+-245.76 MHz of the local oscillator, not 300 MHz"):
+        word_of_frequency(300e6)
+
+
 def test_samples_saturate():
     described = device(qubit(0), lines=(line(0, noise_lsb=30_000),))
     samples = Processor(described).adc(0, 0, 2000)
@@ -148,6 +185,20 @@ def test_waiting_resets():
             processor.run(sequence.schedule)
             if not shot % 2:
                 assert processor.measured[0] == 0
+
+
+@pytest.mark.parametrize("backend", ["trajectory", "stabilizer"])
+def test_relaxing_resets_and_time_goes_on(backend):
+    processor = Processor(load_device("line5"), seed=1, backend=backend)
+    for shot in range(10):
+        sequence = Sequence(processor.device, 2000 * shot)
+        sequence.measure(range(5))
+        assert sequence.read == list(range(5))
+        for number in range(5):
+            sequence.x90(number)
+        processor.run(sequence.schedule)
+        assert set(processor.measured.values()) == {0}
+        processor.relax()
 
 
 def refuse(action, message):

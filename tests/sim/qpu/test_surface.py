@@ -5,7 +5,6 @@ import math
 
 import numpy as np
 import pytest
-import stim
 
 from triplane.hal.device import DEVICES, dump_device, load_device
 from triplane.sim.qpu import Processor, Readout, noise_model
@@ -80,13 +79,11 @@ def test_the_code_has_its_distance(code):
 
 
 def test_the_tableau_back_end_is_what_the_model_predicts(code):
-    """Levels found by the back end, over the very events, against 20,000 shots of Stim's sampler."""
-    distance, device, experiment, circuit = code
+    """Levels that the back end finds when it plays the events, against 20,000 shots of Stim's sampler."""
+    distance, device, experiment, _ = code
     shots = {3: 400, 5: 40}[distance]
-    # Bits without the noise of samples: the model's readout flips are left out on both sides.
-    exact = stim.Circuit()
-    for each in noise_model(device, experiment.schedule, overlap=0.0):
-        exact.append(each)
+    # Levels have no noise of samples.
+    exact = noise_model(device, experiment.schedule, overlap=0.0)
     predicted = experiment.annotate(exact).compile_detector_sampler(seed=1).sample(SAMPLED).mean(axis=0)
     processor = Processor(device, backend="stabilizer")
     found = []
