@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from triplane.gateware.dsp.layouts import SLOT_BITS
 from triplane.gateware.sequencer.expression import SAMPLES_PER_CLOCK, TURN
 from triplane.hal.device import DAC_HZ
 
 EPOCH_REGISTER = 31
 """Register in which a program is told when its time begins; see `hal.control.ControlProgram`."""
 
+NUM_SLOTS = 2**SLOT_BITS
 STEP = 4
 """Cycles from one event of a channel to its next."""
 
@@ -33,10 +35,10 @@ def frequency_word(frequency_hz: float) -> int:
 
 
 def aligned(text: str, slots: Mapping[int, Sequence[float]]) -> str:
-    """A program's source with the macro `align`, which the program begins with.
+    """A program's source with the alignment of all slots before its first instruction.
 
-    It waits for the time in r31, takes `align_cycles` and leaves the cursor behind them. Groups named `align_*` are
-    added behind those of the program.
+    It waits for the time in r31, which is given as `hal.control.ControlProgram.epoch_register`, and leaves the cursor
+    behind it. Groups named `align_*` are added behind those of the program.
 
     Args:
         text: source.
@@ -46,9 +48,9 @@ def aligned(text: str, slots: Mapping[int, Sequence[float]]) -> str:
         ValueError: a channel has more than eight slots, or a frequency is out of range.
     """
     most = max(map(len, slots.values()), default=0)
-    if most > 8:
-        raise ValueError(f"a channel has 8 frequency slots, not {most}")
-    groups, body, time = [], [f".macro {NAME}", f"    until r{EPOCH_REGISTER}"], 0
+    if most > NUM_SLOTS:
+        raise ValueError(f"a channel has {NUM_SLOTS} frequency slots, not {most}")
+    groups, body, time = [], [f"    until r{EPOCH_REGISTER}"], 0
     groups += [f".group {NAME}_c{channel}, {channel}" for channel in slots]
     for slot in range(most):
         having = [channel for channel in slots if slot < len(slots[channel])]
@@ -62,8 +64,20 @@ def aligned(text: str, slots: Mapping[int, Sequence[float]]) -> str:
             body.append(f"    reset {NAME}_c{channel}, {word * SAMPLES_PER_CLOCK * time % TURN}")
         body.append(f"    wait {STEP}")
         time += STEP
-    body.append(".endmacro")
     lines = text.splitlines()
-    last = max((k for k, line in enumerate(lines) if line.lstrip().startswith(".group")), default=-1)
-    constants = [f".equ {NAME}_cycles, {time}"]
-    return "\n".join([*lines[: last + 1], *groups, *constants, *body, *lines[last + 1 :]]) + "\n"
+    first = _first_instruction(lines)
+    return "\n".join([*lines[:first], *groups, *body, *lines[first:]]) + "\n"
+
+
+def _first_instruction(lines: Sequence[str]) -> int:
+    """Index of the first line that is neither empty, nor a directive, nor within a macro."""
+    within = False
+    for number, line in enumerate(lines):
+        words = line.split(";")[0].split()
+        if not words:
+            continue
+        if words[0] in (".macro", ".endmacro"):
+            within = words[0] == ".macro"
+        elif not within and not words[0].startswith("."):
+            return number
+    return len(lines)

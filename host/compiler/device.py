@@ -37,8 +37,7 @@ def packed(
     """
     names = [field.name for field in fields]  # type: ignore[attr-defined]
     entries = [
-        dict.fromkeys(names, 0) | {"amplitude": 1 << SCALE_BITS}
-        for _ in range(1 + max(pulses, default=-1))
+        dict.fromkeys(names, 0) | {"amplitude": 1 << SCALE_BITS} for _ in range(1 + max(pulses, default=-1))
     ]
     stored: dict[bytes, int] = {}
     memory: list[npt.NDArray[np.int16]] = []

@@ -15,8 +15,9 @@ from triplane.hal.device import DEVICES, load_device
 from triplane.host.compiler import aligned, demodulation_of, drive_pulses, line_tones
 from triplane.host.compiler.alignment import EPOCH_REGISTER
 from triplane.host.compiler.device import tone_frequencies
-from triplane.sim.qpu import Processor
-from triplane.sim.qpu.gates import turn_pulse
+from triplane.sim.qpu import Processor, PulseEvent, Readout, Tone, carrier_phase
+from triplane.sim.qpu.filters import MatchedFilter
+from triplane.sim.qpu.gates import READOUT_SAMPLES, TONE_SCALE, turn_pulse
 
 LEAD = 6
 HEAD = """
@@ -27,7 +28,6 @@ HEAD = """
 .group line, line arms qubit
 .equ X180, 1
 .equ X90, 2
-    align
     wait 50
 """
 MEASURE = """
@@ -106,3 +106,72 @@ def test_pulses_turn_the_qubit(connected, device, pulses, found):
         )
         ones += connected.execute(limit_cycles=20_000).exit_code
     assert abs(ones - 10 * found) <= 2
+
+
+SHOTS = 400
+RESET = f"""
+    set r1, {SHOTS}
+    set r2, 0
+again:
+    play drive, X90, +15
+    play line, 0
+    capture line, 0, +200
+    on.zero qubit, idle, 1000
+    play drive, X180, +15
+    jump look
+idle:
+    wait 15
+look:
+    play line, 0
+    capture line, 0, +200
+    read r3, qubit, 1000
+    and r3, r3, 1
+    add r2, r2, r3
+    wait 20
+    loop r1, again
+    halt r2
+"""
+
+
+def emulated_reset(device, shots, seed):
+    """The same without a board: what is left over, by the emulator's own readout."""
+    processor, qubit = Processor(device, seed=seed), device.qubits[0]
+    offset = qubit.frequency_hz - qubit.lo_hz
+    (tone_hz,) = tone_frequencies(device, 0)
+    filtered, ones, time = None, 0, 1000
+
+    def play(angle):
+        nonlocal time
+        processor.play(PulseEvent(0, time, turn_pulse(qubit, angle), offset, carrier_phase(offset, time)))
+        time += 30
+
+    def measure():
+        nonlocal filtered, time
+        envelope = np.full(READOUT_SAMPLES, TONE_SCALE, dtype=np.complex64)
+        readout = Readout(0, time, (Tone(tone_hz, envelope, carrier_phase(tone_hz, time)),))
+        filtered = filtered or MatchedFilter(device, readout)
+        processor.readout(0, time, readout.tones)
+        time += 400
+        return bool(
+            filtered.bits(readout, processor.adc(0, filtered.first(readout.start), filtered.window))[0]
+        )
+
+    for _ in range(shots):
+        play(np.pi / 2)
+        if measure():
+            play(np.pi)
+        else:
+            time += 30
+        ones += measure()
+        time += 40
+    return ones
+
+
+def test_active_reset_leaves_what_readout_errors_leave(connected, device):
+    """Residual excitation of a qubit that was in 1 half of the time."""
+    loaded(connected, device, RESET, seed=3)
+    left = connected.execute(limit_cycles=1_000_000).exit_code
+    expected = emulated_reset(device, 4000, seed=4) / 4000
+    deviation = np.sqrt(SHOTS * expected * (1 - expected) * (1 + SHOTS / 4000))
+    assert 0 < expected < 0.2
+    assert abs(left - SHOTS * expected) < 4 * deviation
