@@ -9,5 +9,6 @@ same way: only the numbers differ.
 
 from triplane.host.compiler.alignment import aligned
 from triplane.host.compiler.device import demodulation_of, drive_pulses, line_tones
+from triplane.host.compiler.gates import GateSet
 
-__all__ = ["aligned", "demodulation_of", "drive_pulses", "line_tones"]
+__all__ = ["GateSet", "aligned", "demodulation_of", "drive_pulses", "line_tones"]

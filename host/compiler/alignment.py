@@ -38,7 +38,7 @@ def aligned(text: str, slots: Mapping[int, Sequence[float]]) -> str:
     """A program's source with the alignment of all slots before its first instruction.
 
     It waits for the time in r31, which is given as `hal.control.ControlProgram.epoch_register`, and leaves the cursor
-    behind it. Groups named `align_*` are added behind those of the program.
+    behind it, and slot 0 selected on all channels. Groups named `align_*` are added behind those of the program.
 
     Args:
         text: source.
@@ -64,6 +64,9 @@ def aligned(text: str, slots: Mapping[int, Sequence[float]]) -> str:
             body.append(f"    reset {NAME}_c{channel}, {word * SAMPLES_PER_CLOCK * time % TURN}")
         body.append(f"    wait {STEP}")
         time += STEP
+    if most > 1:
+        groups.append(f".group {NAME}_all, " + ", ".join(map(str, slots)))
+        body += [f"    slot {NAME}_all, 0", f"    wait {STEP}"]
     lines = text.splitlines()
     first = _first_instruction(lines)
     return "\n".join([*lines[:first], *groups, *body, *lines[first:]]) + "\n"
