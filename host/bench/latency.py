@@ -52,11 +52,20 @@ PERIOD = 64
 AHEAD = 3000
 """Cycles from a start by the host to the beginning of the program's time."""
 
-FEEDBACK = """
+START = """
+early:
+    now r30
+    sub r30, r31, r30
+    bge r30, 40, early
+    until r31
+"""
+"""The program is executed from shortly before its time on, so that the bounds of its waits count from there."""
+
+FEEDBACK = f"""
 .channel drive, 0
 .group drive, drive
 .group line, 1 arms 0
-    until r31
+{START}
     capture line, 0
     on.one 0, flip, 500
     halt 0
@@ -124,7 +133,7 @@ class Loop:
             channels = ", ".join(str(self.shape.drives + line) for line in lines)
             slots = ", ".join(str(slot) for line in lines.values() for slot in line)
             text.append(f".group {name}, {channels} arms {slots}")
-        text.append("    until r31")
+        text.append(START)
         for number, kind in enumerate(kinds):
             last = number == len(kinds) - 1
             text += [

@@ -17,6 +17,12 @@ EPOCH_REGISTER = 31
 """Register in which a program is told when its time begins; see `hal.control.ControlProgram`."""
 
 NUM_SLOTS = 2**SLOT_BITS
+SCRATCH_REGISTER = 30
+"""Register that the alignment uses."""
+
+AHEAD = 40
+"""Cycles, beyond one for each of its instructions, from which on the alignment is executed before its time."""
+
 STEP = 4
 """Cycles from one event of a channel to its next."""
 
@@ -38,7 +44,8 @@ def aligned(text: str, slots: Mapping[int, Sequence[float]]) -> str:
     """A program's source with the alignment of all slots before its first instruction.
 
     It waits for the time in r31, which is given as `hal.control.ControlProgram.epoch_register`, and leaves the cursor
-    behind it, and slot 0 selected on all channels. Groups named `align_*` are added behind those of the program.
+    behind it, and slot 0 selected on all channels. The program is executed no earlier than shortly before that time, so
+    that the bounds of its waits count from there. r30 is used. Groups named `align_*` are added behind those of the program.
 
     Args:
         text: source.
@@ -50,7 +57,9 @@ def aligned(text: str, slots: Mapping[int, Sequence[float]]) -> str:
     most = max(map(len, slots.values()), default=0)
     if most > NUM_SLOTS:
         raise ValueError(f"a channel has {NUM_SLOTS} frequency slots, not {most}")
-    groups, body, time = [], [f"    until r{EPOCH_REGISTER}"], 0
+    groups: list[str] = []
+    body: list[str] = []
+    time = 0
     groups += [f".group {NAME}_c{channel}, {channel}" for channel in slots]
     for slot in range(most):
         having = [channel for channel in slots if slot < len(slots[channel])]
@@ -67,6 +76,15 @@ def aligned(text: str, slots: Mapping[int, Sequence[float]]) -> str:
     if most > 1:
         groups.append(f".group {NAME}_all, " + ", ".join(map(str, slots)))
         body += [f"    slot {NAME}_all, 0", f"    wait {STEP}"]
+    soon = len(body) + AHEAD
+    body = [
+        f"{NAME}:",
+        f"    now r{SCRATCH_REGISTER}",
+        f"    sub r{SCRATCH_REGISTER}, r{EPOCH_REGISTER}, r{SCRATCH_REGISTER}",
+        f"    bge r{SCRATCH_REGISTER}, {soon}, {NAME}",
+        f"    until r{EPOCH_REGISTER}",
+        *body,
+    ]
     lines = text.splitlines()
     first = _first_instruction(lines)
     return "\n".join([*lines[:first], *groups, *body, *lines[first:]]) + "\n"

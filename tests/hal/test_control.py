@@ -33,6 +33,10 @@ HEAD = """
 .group data, line arms 2, 3, 4
 .group round, round
 .equ PULSE, 1
+early:
+    now r30
+    sub r30, r31, r30
+    bge r30, 40, early
     until r31
 """
 
@@ -184,7 +188,7 @@ def test_start_waits_for_results_under_way(control, controlled):
     [
         ("read r1, a, 100", "stale in cycle"),
         ("capture line, 0\nread r1, a, 5", "timeout in cycle"),
-        ("until r30\nplay drive, PULSE", "underflow in cycle .*, channel 0 drive"),
+        ("until r0\nplay drive, PULSE", "underflow in cycle .*, channel 0 drive"),
         ("play drive, PULSE, +5\nplay drive, PULSE", "collision in cycle .*, channel 0 drive"),
         ("return", "stack in cycle"),
         ("capture line, 0, +5\ncapture line, 0\nwait 500\nsync\nhalt 0", "refused"),
