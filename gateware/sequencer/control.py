@@ -7,8 +7,8 @@ from litex.gen import LiteXModule
 from litex.soc.interconnect.csr import CSRField, CSRStatus, CSRStorage
 from migen import Cat, If, Signal
 
-from triplane.gateware.sequencer.isa import REGISTER_BITS
 from triplane.gateware.sequencer.layouts import ADDRESS_BITS, START_LEAD, TIME_BITS
+from triplane.gateware.sequencer.opcodes import REGISTER_BITS
 
 NUM_BREAKPOINTS = 2
 

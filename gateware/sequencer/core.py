@@ -11,7 +11,6 @@ from triplane.gateware.sequencer.decode import Decoder
 from triplane.gateware.sequencer.dispatch import Dispatcher
 from triplane.gateware.sequencer.execute import ExecutionUnit
 from triplane.gateware.sequencer.fetch import Fetch
-from triplane.gateware.sequencer.isa import WORD_BITS, Unit
 from triplane.gateware.sequencer.layouts import (
     LEAD,
     RESULT_TO_EVENT,
@@ -21,6 +20,7 @@ from triplane.gateware.sequencer.layouts import (
     Fault,
     Outcome,
 )
+from triplane.gateware.sequencer.opcodes import WORD_BITS, Unit
 from triplane.gateware.sequencer.results import PENDING_BITS, ResultTable
 from triplane.gateware.sequencer.stop import FaultLatch
 from triplane.gateware.sequencer.tables import LoadedTable

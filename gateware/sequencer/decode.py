@@ -9,23 +9,17 @@ from operator import or_
 from litex.gen import LiteXModule
 from migen import Array, If, Memory, Mux, Record, Signal
 
-from triplane.gateware.sequencer.isa import (
-    BY_OPCODE,
+from triplane.gateware.sequencer.isa import BY_OPCODE, GROUP, RA, RB, RD, SLOT, Operand
+from triplane.gateware.sequencer.layouts import ADDRESS_BITS
+from triplane.gateware.sequencer.opcodes import (
     BY_REGISTER,
-    GROUP,
     NUM_REGISTERS,
     OPCODE_OFFSET,
-    RA,
-    RB,
-    RD,
     REGISTER_BITS,
-    SLOT,
     WORD_BITS,
     Control,
-    Operand,
     Unit,
 )
-from triplane.gateware.sequencer.layouts import ADDRESS_BITS
 
 DECODED = [
     ("address", ADDRESS_BITS),

@@ -8,19 +8,17 @@ from migen import Array, If, Memory, Mux, Record, Signal, bits_for
 
 from triplane.gateware.sequencer.alu import ArithmeticUnit
 from triplane.gateware.sequencer.decode import DECODED, field
-from triplane.gateware.sequencer.isa import (
-    ADVANCE,
+from triplane.gateware.sequencer.isa import ADVANCE, GROUP, TARGET
+from triplane.gateware.sequencer.layouts import ADDRESS_BITS, TIME_BITS, Fault
+from triplane.gateware.sequencer.opcodes import (
     BY_REGISTER,
-    GROUP,
     GROUP_BITS,
     OPCODE_OFFSET,
-    TARGET,
     Alu,
     Control,
     Time,
     Unit,
 )
-from triplane.gateware.sequencer.layouts import ADDRESS_BITS, TIME_BITS, Fault
 from triplane.gateware.sequencer.stop import FAULT_BITS
 
 WATCHDOG_BITS = 32
