@@ -40,7 +40,7 @@ class UnionFindArray(LiteXModule):
         relieve, relieved: the edges whose bit is set (bit k = edge k of the plan) load their weight; only while
             `idle`.
         first_growth: half-units to grow by before anything is looked at; at most the least weight that is loaded, or
-            an edge could be filled past its end. Taken in the cycle after `load`.
+            an edge could be filled past its end. Held for the two cycles after `load`; 0 saves the second of them.
         alive: bit k = edge k; an edge whose bit is 0 acts as if it were not there. Constant while the array is busy;
             read for edges that the plan calls switchable only.
         stop, stopped: from now on no look is followed by an act: the array is done in the cycle after the next look, as
@@ -118,6 +118,7 @@ class UnionFindArray(LiteXModule):
 
         # Edges
         delta = Signal(plan.slack_bits)
+        lengths = _delayed(self, [weights[edge.weight_class] for edge in plan.edges])
         slot = [{e: k for k, e in enumerate(incident)} for incident in plan.incident]
         cells, meetings, joined = [], [], []
         for position, edge in enumerate(plan.edges):
@@ -126,7 +127,7 @@ class UnionFindArray(LiteXModule):
             alive = self.alive[position] if edge.switchable else 1
             meeting, meets, join = Signal(), Signal(), Signal()
             self.comb += [
-                cell.weight.eq(weights[edge.weight_class]),
+                cell.weight.eq(lengths[weights[edge.weight_class]]),
                 cell.load.eq(self.load_base | (self.relieve & self.relieved[position])),
                 cell.delta.eq(delta),
                 cell.u_active.eq(u.active),
@@ -202,27 +203,34 @@ class UnionFindArray(LiteXModule):
         self.growth = OrTree([cell.growing for cell in cells])
         self.limits = OrTree([cell.blocks for cell in cells], len(plan.steps))
         self.flips = XorTree(flips, num_observables)
-        first, active, wishes, growable = (Signal() for _ in range(4))
+        filling, first, active, wishes, growable = (Signal() for _ in range(5))
         step, blocked = Signal(plan.slack_bits), Signal(len(plan.steps))
-        self.sync += If(looking | first,
+        self.sync += If(looking | filling,
             active.eq(self.activity.output),
             wishes.eq(self.wishing.output),
             growable.eq(self.growth.output),
             blocked.eq(self.limits.output),
             self.observables.eq(self.flips.output),
         )  # fmt: skip
-        self.comb += step.eq(_largest_step(plan.steps, blocked))
+        # By how much to grow reaches every edge: it follows from registers, not from the controller's state.
+        grow = Signal()
+        self.comb += [
+            step.eq(_largest_step(plan.steps, blocked)),
+            grow.eq(act.join & ~wishes & growable),
+            If(first, delta.eq(self.first_growth)).Elif(grow, delta.eq(step)),
+        ]
+        self.sync += first.eq(filling & (self.first_growth != 0))
 
         # Controller: a look, then an act: all meetings, with adoptions; or growth. Who asks in an act is heard in the
         # cycle of the next look, which is then given up for the merge.
         #
-        #   cycle     0      1     2    3     4    5     6     7     8      9    10
-        #   state   IDLE  FIRST  LOOK  ACT  LOOK  ACT  LOOK  CALL  MERGE  LOOK  ACT
-        #   load   __/--\________________________________________________________
-        #   look   _______________/--\_______/--\___________________/--\________
-        #   asks   ___________________________________/--\________________________
-        #   done   ________________________________________________________/--\__   nothing was left to do
-        grow, flooding = Signal(), Signal()
+        #   cycle     0     1      2     3    4     5    6     7     8     9     10   11
+        #   state   IDLE  FILL  FIRST  LOOK  ACT  LOOK  ACT  LOOK  CALL  MERGE  LOOK  ACT
+        #   load   __/--\________________________________________________________________
+        #   look   _____________________/--\_______/--\___________________/--\__________
+        #   asks   _________________________________________/--\_________________________
+        #   done   _______________________________________________________________/--\___   nothing was left to do
+        flooding = Signal()
         rest = [
             NextState("IDLE"),
             If(self.peel, NextState("PEEL")),
@@ -235,15 +243,16 @@ class UnionFindArray(LiteXModule):
                 act.load.eq(1),
                 NextValue(self.grow_steps, 0),
                 NextValue(self.merge_steps, 0),
-                NextState("FIRST"),
+                NextState("FILL"),
             ).Elif(self.peel, NextState("PEEL")),
         )  # fmt: skip
-        fsm.act("FIRST", first.eq(1), NextState("LOOK"))
+        fsm.act("FILL", filling.eq(1), NextState("LOOK"), If(self.first_growth != 0, NextState("FIRST")))
+        fsm.act("FIRST", NextState("LOOK"), If(~active, self.done.eq(1), *rest))
         fsm.act("LOOK",
             looking.eq(1),
             act.look.eq(~asked & ~self.stop),
             NextState("ACT"),
-            # Whatever was active before an act has been seen to be; only after the first growth this can be news.
+            # Whatever was active before an act has been seen to be; only in the first look this can be news.
             If(~active,
                 self.done.eq(1),
                 *rest,
@@ -258,7 +267,6 @@ class UnionFindArray(LiteXModule):
             # An edge that grows has an active end.
             If(~wishes,
                 If(growable,
-                    grow.eq(1),
                     NextValue(self.grow_steps, self.grow_steps + 1),
                 ).Else(
                     self.done.eq(1),
@@ -270,10 +278,7 @@ class UnionFindArray(LiteXModule):
         fsm.act("CALL", calling.eq(1), NextState("MERGE"))
         fsm.act("MERGE", NextValue(self.merge_steps, self.merge_steps + 1), NextState("LOOK"))
         fsm.act("PEEL", peeler.step.eq(1), If(peeler.empty, self.peeled.eq(1), NextState("IDLE")))
-        self.comb += [
-            self.unmatched.eq(active),
-            If(first, delta.eq(self.first_growth)).Elif(grow, delta.eq(step)),
-        ]
+        self.comb += self.unmatched.eq(active)
 
         if with_commit:
             # Peeling takes the forest and the events apart; what is committed may be asked for afterwards.
@@ -289,6 +294,15 @@ class UnionFindArray(LiteXModule):
                 self.committed.eq(commit.committed),
                 self.committed_observables.eq(commit.observables),
             ]
+
+
+def _delayed(module: LiteXModule, buses: Sequence[Signal]) -> dict[Signal, Signal]:
+    """Each of `buses` -> a register that holds what it carried a cycle ago."""
+    registers = {
+        bus: Signal.like(bus, reset=0, reset_less=True) for bus in sorted(set(buses), key=lambda s: s.duid)
+    }
+    module.sync += [register.eq(bus) for bus, register in registers.items()]
+    return registers
 
 
 def _largest_step(steps: Sequence[int], blocked: Signal):

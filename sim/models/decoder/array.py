@@ -100,7 +100,9 @@ def grow(graph, slack, first, found, members, forest, state, stop):  # type: ign
             slack[incident[k]] -= first
     any_active = count > 0
     current = np.int64(-1)
-    cycles = 3 if any_active else 2
+    cycles = 2
+    if any_active:
+        cycles = 4 if first else 3  # load, filling, first growth, LOOK
     grows = 0
     merges = 0
     radius = np.int64(first) if any_active else np.int64(0)
