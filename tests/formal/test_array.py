@@ -304,7 +304,7 @@ class Window(FormalBench):
             self.watch(f"array_{name}", getattr(array, name))
 
 
-STOP_CYCLES = 5
+STOP_CYCLES = 4
 """Cycles of `stop` in which the array is done: up to two to the next look, and two from there."""
 
 
