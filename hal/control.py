@@ -22,7 +22,7 @@ from triplane.gateware.readout.writes import (
     weight_writes,
     window_writes,
 )
-from triplane.gateware.sequencer.isa import NUM_REGISTERS, WORD_BITS
+from triplane.gateware.sequencer.opcodes import NUM_REGISTERS, WORD_BITS
 from triplane.gateware.sequencer.program import Program, bank_crcs, banks, masks
 from triplane.gateware.shape import FabricShape
 from triplane.hal.errors import ProgramError

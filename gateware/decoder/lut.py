@@ -13,13 +13,13 @@ from litex.gen import LiteXModule
 from litex.soc.interconnect.csr import CSRField, CSRStatus, CSRStorage
 from migen import Array, Cat, If, Signal, bits_for
 
-from triplane.gateware.decoder.barrier import FrameBarrier
 from triplane.gateware.decoder.graph import DecodingGraph
 from triplane.gateware.decoder.layouts import CONFIDENCE_OFFSET, LAST, RESULT, UNMATCHED, UNTRUSTED
 from triplane.gateware.decoder.memory import CHECKING, TRUSTED, CheckedMemory
 from triplane.gateware.decoder.rounds import RoundCatcher
 from triplane.gateware.decoder.sender import RecordSender
 from triplane.gateware.decoder.table import LOOKUP_CYCLES, WORD_BITS, TableShape, observed_detectors
+from triplane.gateware.frame.barrier import FrameBarrier
 
 _UNMATCHED_BIT = UNMATCHED.bit_length() - 1
 _UNTRUSTED_BIT = UNTRUSTED.bit_length() - 1

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from triplane.gateware.sequencer.isa import NUM_REGISTERS
 from triplane.gateware.sequencer.layouts import FAULTS, Fault
+from triplane.gateware.sequencer.opcodes import NUM_REGISTERS
 from triplane.gateware.shape import FabricShape
 from triplane.hal.control import ControlProgram, Execution
 from triplane.hal.errors import BoardError, ProgramError, RunTimeoutError, SafeStateError

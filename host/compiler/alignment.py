@@ -45,7 +45,8 @@ def aligned(text: str, slots: Mapping[int, Sequence[float]]) -> str:
 
     It waits for the time in r31, which is given as `hal.control.ControlProgram.epoch_register`, and leaves the cursor
     behind it, and slot 0 selected on all channels. The program is executed no earlier than shortly before that time, so
-    that the bounds of its waits count from there. r30 is used. Groups named `align_*` are added behind those of the program.
+    that the bounds of its waits count from there. r30 is used. Groups named `align_*` are added behind those of the
+    program.
 
     Args:
         text: source.

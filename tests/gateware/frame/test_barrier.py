@@ -6,7 +6,7 @@ import numpy as np
 from cocotb.triggers import ReadOnly, RisingEdge
 from litex.gen import LiteXModule
 
-from triplane.gateware.decoder.barrier import FrameBarrier
+from triplane.gateware.frame.barrier import FrameBarrier
 from triplane.sim.cocotb_runner import parameters, run_cocotb
 from triplane.sim.streams import start_clock
 
