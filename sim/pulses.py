@@ -12,7 +12,7 @@ from litex.gen import LiteXModule
 from litex.soc.interconnect.csr_bus import CSRBank, Interface
 from migen import Signal
 
-from triplane.gateware.dsp.layouts import Kind
+from triplane.gateware.sequencer.layouts import Kind
 from triplane.sim.models.sequencer.generator import Channel
 from triplane.sim.vectors import run_vectors
 

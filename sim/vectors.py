@@ -16,6 +16,7 @@ import cocotb
 import numpy as np
 import numpy.typing as npt
 from cocotb.triggers import ReadOnly, RisingEdge
+from litex.gen.fhdl import verilog
 from migen import Module, Signal
 
 from triplane.sim.cocotb_runner import parameters, run_cocotb
@@ -47,6 +48,9 @@ def run_vectors(
     unknown = stimuli.keys() - inputs.keys()
     if unknown:
         raise ValueError(f"there is no input {unknown.pop()!r}")
+    taken = sorted({*inputs, *outputs} & verilog._ieee_1800_2017_verilog_reserved_keywords)
+    if taken:
+        raise ValueError(f"{taken[0]!r} is a word of Verilog; give the pin another name")
     for pin, signal in [*inputs.items(), *outputs.items()]:
         signal.name_override = pin
     values: dict[str, Any] = {pin: np.asarray(value, dtype=np.int64) for pin, value in stimuli.items()}

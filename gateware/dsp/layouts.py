@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Events and tables of pulse generators, declared once: the gateware loads them, the host packs them."""
+"""Tables and records of pulse generators, declared once: the gateware loads them, the host packs them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 
 SCALE_BITS = 15
 """Fraction bits of an amplitude: 2**15 is 1."""
@@ -44,25 +43,6 @@ TONES = (
 """Entry of a `ToneGenerator`'s table."""
 
 NUM_TONES = 2**SLOT_BITS
-
-DUE_EVENT = [
-    ("kind", 3),  # a `Kind`
-    ("value", 32),  # its meaning is that of the kind
-]
-"""An event of the sequencer in the cycle of its time, which need not be told."""
-
-
-class Kind(IntEnum):
-    """Kinds of the sequencer's events that generators heed."""
-
-    PLAY = 0
-    PHASE = 1
-    FREQ = 2
-    AMP = 3
-    CAPTURE = 4
-    SLOT = 5
-    RESET = 6
-
 
 PLAYED = [
     ("time", 32),  # cycle in which the first sample leaves, low half of the cycle counter

@@ -8,11 +8,15 @@ from litex.soc.interconnect import stream
 from migen import Array, If, Signal
 
 from triplane.gateware.dsp.envelope import SAMPLE_BITS, SAMPLES, EnvelopePlayer
-from triplane.gateware.dsp.layouts import DUE_EVENT, PLAYED, PULSE, SCALE_BITS, SLOT_BITS, Kind
+from triplane.gateware.dsp.layouts import PLAYED, PULSE, SCALE_BITS, SLOT_BITS
 from triplane.gateware.dsp.multiply import ComplexMultiplier
 from triplane.gateware.dsp.nco import PHASE_BITS, Oscillator
 from triplane.gateware.dsp.slots import FrequencySlots, carry_save
 from triplane.gateware.dsp.tally import Tally
+from triplane.gateware.sequencer.layouts import EVENT, Kind
+
+DUE_EVENT = [(name, bits) for name, bits in EVENT if name != "time"]
+"""An event in the cycle of its time, which need not be told."""
 
 SLOT_EVENTS = {Kind.SLOT: "select", Kind.PHASE: "shift", Kind.FREQ: "tune", Kind.RESET: "align"}
 """Kind of event -> input of `FrequencySlots`."""

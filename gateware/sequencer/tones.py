@@ -12,11 +12,11 @@ from litex.soc.interconnect.csr import CSRStorage
 from migen import Case, If, Signal
 
 from triplane.gateware.dsp.envelope import SAMPLE_BITS, SAMPLES, EnvelopePlayer
-from triplane.gateware.dsp.layouts import DUE_EVENT, NUM_TONES, SCALE_BITS, SLOT_BITS, TONES, TONES_PLAYED
+from triplane.gateware.dsp.layouts import NUM_TONES, SCALE_BITS, SLOT_BITS, TONES, TONES_PLAYED
 from triplane.gateware.dsp.multiply import ComplexMultiplier
 from triplane.gateware.dsp.nco import Oscillator
 from triplane.gateware.dsp.slots import FrequencySlots
-from triplane.gateware.sequencer.generator import connect_events, multiply_samples
+from triplane.gateware.sequencer.generator import DUE_EVENT, connect_events, multiply_samples
 
 TONE_FRACTION = 17
 """Fraction bits of the sum of tones, 1 being full scale."""

@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from triplane.gateware.dsp.layouts import NUM_TONES, PULSE, Kind, pack_entry
+from triplane.gateware.dsp.layouts import NUM_TONES, PULSE, pack_entry
 from triplane.gateware.sequencer.generator import PulseGenerator
+from triplane.gateware.sequencer.layouts import Kind
 from triplane.host.bench import BenchContext, benchmark
 from triplane.host.outputs import write_whole
 from triplane.sim.models.dsp.nco import oscillate

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from triplane.gateware.dsp.layouts import SCALE_BITS, Kind
+from triplane.gateware.dsp.layouts import SCALE_BITS
+from triplane.gateware.sequencer.layouts import Kind
 from triplane.sim.models.dsp.envelope import STARTED, Playing, scale_envelope, schedule
 from triplane.sim.models.dsp.multiply import multiply
 from triplane.sim.models.dsp.nco import oscillate

@@ -4,8 +4,9 @@
 import numpy as np
 import pytest
 
-from triplane.gateware.dsp.layouts import PLAYED, PULSE, Kind, pack_entry
+from triplane.gateware.dsp.layouts import PLAYED, PULSE, pack_entry
 from triplane.gateware.sequencer.generator import PulseGenerator
+from triplane.gateware.sequencer.layouts import Kind
 from triplane.sim.models.sequencer.generator import PulseGeneratorModel, envelope_words
 from triplane.sim.pulses import compare, loading, random_events, run_generator
 

@@ -4,8 +4,9 @@
 import numpy as np
 import pytest
 
-from triplane.gateware.dsp.layouts import NUM_TONES, TONES, TONES_PLAYED, Kind, pack_entry
+from triplane.gateware.dsp.layouts import NUM_TONES, TONES, TONES_PLAYED, pack_entry
 from triplane.gateware.sequencer.generator import PulseGenerator
+from triplane.gateware.sequencer.layouts import Kind
 from triplane.gateware.sequencer.tones import ToneGenerator
 from triplane.sim.models.sequencer.generator import envelope_words
 from triplane.sim.models.sequencer.tones import ToneGeneratorModel

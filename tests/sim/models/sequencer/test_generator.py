@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triplane.gateware.dsp.layouts import PULSE, Kind, pack_entry
+from triplane.gateware.dsp.layouts import PULSE, pack_entry
+from triplane.gateware.sequencer.layouts import Kind
 from triplane.sim.models.sequencer.generator import (
     LATENCY,
     PulseGeneratorModel,

@@ -4,7 +4,8 @@
 import numpy as np
 import pytest
 
-from triplane.gateware.dsp.layouts import NUM_TONES, TONES, Kind, pack_entry
+from triplane.gateware.dsp.layouts import NUM_TONES, TONES, pack_entry
+from triplane.gateware.sequencer.layouts import Kind
 from triplane.sim.models.sequencer.generator import LATENCY, quantise_envelope
 from triplane.sim.models.sequencer.tones import ToneGeneratorModel
 
