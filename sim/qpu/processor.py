@@ -67,6 +67,7 @@ class Processor:
         backend: Choice = "auto",
         tolerance_rad: float = TOLERANCE_RAD,
     ) -> None:
+        _check_seed(seed)
         self.device = device
         self._addressing = Addressing(device)
         if backend == "auto":
@@ -84,6 +85,7 @@ class Processor:
     def reset(self, seed: int | None = None) -> None:
         """All qubits in 0, all lines silent, sample 0 comes next; `seed` None repeats the same randomness."""
         seed = self._seed if seed is None else seed
+        _check_seed(seed)
         self._qubits.reset(seed)
         for line in self._lines:
             line.reset(seed)
@@ -225,3 +227,8 @@ class Processor:
             f"{name} reaches qubit {qubit} {early} before an event that was played already; play events in the order "
             "of their time"
         )
+
+
+def _check_seed(seed: int) -> None:
+    if not 0 <= seed < 1 << 63:
+        raise ValueError(f"seed must be from 0 to 2**63 - 1, not {seed}")

@@ -186,6 +186,7 @@ class Memory:
         schedule: events in the order of time.
         read: qubits in the order of measurement.
         detectors: measurements whose parity is 0 without errors.
+        coordinates: of the detectors: x, y, round.
         observable: measurements of the logical Z.
         rounds: of ancilla readouts.
     """
@@ -193,14 +194,15 @@ class Memory:
     schedule: tuple[Event, ...]
     read: tuple[int, ...]
     detectors: tuple[tuple[int, ...], ...]
+    coordinates: tuple[tuple[float, float, float], ...]
     observable: tuple[int, ...]
     rounds: int
 
     def annotate(self, circuit: stim.Circuit) -> stim.Circuit:
         """Add detectors and observable behind a circuit that has the measurements, such as that of `noise_model`."""
         annotated = circuit.copy()
-        for detector in self.detectors:
-            annotated.append("DETECTOR", [stim.target_rec(k - len(self.read)) for k in detector])
+        for detector, place in zip(self.detectors, self.coordinates, strict=True):
+            annotated.append("DETECTOR", [stim.target_rec(k - len(self.read)) for k in detector], place)
         annotated.append(
             "OBSERVABLE_INCLUDE", [stim.target_rec(k - len(self.read)) for k in self.observable], 0
         )
@@ -237,19 +239,22 @@ def memory(device: Device, distance: int, rounds: int, *, start: int = 0) -> Mem
         sequence.barrier()
     measure(range(layout.data), rounds)
 
-    detectors = []
+    detectors, coordinates = [], []
     for number in range(rounds):
         for ancilla in ancillas:
             if number or ancilla not in layout.x_ancillas:
                 detectors.append([where[ancilla, k] for k in (number, number - 2) if k >= 0])
+                coordinates.append((*layout.places[ancilla], float(number)))
     for ancilla in ancillas:
         if ancilla not in layout.x_ancillas:
             bits = [where[qubit, rounds] for qubit in layout.supports[ancilla]]
             detectors.append(bits + [where[ancilla, k] for k in (rounds - 1, rounds - 2) if k >= 0])
+            coordinates.append((*layout.places[ancilla], float(rounds)))
     return Memory(
         schedule=tuple(sequence.schedule),
         read=tuple(sequence.read),
         detectors=tuple(tuple(bits) for bits in detectors),
+        coordinates=tuple(coordinates),
         observable=tuple(where[qubit, rounds] for qubit in layout.logical),
         rounds=rounds,
     )

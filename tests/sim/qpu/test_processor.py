@@ -258,6 +258,9 @@ def test_what_does_not_exist_is_refused(single):
     refuse(lambda: processor.adc(1, 0, 1), "no readout line 1; test has 1")
     with pytest.raises(ValueError, match="backend must be auto, trajectory or stabilizer, not 'magic'"):
         Processor(single, backend="magic")
+    for seed in (-1, 1 << 63):
+        with pytest.raises(ValueError, match=f"seed must be from 0 to 2..63 - 1, not {seed}"):
+            Processor(single, seed=seed)
 
 
 def test_envelopes_are_checked(single):

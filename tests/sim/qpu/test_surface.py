@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from triplane.gateware.decoder.graph import compile_graph
 from triplane.hal.device import DEVICES, dump_device, load_device
 from triplane.sim.qpu import Processor, Readout, noise_model
 from triplane.sim.qpu.lab import Lab
@@ -76,6 +77,16 @@ def test_detectors_are_quiet_without_noise(code):
 def test_the_code_has_its_distance(code):
     distance, _, experiment, circuit = code
     assert len(experiment.annotate(circuit).shortest_graphlike_error()) == distance
+
+
+def test_the_decoder_takes_the_model(code):
+    distance, _, experiment, circuit = code
+    model = experiment.annotate(circuit).detector_error_model(
+        decompose_errors=True, approximate_disjoint_errors=True
+    )
+    graph = compile_graph(model)
+    assert len(graph.layers) == distance + 1
+    assert graph.num_detectors == len(experiment.detectors)
 
 
 def test_the_tableau_back_end_is_what_the_model_predicts(code):
