@@ -165,6 +165,8 @@ class SimulatedLine:
                 raise ValueError(f"samples must be ({cycles}, 2), not {samples.shape}")
             samples = np.ascontiguousarray(samples, dtype=np.int16)
         pairs = np.asarray(events, dtype=np.uint64).reshape(-1, 2)
+        if (np.diff(pairs[:, 0].astype(np.int64)) <= 0).any():
+            raise ValueError("events must be in different cycles, in ascending order")
         when = np.ascontiguousarray(pairs[:, 0])
         what = np.ascontiguousarray(pairs[:, 1] | np.uint64(kind << 32))
         records = np.zeros(3 * len(pairs) + 64, dtype=_RECORD)

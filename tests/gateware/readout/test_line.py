@@ -105,6 +105,16 @@ def test_windows_one_after_another(line, length, pause):
     assert simulate(line, model, samples(rng, events[-1][0] + length + 40), events) == count
 
 
+@pytest.mark.parametrize("early", [0, 1, 2, 9])
+def test_overlap_by_samples(line, early):
+    """A window that touches the one before is taken; one that begins a sample too early is not, and changes nothing."""
+    rng = np.random.default_rng(early)
+    model = load(line, tones(rng), {0: Window(7, 10, delay=2), 1: Window(6, 4, delay=2)})
+    windows = simulate(line, model, samples(rng, 80), [(5, 0), (15 - early, 1), (19, 0)])
+    assert windows == (3 if early == 0 else 2)
+    assert line.read("settings_collisions") == 3 - windows
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), seed=st.integers(0, 2**32 - 1))
 def test_any_events(build, data, seed):
