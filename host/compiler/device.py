@@ -14,15 +14,15 @@ from triplane.gateware.readout.layouts import Window
 from triplane.gateware.sequencer.expression import TURN
 from triplane.gateware.sequencer.generator import PulseGenerator
 from triplane.hal.control import Demodulation, Pulses, Tones
-from triplane.hal.device import ADC_HZ, Device
+from triplane.hal.device import ADC_HZ, TONE_SHARE, Device
 from triplane.host.calibration.readout import LinearDiscriminant, matched_weights, quantise, quantise_weights
 from triplane.host.compiler.alignment import frequency_word
 from triplane.sim.qpu.gates import READOUT_SAMPLES, TONE_SCALE
 from triplane.sim.qpu.resonator import best_tone_hz, respond
 from triplane.sim.signals import UNIT
 
-TONE_SHARE = 1 / 8
-"""Amplitude at the converter of a tone that is at its device's full scale: eight of them fit."""
+CHAINED = 1
+"""Cycles by which a CAPTURE leaves after a PLAY of the same time and channel."""
 
 ADC_UNIT = UNIT / 2**31
 """An integral per step of the converter at a weight of 1 and for one sample, see `host.calibration.readout`."""
@@ -86,8 +86,8 @@ def demodulation_of(
 ) -> Demodulation:
     """Weights and discriminants of a line whose tones a program has aligned.
 
-    A window is as long as the tone, and begins with the sample in which a tone arrives that is played by an event of
-    the same time.
+    A window is as long as the tone, and begins with the sample in which a tone arrives whose PLAY was given the time of
+    the CAPTURE.
 
     Args:
         device: its parameters.
@@ -121,7 +121,7 @@ def demodulation_of(
         tuple(frequencies),
         np.array(rows).astype(np.int16),
         tuple(discriminants),
-        tuple(Window(mask, length, delay=arrives - lead_cycles) for mask in windows),
+        tuple(Window(mask, length, delay=arrives - lead_cycles - CHAINED) for mask in windows),
     )
 
 

@@ -41,6 +41,7 @@ class GateSet:
 
     Args:
         device: its parameters.
+        drives: channels of the board; None: as many as there are qubits.
 
     Attributes:
         slots: channel -> frequencies of its slots, in Hz; lines included.
@@ -50,8 +51,9 @@ class GateSet:
             than seven others.
     """
 
-    def __init__(self, device: Device) -> None:
+    def __init__(self, device: Device, drives: int | None = None) -> None:
         self.device = device
+        first_line = len(device.qubits) if drives is None else drives
         if [qubit.channel for qubit in device.qubits] != list(range(len(device.qubits))):
             raise ValueError(f"qubits of {device.name} are not in the order of their channels")
         if len({qubit.lo_hz for qubit in device.qubits}) > 1:
@@ -72,7 +74,7 @@ class GateSet:
                 device.qubits[k].frequency_hz - qubit.lo_hz for k in (number, *targets)
             )
         for line in range(len(device.lines)):
-            self.slots[len(device.qubits) + line] = tone_frequencies(device, line)
+            self.slots[first_line + line] = tone_frequencies(device, line)
         self._entries: dict[int, dict[int, tuple[Samples, dict[str, int]]]] = {q: {} for q in self._carriers}
         self._macros = [text for q in self._carriers for text in self._turns(q)]
         self._macros += [self._cnot(c.control, c.target) for c in device.couplings]

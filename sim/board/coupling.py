@@ -16,7 +16,7 @@ import numpy.typing as npt
 from triplane.boards.sim.platform import GAIN_OFFSET, SLOT_OFFSET, WORD_BITS
 from triplane.gateware.dsp.layouts import NUM_TONES, SCALE_BITS
 from triplane.hal.control import ControlProgram, Samples
-from triplane.hal.device import ADC_HZ, DAC_HZ
+from triplane.hal.device import ADC_HZ, DAC_HZ, TONE_SHARE
 from triplane.sim.board.library import SimulatedBoard
 from triplane.sim.qpu.events import PulseEvent, Tone
 from triplane.sim.qpu.processor import Processor
@@ -87,7 +87,7 @@ class Coupling:
             tones = [
                 Tone(
                     hertz(words[3 + k]),
-                    (envelope * np.float32(amplitudes[k] / 2**SCALE_BITS)).astype(np.complex64),
+                    (envelope * np.float32(amplitudes[k] / 2**SCALE_BITS / TONE_SHARE)).astype(np.complex64),
                     radians(words[3 + NUM_TONES + k]),
                 )
                 for k in range(NUM_TONES)
