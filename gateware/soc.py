@@ -153,7 +153,6 @@ class TriplaneSoC(SoCMini):
             ]
         else:
             self._add_fabric(fabric, decoder, result_depth)
-            awake |= fabric.frame_wait
         self.comb += self.gate.request.eq(awake)
 
     def _add_fabric(self, fabric: ControlFabric, decoder: LiteXModule, depth: int) -> None:
@@ -172,10 +171,10 @@ class TriplaneSoC(SoCMini):
             switch.source.connect(decoder.sink),
             fabric.records.connect(measured.sink),
             measured.clear.eq(faults.clear),
-            # The decoder's clock has an edge at the end of every cycle in which it is asked.
-            barrier.ask.eq(fabric.frame_wait),
-            barrier.ask_shot.eq(fabric.frame_shot),
-            barrier.ask_round.eq(fabric.frame_round),
+            # The decoder's clock has an edge at the end of every cycle in which it is asked, and while somebody waits.
+            barrier.wait.eq(fabric.frame_wait),
+            barrier.shot.eq(fabric.frame_shot),
+            barrier.round.eq(fabric.frame_round),
             fabric.frame.eq(barrier.frame),
             fabric.frame_ready.eq(barrier.ready & self.decoder_enable),
             fabric.now.eq(self.counter.now),

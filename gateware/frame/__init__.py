@@ -12,13 +12,17 @@ in beside it, all observables at once, physical ones as rows of a table, one a c
 once would be as large as the decoder for the sake of what nobody waits for: the observables, which somebody does wait
 for, need no table.
 
+`FrameBarrier` holds the flips of the decoder's windows, shot by shot, and tells who waits when those of a given round
+are all in; it sits in the decode engine, where the windows end.
+
 What can go wrong: a frame that is read too early. Corrections that are still in the decoder are not in it, and a gate
 that is tracked before they have come carries the wrong frame. Nothing here can know that; the barrier does, which
-waits for the frame of exactly the rounds that matter and is bounded in time. An operation that names no qubit does
-nothing and is counted.
+waits for the frame of exactly the rounds that matter and is given up at its bound. An operation that names no qubit
+does nothing and is counted.
 """
 
+from triplane.gateware.frame.barrier import FrameBarrier
 from triplane.gateware.frame.layouts import Operation
 from triplane.gateware.frame.pauli import PauliFrame
 
-__all__ = ["Operation", "PauliFrame"]
+__all__ = ["FrameBarrier", "Operation", "PauliFrame"]
