@@ -27,6 +27,7 @@ DECODED = [
     ("unit", len(Unit)),  # bit k: unit k executes it
     ("legal", 1),
     ("waits", 1),  # for a result, or for the frame
+    ("breaks", 1),  # a breakpoint is before it
     ("a", 32),  # register ra
     ("b", 32),  # register rb, or the immediate
     ("into", REGISTER_BITS),  # register that a result of the ALU goes to; 0 for none
@@ -59,6 +60,7 @@ class Decoder(LiteXModule):
 
     Attributes:
         word, address: inputs; the instruction.
+        breaks: input; it has a breakpoint.
         decoded: it, decoded (`DECODED`), in the same cycle.
         into, value: inputs; register to write at the end of the cycle, 0 for none.
         probe: input; register that `probed` is the content of.
@@ -67,6 +69,7 @@ class Decoder(LiteXModule):
     def __init__(self, num_groups: int, num_slots: int) -> None:
         self.word = Signal(WORD_BITS)
         self.address = Signal(ADDRESS_BITS)
+        self.breaks = Signal()
         self.decoded = decoded = Record(DECODED, name="decoded")
         self.into = Signal(REGISTER_BITS)
         self.value = Signal(32)
@@ -108,6 +111,7 @@ class Decoder(LiteXModule):
             decoded.word.eq(word),
             *(decoded.unit[number].eq(signal) for number, signal in enumerate(classes)),
             decoded.legal.eq(Array(int(k in BY_OPCODE) for k in range(1 << 7))[opcode] & in_range),
+            decoded.breaks.eq(self.breaks),
             decoded.waits.eq(classes[Unit.RESULT] | classes[Unit.FRAME]),
             decoded.a.eq(read(ra)),
             decoded.b.eq(Mux(by_register, read(rb), word[:32])),

@@ -226,6 +226,6 @@ class ExecutionUnit(LiteXModule):
                 self.fault_address.eq(last),
             ).Elif(self.untrusted,
                 self.fault.eq(Fault.UNTRUSTED),
-                self.fault_address.eq(0),
+                self.fault_address.eq(Mux(self.counts, last, 0)),
             ),
         ]  # fmt: skip

@@ -211,4 +211,4 @@ async def any_words_do_what_the_model_does(dut) -> None:
 
 def test_random_programs():
     """Two hundred and forty of them, every time."""
-    simulate("_do_what_the_model_does", legal=1000, any=5000, count=120)
+    simulate(r"\w+_do_what_the_model_does", legal=1000, any=5000, count=120)

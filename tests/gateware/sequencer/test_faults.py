@@ -149,6 +149,17 @@ async def nothing_starts_before_its_tables_are_checked(dut) -> None:
 
 
 @cocotb.test()
+async def a_table_that_is_written_stops_the_program(dut) -> None:
+    driver = await loaded(dut, "here: jump here")
+    await driver.begin()
+    await driver.run(20)
+    await driver.write("dispatcher_arms_data", 0)
+    at = driver.now + 1
+    await driver.run(8)
+    assert await driver.stop() == Stop(Fault.UNTRUSTED, 0, 0, at)
+
+
+@cocotb.test()
 async def what_goes_safe_elsewhere_stops_the_program(dut) -> None:
     driver = await loaded(dut, "here: jump here")
     await driver.begin()
@@ -165,6 +176,7 @@ def test_safe_state():
     simulate(
         "(the_safe_state_is_silent|"
         "nothing_starts_before_its_tables_are_checked|"
+        "a_table_that_is_written_stops_the_program|"
         "what_goes_safe_elsewhere_stops_the_program)"
     )
 
