@@ -16,6 +16,7 @@ import cocotb
 import numpy as np
 import numpy.typing as npt
 from cocotb.triggers import ReadOnly, RisingEdge
+from litex.gen.fhdl import verilog
 from migen import Module, Signal
 
 from triplane.sim.cocotb_runner import parameters, run_cocotb
@@ -47,15 +48,16 @@ def run_vectors(
     unknown = stimuli.keys() - inputs.keys()
     if unknown:
         raise ValueError(f"there is no input {unknown.pop()!r}")
-    for pin, signal in (
-        inputs | outputs if isinstance(inputs, dict) else dict(inputs) | dict(outputs)
-    ).items():
+    taken = sorted({*inputs, *outputs} & verilog._ieee_1800_2017_verilog_reserved_keywords)
+    if taken:
+        raise ValueError(f"{taken[0]!r} is a word of Verilog; give the pin another name")
+    for pin, signal in [*inputs.items(), *outputs.items()]:
         signal.name_override = pin
-    values = {pin: np.asarray(value, dtype=np.int64) for pin, value in stimuli.items()}
+    values: dict[str, Any] = {pin: np.asarray(value, dtype=np.int64) for pin, value in stimuli.items()}
     count = max(map(len, values.values())) if cycles is None else cycles
     with tempfile.TemporaryDirectory(prefix="vectors.") as work:
         source, target = Path(work) / "in.npz", Path(work) / "out.npz"
-        np.savez(source, **{pin: value[:count] for pin, value in values.items()})
+        np.savez(source, **values)
         run_cocotb(
             module,
             {*inputs.values(), *outputs.values()},
@@ -93,4 +95,5 @@ async def play(dut: Any) -> None:
         for (handle, signed), values in zip(watched, found, strict=True):
             values.append(handle.value.to_signed() if signed else int(handle.value))
         await RisingEdge(dut.sys_clk)
-    np.savez(p["target"], **{pin: np.array(v) for pin, v in zip(p["outputs"], found, strict=True)})
+    arrays: dict[str, Any] = {pin: np.array(v) for pin, v in zip(p["outputs"], found, strict=True)}
+    np.savez(p["target"], **arrays)
