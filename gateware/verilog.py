@@ -96,7 +96,9 @@ def with_contents(text: str, data_files: Mapping[str, str]) -> str:
     def inline(found: re.Match[str]) -> str:
         name, memory = found["file"], found["memory"]
         if name not in data_files:
-            raise ValueError(f"the Verilog reads {name}, which is not among {', '.join(data_files) or 'no files'}")
+            raise ValueError(
+                f"the Verilog reads {name}, which is not among {', '.join(data_files) or 'no files'}"
+            )
         unread.discard(name)
         words = data_files[name].split()
         bits = 4 * max(map(len, words))

@@ -129,10 +129,18 @@ class SimBoard(RegisterBoard):
                 raise BoardError(str(error)) from error
 
     def _read(self, address: int, count: int, increment: bool) -> Words:
-        return self.simulation.read(address, count, increment=increment)
+        words = self.simulation.read(address, count, increment=increment)
+        self._exchange()
+        return words
 
     def _write(self, address: int, words: Words, increment: bool) -> None:
         self.simulation.write(address, words, increment=increment)
+        self._exchange()
+
+    def _exchange(self) -> None:
+        """Time has passed on the bus: tell an attached processor what was played in it."""
+        if self._coupling is not None:
+            self._coupling.exchange()
 
     def _source(
         self, words: Words, parts: int | None, records: int, idle_limit: int, timeout_s: float | None

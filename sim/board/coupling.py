@@ -66,9 +66,13 @@ class Coupling:
         end = self.board.now + cycles
         while (left := end - self.board.now) > 0:
             self.board.play(left)
-            self._exchange()
+            self.exchange()
 
-    def _exchange(self) -> None:
+    def exchange(self) -> None:
+        """Tell the processor what was played until now, and give the board the samples of tones that have begun.
+
+        To be called after every access to the board's bus: an access takes two cycles a word.
+        """
         until: dict[int, int] = {}
         for record in self.board.played():
             channel, words = int(record["channel"]), [int(word) for word in record["words"]]

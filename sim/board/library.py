@@ -29,7 +29,7 @@ PLAYED = np.dtype([("cycle", "<u8"), ("channel", "<u4"), ("words", "<u4", (TONES
 EDGE = np.dtype([("cycle", "<u8"), ("channel", "<u4"), ("sounds", "<u4")], align=True)
 """Mirrors `struct Edge`: in this cycle the output of a channel begins to differ from 0 (1), or is 0 again (0)."""
 
-TAKEN = 4096
+TAKEN = 256
 """Records that are taken at a time."""
 
 

@@ -18,7 +18,7 @@ from triplane.hal import errors
 
 DRIVE, LINE = 0, 1
 LEAD = 6
-"""Cycles from CAPTURE to the first sample of a window without delay; `ReadoutLine.lead`, which its own tests measure."""
+"""Cycles from CAPTURE to the first sample of a window without delay: `ReadoutLine.lead`."""
 
 FEEDBACK = ReadoutLine.LATENCY + RESULT_TO_EVENT + EVENT_TO_RELEASE + PulseGenerator.LATENCY
 
@@ -60,7 +60,7 @@ def program(control, text, **changes):
 
 
 def execute(board, *, samples=(), live=False, registers=None, limit=20_000):
-    """Runs the program; samples are (cycle from the start, samples). Returns how it ended, edges of outputs, the start."""
+    """Runs the program; samples are (cycle from the start, samples). Returns how it ended, edges, and the start."""
     simulation = board.simulation
     start = simulation.now + 3000
     stream = np.zeros((4096, 2), dtype=np.int16)
@@ -100,7 +100,9 @@ def test_pulses_leave_at_their_times(control, controlled):
 
 
 def test_played_says_what_leaves(control, controlled):
-    controlled.load_control(program(control, "amp drive, 0x4000, +10\nplay drive, PULSE\nplay line, 0\nhalt 0"))
+    controlled.load_control(
+        program(control, "amp drive, 0x4000, +10\nplay drive, PULSE\nplay line, 0\nhalt 0")
+    )
     _, edges, start = execute(controlled)
     drive, line = controlled.simulation.played()
     assert {(int(p["words"][0]) - start, int(p["channel"])) for p in (drive, line)} == {
