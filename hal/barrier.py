@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from triplane.gateware.decoder.barrier import TIMEOUT_BITS
+from triplane.gateware.frame.barrier import TIMEOUT_BITS
 from triplane.hal.errors import RegisterValueError
 from triplane.hal.registers import WORD_MAX
 

@@ -6,7 +6,6 @@
     engine.py     windows of rounds, one after another, through the arrays
     window/       what a window is, and the parts that take it from the queue to the frame
     unionfind/    the array: one processing element per detector, one cell per edge
-    barrier.py    the frame of the shot, and who waits for it
     lut.py        instead of all this, one read of a table
     rounds.py     its way in: the rounds of a shot are caught
     sender.py     the way out: a result record, and the correction where it is asked for

@@ -9,7 +9,6 @@ from litex.gen import LiteXModule
 from litex.soc.interconnect.csr import CSRField, CSRStatus, CSRStorage
 from migen import Cat, If, Mux, Signal, bits_for
 
-from triplane.gateware.decoder.barrier import FrameBarrier
 from triplane.gateware.decoder.layouts import (
     HARD,
     LAST,
@@ -33,6 +32,7 @@ from triplane.gateware.decoder.window.queue import DEFAULT_ROUNDS, RoundQueue
 from triplane.gateware.decoder.window.relief import ReliefTree
 from triplane.gateware.decoder.window.shot import ShotWalk
 from triplane.gateware.decoder.window.weights import LengthBuses, TableLoader, share_buses
+from triplane.gateware.frame.barrier import FrameBarrier
 
 MAX_CYCLES = 2**16 - 1
 """Largest latency that a result record can hold."""

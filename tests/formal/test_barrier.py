@@ -6,7 +6,7 @@ import os
 import pytest
 from migen import If, Mux, Signal
 
-from triplane.gateware.decoder import barrier as barrier_module
+from triplane.gateware.frame import barrier as barrier_module
 from triplane.sim.formal import MISSING, PROVER, SEARCHER, FormalBench, check, emit, installed
 from triplane.sim.formal.mutate import mutant
 
@@ -24,10 +24,23 @@ class Barrier(FormalBench):
     def __init__(self, module=barrier_module, tagged=False):
         super().__init__()
         self.barrier = barrier = module.FrameBarrier()
-        for name in ("finish", "flips", "last", "hard", "rounds", "latency", "now", "restart", "wait"):
+        for name in (
+            "finish",
+            "flips",
+            "last",
+            "hard",
+            "rounds",
+            "latency",
+            "now",
+            "restart",
+            "wait",
+            "shot",
+            "round",
+        ):
             self.free(f"in_{name}", getattr(barrier, name))
-        shot = self.free("shot", barrier._shot.storage)
-        rounds = self.free("round", barrier._round.storage)
+        shot_register = self.free("shot", barrier._shot.storage)
+        round_register = self.free("round", barrier._round.storage)
+        bound = self.free("bound", barrier._bound.storage)
         amendment = self.free("amendment", barrier._amend.storage)
         amends = self.free("amends", barrier._amend.re)
         timeout = self.free("timeout", barrier._timeout.storage)
@@ -46,11 +59,20 @@ class Barrier(FormalBench):
         ]
         self.assume("rounds_count_up", ~finish | (barrier.rounds > entered))
         self.assume("shots_do_not_wrap", ~finish | ~last | (shots != 2**32 - 1))
-        waiting = Signal()
+        # What is waited for, and how long it may take from now on
+        waiting, shot, rounds, left = Signal(), Signal(32), Signal(32), Signal(32)
         self.sync += [
-            If(barrier.wait | asks, waiting.eq(1)).Elif(ready, waiting.eq(0)),
+            If(left != 0, left.eq(left - 1)),
+            If(barrier.wait | asks,
+                waiting.eq(1),
+                shot.eq(Mux(barrier.wait, barrier.shot, shot_register)),
+                rounds.eq(Mux(barrier.wait, barrier.round, round_register)),
+                left.eq(bound),
+            ).Elif(ready | barrier.timed_out, waiting.eq(0)),
             If(restart, waiting.eq(0)),
-        ]
+        ]  # fmt: skip
+        self.always("given_up_at_its_bound", barrier.timed_out == (waiting & ~ready & (left == 0)))
+        self.always("clock_runs", ~(waiting | barrier.wait) | barrier.holding)
 
         if tagged:
             # One round: number `which` of shot `whose`, of the shots since the last restart
@@ -102,6 +124,7 @@ class Barrier(FormalBench):
         # Every amendment is counted as taken or refused, every shot that could have been amended as one or the other.
         counts = {
             "released": ready,
+            "timed_out": barrier.timed_out,
             "amended": accepted,
             "expired": amendable & ~accepted & (over | finish),
             "refused": amends & ~accepted,
@@ -143,8 +166,9 @@ def test_every_way_of_release_is_taken():
 
 
 DEFECTS = {
-    "a round too early": ("framed >= self._round.storage", "framed + 1 >= self._round.storage"),
-    "a shot too early": ("(shots > self._shot", "(shots >= self._shot"),
+    "a round too early": ("framed >= awaited_round", "framed + 1 >= awaited_round"),
+    "a shot too early": ("(shots > awaited_shot", "(shots >= awaited_shot"),
+    "no bound": ("self.waiting & (left == 0) & ~self.ready", "0"),
     "no end of escalation": ("If(amend | closing,", "If(amend,"),
     "released while it may be amended": ("& reached & ~pending", "& reached"),
     "late amendments are taken": ("self._amend.re & ~overdue", "self._amend.re"),

@@ -6,13 +6,13 @@ import numpy as np
 from cocotb.triggers import ReadOnly, RisingEdge
 from litex.gen import LiteXModule
 
-from triplane.gateware.decoder.barrier import FrameBarrier
+from triplane.gateware.frame.barrier import FrameBarrier
 from triplane.sim.cocotb_runner import parameters, run_cocotb
 from triplane.sim.streams import start_clock
 
-INPUTS = ("finish", "flips", "last", "hard", "rounds", "latency", "now", "restart", "wait")
-OUTPUTS = ("ready", "waiting", "holding", "frame")
-STORAGES = ("shot", "round", "amend", "timeout")
+INPUTS = ("finish", "flips", "last", "hard", "rounds", "latency", "now", "restart", "wait", "shot", "round")
+OUTPUTS = ("ready", "timed_out", "waiting", "holding", "frame")
+STORAGES = ("shot", "round", "amend", "timeout", "bound")
 STATUSES = ("reaction", "released", "amended", "expired", "refused")
 ESCALATE = 2
 
@@ -30,7 +30,7 @@ class Bench(LiteXModule):
         pins |= {name: getattr(barrier, f"_{name}").status for name in STATUSES}
         for name in STORAGES:
             pins |= {f"{name}_value": getattr(barrier, f"_{name}").storage}
-        pins["amend_re"] = barrier._amend.re
+        pins |= {"amend_re": barrier._amend.re, "given_up": barrier._timed_out.status}
         for name, signal in pins.items():
             signal.name_override = f"pin_{name}"
         self.pins = set(pins.values())
@@ -43,6 +43,7 @@ class Driver:
         self.dut = dut
         self.now = self.frame_then = 0
         self.ready_at: list[int] = []
+        self.timed_out_at: list[int] = []
 
     def put(self, **values: int) -> None:
         for name, value in values.items():
@@ -53,7 +54,7 @@ class Driver:
 
     async def start(self) -> None:
         self.put(**dict.fromkeys(INPUTS, 0), **{f"{name}_value": 0 for name in STORAGES})
-        self.put(control=0, control_re=0, amend_re=0)
+        self.put(control=0, control_re=0, amend_re=0, bound_value=2**32 - 1)
         await start_clock(self.dut)
 
     async def cycle(self, **values: int) -> None:
@@ -63,6 +64,8 @@ class Driver:
         if self.get("ready"):
             self.ready_at.append(self.now)
             self.frame_then = self.get("frame")
+        if self.get("timed_out"):
+            self.timed_out_at.append(self.now)
         await RisingEdge(self.dut.sys_clk)
         self.now += 1
         self.put(finish=0, wait=0, restart=0, amend_re=0, control_re=0)
@@ -104,7 +107,7 @@ async def it_waits_for_the_very_rounds(dut) -> None:
         # A barrier for a round of one of the windows to come, or of one that has been
         target = results[int(rng.integers(max(at - 2, 0), min(at + 6, len(results))))]
         needed = int(rng.integers(1, target[1] + 1))
-        await driver.cycle(wait=1, shot_value=target[0], round_value=needed)
+        await driver.cycle(wait=1, shot=target[0], round=needed)
         armed = driver.now
         expected = None
         if at and any(
@@ -152,7 +155,7 @@ async def hard_shots_are_amended_in_time(dut) -> None:
 
     # A hard window in the middle, an amendment in time: the barrier waits for it.
     await driver.window(0b001, 4, hard=True)
-    await driver.cycle(wait=1, shot_value=0, round_value=8)
+    await driver.cycle(wait=1, shot=0, round=8)
     await driver.window(0b010, 8, last=True, latency=7)
     await driver.idle(9)
     assert driver.ready_at == []
@@ -166,7 +169,7 @@ async def hard_shots_are_amended_in_time(dut) -> None:
     driver.ready_at.clear()
 
     # No answer: the barrier is released with the frame as it is, and what comes later is refused.
-    await driver.cycle(wait=1, shot_value=1, round_value=8)
+    await driver.cycle(wait=1, shot=1, round=8)
     await driver.window(0b100, 8, last=True, hard=True)
     ended = driver.now - 1
     await driver.idle(30)
@@ -179,7 +182,7 @@ async def hard_shots_are_amended_in_time(dut) -> None:
     driver.ready_at.clear()
 
     # An easy shot does not wait; the next shot's first result ends what is left of the time of a hard one.
-    await driver.cycle(wait=1, shot_value=2, round_value=8)
+    await driver.cycle(wait=1, shot=2, round=8)
     await driver.window(0b001, 8, last=True)
     await driver.cycle()
     assert len(driver.ready_at) == 1
@@ -201,6 +204,44 @@ async def hard_shots_are_amended_in_time(dut) -> None:
 
 def test_amendments():
     simulate("hard_shots_are_amended_in_time")
+
+
+@cocotb.test()
+async def barriers_are_given_up(dut) -> None:
+    """At the bound, with the frame as it is; by signals and by registers, whichever asks."""
+    driver = Driver(dut)
+    await driver.start()
+    await driver.window(0b01, 4)
+    for bound in (0, 1, 20):
+        for asks in ({"wait": 1, "shot": 0, "round": 8}, {"control": 1, "control_re": 1}):
+            await driver.cycle(**asks, bound_value=bound, shot_value=0, round_value=8)
+            if "control" in asks:
+                await driver.cycle()  # a register asks a cycle after it is written
+            asked = driver.now - 1
+            await driver.cycle(bound_value=7, shot_value=0, round_value=0, shot=0, round=0)
+            await driver.idle(bound + 5)
+            assert driver.timed_out_at == [asked + 1 + bound]
+            assert (driver.ready_at, driver.get("waiting"), driver.get("frame")) == ([], 0, 0b01)
+            driver.timed_out_at.clear()
+    assert (driver.get("given_up"), driver.get("released")) == (6, 0)
+
+    # The last cycle in which the rounds may come, and the first in which they are too late
+    for late in (0, 1):
+        await driver.cycle(wait=1, shot=late, round=8, bound_value=10)
+        asked = driver.now - 1
+        await driver.idle(9 + late)
+        await driver.window(0b10, 8, last=True)
+        await driver.idle(4)
+        found = driver.timed_out_at if late else driver.ready_at
+        assert found == [asked + 11]
+    assert (len(driver.ready_at), len(driver.timed_out_at)) == (1, 1)
+    await driver.cycle(restart=1)
+    await driver.idle(1)
+    assert driver.get("given_up") == 0
+
+
+def test_bounds():
+    simulate("barriers_are_given_up")
 
 
 def simulate(testcase: str, **more: int) -> None:

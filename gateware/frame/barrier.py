@@ -9,6 +9,8 @@ from migen import If, Mux, Signal
 
 TIMEOUT_BITS = 24
 
+BOUND_BITS = 32
+
 
 class FrameBarrier(LiteXModule):
     r"""Collects the flips of a shot's windows, and says when those of a given round are all in.
@@ -28,17 +30,27 @@ class FrameBarrier(LiteXModule):
     to the frame, if they come in time. The barrier at the shot's end waits for them so long and no longer; what comes
     after that, or after the next shot's first result, is refused and counted.
 
+    No barrier waits for ever. One that is not released within `bound` cycles is given up: `timed_out` comes in place of
+    `ready`, the frame is as it is, and whoever waits takes its way out.
+
+    ```
+    wait       _/‾‾\______________ ... ________
+    waiting    _____/‾‾‾‾‾‾‾‾‾‾‾‾ ... ‾‾‾\____   bound + 1 cycles at most
+    timed_out  ___________________ ... /‾‾\____
+    ```
+
     Attributes:
         finish, flips, last, hard: inputs; a window's result, whether it is the last of its shot, and flagged hard.
         rounds: input, valid with `finish`; rounds of the shot that are settled with it.
         latency: input, valid in the cycle after `finish`; cycles from the window's last round entering to `finish`.
         now: input; cycle counter.
         restart: input; count shots from 0.
-        wait: input; start to wait for `shot` and `round`. `control.wait` does the same.
+        wait: input; start to wait for
+        shot, round: inputs with it: so many rounds of that shot. `control.wait` does the same with the registers.
         ready: 1 for one cycle, when the frame holds all of them.
+        timed_out: 1 for one cycle, when the barrier is given up.
         waiting: since `wait`.
-        holding: the barrier is about to be released, or will be when no amendment comes, or its reaction is not in
-            its register yet: the clock must run.
+        holding: somebody waits or is about to, or the reaction is not in its register yet: the clock must run.
         frame: of the present shot; of the last one until the next one's first window.
     """
 
@@ -52,7 +64,10 @@ class FrameBarrier(LiteXModule):
         self.now = Signal(64)
         self.restart = Signal()
         self.wait = Signal()
+        self.shot = Signal(32)
+        self.round = Signal(32)
         self.ready = Signal()
+        self.timed_out = Signal()
         self.waiting = Signal()
         self.holding = Signal()
         self.frame = Signal(32)
@@ -92,6 +107,12 @@ class FrameBarrier(LiteXModule):
             32, description="Shots since the last restart that could have been, and were not."
         )
         self._refused = CSRStatus(32, description="Amendments since the last restart that came too late.")
+        self._bound = CSRStorage(
+            BOUND_BITS,
+            reset=2**BOUND_BITS - 1,
+            description="Cycles that a barrier waits at most after the first, from its request on.",
+        )
+        self._timed_out = CSRStatus(32, description="Barriers since the last restart that were given up.")
 
         # # #
 
@@ -99,28 +120,34 @@ class FrameBarrier(LiteXModule):
         fresh, hard, pending, closing = Signal(reset=1), Signal(), Signal(), Signal()
         ended, reaction = Signal(32), Signal(32)
         finished, counts, released = Signal(), Signal(), Signal()  # what the reaction follows a cycle later
-        reached, was_reached, amend, overdue = Signal(), Signal(), Signal(), Signal()
+        reached, amend, overdue = Signal(), Signal(), Signal()
+        request, awaited_shot, awaited_round, left = Signal(), Signal(32), Signal(32), Signal(BOUND_BITS)
         self.comb += [
-            reached.eq(
-                (shots > self._shot.storage)
-                | ((shots == self._shot.storage) & (framed >= self._round.storage))
-            ),
+            request.eq(self.wait | self._control.fields.wait),
+            reached.eq((shots > awaited_shot) | ((shots == awaited_shot) & (framed >= awaited_round))),
             amend.eq(pending & self._amend.re & ~overdue & ~self.finish),
             closing.eq(pending & ~amend & (overdue | self.finish)),
-            self.holding.eq((self.waiting & (pending | was_reached)) | released),
+            self.holding.eq(self.wait | self.waiting | released),
             self.ready.eq(self.waiting & reached & ~pending),
+            self.timed_out.eq(self.waiting & (left == 0) & ~self.ready),
             self._state.fields.waiting.eq(self.waiting),
             self._state.fields.open.eq(pending & ~overdue),
             self._frame.status.eq(self.frame),
         ]
         self.sync += [
-            If(self.wait | self._control.fields.wait, self.waiting.eq(1)).Elif(self.ready, self.waiting.eq(0)),
+            If(request,
+                self.waiting.eq(1),
+                awaited_shot.eq(Mux(self.wait, self.shot, self._shot.storage)),
+                awaited_round.eq(Mux(self.wait, self.round, self._round.storage)),
+                left.eq(self._bound.storage),
+            ).Else(
+                If(self.ready | self.timed_out, self.waiting.eq(0)),
+                If(left != 0, left.eq(left - 1)),
+            ),
             If(finished, reaction.eq(self.latency + 1)).Elif(counts, reaction.eq(reaction + 1)),
             finished.eq(self.finish),
             counts.eq(pending),
             released.eq(self.ready),
-            # What makes it reached, a window or a register written, keeps the clock running itself.
-            was_reached.eq(reached),
             If(released, self._reaction.status.eq(reaction)),
             # A register, since the subtraction and the comparison take most of a cycle.
             overdue.eq(~self.finish & ((self.now[:32] - ended)[:32] >= self._timeout.storage)),
@@ -140,6 +167,7 @@ class FrameBarrier(LiteXModule):
         ]  # fmt: skip
         for counter, event in (
             (self._released, self.ready),
+            (self._timed_out, self.timed_out),
             (self._amended, amend),
             (self._expired, closing),
             (self._refused, self._amend.re & ~amend),
