@@ -21,6 +21,7 @@ class FrameBarrier(LiteXModule):
     frame   ........| with this window
     wait    _/‾‾\_________________________   or at any time later
     ready   ________/‾‾\__________________   reaction: from the window's last round entering to here
+    latency         | n |                     and one cycle more from `finish` to `ready`
     ```
 
     Where escalation is on, a shot with a hard window may be amended after its end: an outer decoder's flips are added
@@ -30,15 +31,15 @@ class FrameBarrier(LiteXModule):
     Attributes:
         finish, flips, last, hard: inputs; a window's result, whether it is the last of its shot, and flagged hard.
         rounds: input, valid with `finish`; rounds of the shot that are settled with it.
-        latency: input, valid with `finish`; cycles since the window's last round entered.
+        latency: input, valid in the cycle after `finish`; cycles from the window's last round entering to `finish`.
         now: input; cycle counter.
         restart: input; count shots from 0.
         wait: input; start to wait for `shot` and `round`. `control.wait` does the same.
         ready: 1 for one cycle, when the frame holds all of them.
         waiting: since `wait`.
-        holding: the barrier is about to be released, or will be when no amendment comes: the clock must run.
+        holding: the barrier is about to be released, or will be when no amendment comes, or its reaction is not in
+            its register yet: the clock must run.
         frame: of the present shot; of the last one until the next one's first window.
-        after: the frame with the window that finishes now.
     """
 
     def __init__(self) -> None:
@@ -55,7 +56,6 @@ class FrameBarrier(LiteXModule):
         self.waiting = Signal()
         self.holding = Signal()
         self.frame = Signal(32)
-        self.after = Signal(32)
 
         self._shot = CSRStorage(
             32, description="Shot that the barrier waits for, from 0 since the last restart."
@@ -98,17 +98,16 @@ class FrameBarrier(LiteXModule):
         shots, framed = Signal(32), Signal(32)  # shots that are wholly in the frame; rounds of the next one
         fresh, hard, pending, closing = Signal(reset=1), Signal(), Signal(), Signal()
         ended, reaction = Signal(32), Signal(32)
-        reached, amend, overdue = Signal(), Signal(), Signal()
+        finished, counts, released = Signal(), Signal(), Signal()  # what the reaction follows a cycle later
+        reached, was_reached, amend, overdue = Signal(), Signal(), Signal(), Signal()
         self.comb += [
-            self.after.eq(self.flips ^ Mux(fresh, 0, self.frame)),
             reached.eq(
                 (shots > self._shot.storage)
                 | ((shots == self._shot.storage) & (framed >= self._round.storage))
             ),
-            overdue.eq((self.now[:32] - ended)[:32] >= self._timeout.storage),
             amend.eq(pending & self._amend.re & ~overdue & ~self.finish),
             closing.eq(pending & ~amend & (overdue | self.finish)),
-            self.holding.eq(self.waiting & (pending | reached)),
+            self.holding.eq((self.waiting & (pending | was_reached)) | released),
             self.ready.eq(self.waiting & reached & ~pending),
             self._state.fields.waiting.eq(self.waiting),
             self._state.fields.open.eq(pending & ~overdue),
@@ -116,12 +115,19 @@ class FrameBarrier(LiteXModule):
         ]
         self.sync += [
             If(self.wait | self._control.fields.wait, self.waiting.eq(1)).Elif(self.ready, self.waiting.eq(0)),
-            If(pending, reaction.eq(reaction + 1)),
+            If(finished, reaction.eq(self.latency + 1)).Elif(counts, reaction.eq(reaction + 1)),
+            finished.eq(self.finish),
+            counts.eq(pending),
+            released.eq(self.ready),
+            # What makes it reached, a window or a register written, keeps the clock running itself.
+            was_reached.eq(reached),
+            If(released, self._reaction.status.eq(reaction)),
+            # A register, since the subtraction and the comparison take most of a cycle.
+            overdue.eq(~self.finish & ((self.now[:32] - ended)[:32] >= self._timeout.storage)),
             If(amend, self.frame.eq(self.frame ^ self._amend.storage)),
             If(amend | closing, pending.eq(0)),
             If(self.finish,
-                self.frame.eq(self.after),
-                reaction.eq(self.latency + 1),
+                self.frame.eq(self.flips ^ Mux(fresh, 0, self.frame)),
                 fresh.eq(self.last),
                 hard.eq((hard | self.hard) & ~self.last),
                 framed.eq(Mux(self.last, 0, self.rounds)),
@@ -131,7 +137,6 @@ class FrameBarrier(LiteXModule):
                     pending.eq((hard | self.hard) & self._control.fields.escalate),
                 ),
             ),
-            If(self.ready, self._reaction.status.eq(reaction)),
         ]  # fmt: skip
         for counter, event in (
             (self._released, self.ready),

@@ -63,7 +63,7 @@ class DecodeEngine(LiteXModule):
         source: words of result records (`layouts.RESULT`, then the correction where it is asked for).
         now: cycle counter of the system, for time stamps.
         table_changed: 1 in a cycle in which the bus writes a word of the next table or its CRC.
-        unmatched: 1 in the cycle in which a window ends with detection events that nothing explains.
+        unmatched: 1 in the cycle after a window has ended with detection events that nothing explains.
         barrier: frame of the shot, and who waits for it.
         bound: worst-case cycles from the last word of a window being taken to the frame valid.
     """
@@ -112,28 +112,30 @@ class DecodeEngine(LiteXModule):
         # A word is drawn where the window has room; the one that fills it, where decoding can start with it. The
         # first of a shot waits for a table that wants to take its place, and until the number of rounds is digested.
         start, draw, may_start, may_begin = Signal(), Signal(), Signal(), Signal()
-        released, held = Signal(), Signal()
+        may_fill, ended, held = Signal(), Signal(), Signal()
         several = (mode.passes > 1) if plan.levels else 0
+        one_word = plan.num_layers * plan.words_per_round == 1
         self.comb += [
             may_begin.eq(walk.ready & ~loader.pending & ~loader.busy),
+            # While a start is possible nothing is held, and a window that lacks a word is neither full nor empty.
+            may_fill.eq(may_start & (may_begin if one_word else 1)),
             queue.source.ready.eq(
-                ~buffer.full
-                & (control.idle | ~held)
-                & (may_start | ~buffer.fills)
-                & (may_begin | ~buffer.empty)
+                (buffer.fills & may_fill)
+                | (~buffer.fills & ~buffer.full & (control.idle | ~held) & (may_begin | ~buffer.empty))
             ),
             draw.eq(queue.source.valid & queue.source.ready),
-            start.eq(draw & buffer.fills),
+            start.eq(queue.source.valid & buffer.fills & may_fill),
             buffer.data.eq(queue.source.data),
             buffer.take.eq(draw),
             walk.begin.eq(draw & buffer.empty),
-            # The next shot may come in as soon as this one's events are in the arrays, if they stay there.
-            released.eq((start & ~control.settles & ~several) | (control.finish & ~control.settles & held)),
-            buffer.clear.eq(released | restart),
+            # The next shot may come in as soon as this one's events are in the arrays, if they stay there; otherwise
+            # when the window has ended. Until it is cleared the window is full.
+            buffer.clear.eq((start & ~control.settles & ~several) | ended | restart),
         ]
         self.sync += [
             # Only a start ends this. A register: from here to the arrays' load it is far.
             may_start.eq(control.idle & sender.receiving & arrays.idle & ~start),
+            ended.eq(control.finish & ~control.settles & held),
             If(start, held.eq(control.settles | several)),
             If(restart | (held & control.idle) | (control.finish & ~control.settles), held.eq(0)),
         ]
@@ -161,8 +163,11 @@ class DecodeEngine(LiteXModule):
             buses.kind.eq(walk.kind),
             buses.level.eq(control.level),
             arrays.alive.eq(Cat(*alive)),
-            arrays.first_growth.eq(Mux(control.number == 0, loader.first_growth, 0)),
         ]
+        # Of the first pass only, and held.
+        self.sync += If(control.idle, arrays.first_growth.eq(loader.first_growth)).Elif(
+            control.relieve, arrays.first_growth.eq(0)
+        )
 
         # Events where this kind of window has no detector are none.
         there = []
@@ -215,16 +220,17 @@ class DecodeEngine(LiteXModule):
         ]  # fmt: skip
 
         # What is settled leaves the window; where its correction leads out of it, it changes the layer beyond.
-        used, final = Signal(max(len(plan.edges), 1)), Signal()
+        # The last window settles all that it holds, and nothing follows from that.
+        used, counted, final = Signal(max(len(plan.edges), 1)), Signal(max(len(plan.edges), 1)), Signal()
         self.sync += If(
             start, final.eq(walk.last)
         )  # by the time the correction is sent the walk has moved on
-        self.comb += used.eq(
-            Cat(*(
-                arrays.correction[k] & (arrays.settled[edge.u] | final) if plan.sliding else arrays.correction[k]
-                for k, edge in enumerate(plan.edges)
-            ))
-        )  # fmt: skip
+        settles = [arrays.settled[edge.u] if plan.sliding else 1 for edge in plan.edges]
+        counts = [arrays.settled[v] | final if plan.sliding else 1 for v in range(plan.num_vertices)]
+        self.comb += [
+            used.eq(Cat(*(arrays.correction[k] & settled for k, settled in enumerate(settles)))),
+            counted.eq(Cat(*(counts[edge.u] for edge in plan.edges))),
+        ]
         toggles = []
         for slot in range(plan.width):
             leading = [used[k] for k, e in enumerate(plan.edges) if e.outside == plan.num_vertices + slot]
@@ -248,7 +254,7 @@ class DecodeEngine(LiteXModule):
         ]
 
         # Steps of all passes, and how hard the last of them was. An array's counters hold from the end of a pass to the
-        # load of the next.
+        # load of the next. So do what a pass has found, and what is kept of the one before where that counts.
         grown, merged, all_grown, all_merged = (Signal(16) for _ in range(4))
         kept, kept_unmatched, turned = Signal(len(arrays.observables)), Signal(), Signal()
         self.comb += [
@@ -256,25 +262,35 @@ class DecodeEngine(LiteXModule):
             all_merged.eq(merged + arrays.merge_steps),
             turned.eq(
                 Mux(
-                    arrays.all_done,
+                    control.growing,
                     (control.number != 0) & (arrays.observables != kept) & ~control.keep,
                     changed,
                 )
             ),
         ]
         self.sync += [
-            If(arrays.all_done,
-                changed.eq(turned),
-                kept.eq(arrays.observables),
-                kept_unmatched.eq(arrays.unmatched),
-            ),
+            If(arrays.all_done, changed.eq(turned)),
+            If(arrays.all_done & ~control.keep, kept.eq(arrays.observables), kept_unmatched.eq(arrays.unmatched)),
             If(start, grown.eq(0), merged.eq(0)).Elif(control.load, grown.eq(all_grown), merged.eq(all_merged)),
         ]  # fmt: skip
 
-        # Result
+        # Result: the frame, and whether the window was hard, in the cycle in which it ends; its record in the next one.
+        #
+        #   cycle         n-1    n    n+1    n+2
+        #   grow_steps    | e         |
+        #   effort        ......| e   |            above the threshold, too
+        #   finish        _____/‾‾\_________
+        #   flips, turned ......|     |
+        #   frame         ............| with this window
+        #   fields        ............| as they are taken
         fields = sender.fields
-        flips, unmatched, hard, hardness = Signal(32), Signal(), Signal(), Signal(16)
-        effort = arrays.grow_steps
+        flips, unmatched, hard = Signal(32), Signal(), Signal()
+        effort, above = Signal(15), Signal()
+        threshold = self._hard_above.storage
+        self.sync += [
+            effort.eq(Mux(arrays.grow_steps[15], CHANGED - 1, arrays.grow_steps[:15])),
+            above.eq(Mux(arrays.grow_steps[15], CHANGED - 1, arrays.grow_steps[:15]) > threshold[:15]),
+        ]
         self.comb += [
             If(loader.trusted,
                 If(control.settles, flips.eq(arrays.settled_observables))
@@ -282,8 +298,7 @@ class DecodeEngine(LiteXModule):
                 .Else(flips.eq(arrays.observables))
             ),
             unmatched.eq(Mux(control.keep, kept_unmatched, arrays.unmatched)),
-            hardness.eq(Cat(Mux(effort[15], CHANGED - 1, effort[:15])[:15], turned)),
-            hard.eq(hardness > self._hard_above.storage),
+            hard.eq((turned & ~threshold[15]) | (above & (turned | ~threshold[15]))),
             sender.start.eq(start),
             sender.entered.eq(queue.source.stamp),
             sender.finish.eq(control.finish),
@@ -294,22 +309,23 @@ class DecodeEngine(LiteXModule):
                 })
             ),
             fields["observables"].eq(flips),
-            fields["frame"].eq(barrier.after),
-            barrier.finish.eq(sender.finished),
+            fields["frame"].eq(barrier.frame),
+            barrier.finish.eq(control.finish),
             barrier.flips.eq(flips),
             barrier.last.eq(walk.last),
             barrier.hard.eq(hard),
             barrier.rounds.eq(walk.after),
-            barrier.latency.eq(sender.wait + sender.elapsed),
+            barrier.latency.eq(sender.wait + sender.cycles),
             fields["grow_steps"].eq(all_grown),
             fields["merge_steps"].eq(all_merged),
-            fields["hardness"].eq(hardness),
+            fields["hardness"].eq(Cat(effort, turned)),
             fields["rounds"].eq(walk.after),
             fields["tables"].eq(loader.crc),
-            sender.correction.eq(used),
+            sender.correction.eq(arrays.correction),
+            sender.counted.eq(counted),
             sender.with_correction.eq(mode.correction),
             sender.settled.eq(~control.peeling),
-            self.unmatched.eq(sender.finished & unmatched),
+            self.unmatched.eq(sender.made & unmatched),
         ]  # fmt: skip
 
         # Counters
@@ -319,7 +335,7 @@ class DecodeEngine(LiteXModule):
             (self._hard_windows, hard),
         ):
             self.sync += [
-                If(sender.finished & event, counter.status.eq(counter.status + 1)),
+                If(sender.made & event, counter.status.eq(counter.status + 1)),
                 If(restart, counter.status.eq(0)),
             ]
         status = self._status.fields

@@ -49,7 +49,7 @@ class LookupDecoder(LiteXModule):
         source: words of result records (`layouts.RESULT`); the confidence is in the flags.
         now: cycle counter of the system, for time stamps.
         table_changed: 1 in a cycle in which the bus rewrites a word of the table or its CRC.
-        unmatched: 1 in the cycle in which a shot ends with a syndrome that no error explains.
+        unmatched: 1 in the cycle after a shot has ended with a syndrome that no error explains.
         bound: cycles from the last word entering to the observables valid; the worst case is every case.
         check_cycles: cycles that a check of the table takes.
 
@@ -194,7 +194,7 @@ class LookupDecoder(LiteXModule):
             ),
             fields["frame"].eq(fields["observables"]),
             fields["rounds"].eq(self.num_layers),
-            self.unmatched.eq(sender.finished & unmatched),
+            self.unmatched.eq(sender.made & unmatched),
             self._status.fields.busy.eq(~sender.receiving | (table.state == CHECKING)),
             self._status.fields.table.eq(table.state),
             self._status.fields.bound.eq(self.bound),

@@ -13,14 +13,18 @@ from triplane.gateware.decoder.layouts import RESULT, correction_words
 class RecordSender(LiteXModule):
     r"""Follows a window from its last word to the last word of its record; one window at a time.
 
-    The record is complete in the cycle in which `finish` is high. What the window's last word brought with it (its
-    time of entry) is taken in the cycle of `start`.
+    The record is taken one cycle after `finish`, while nobody waits for it: of what ends late in that cycle only the
+    frame is needed at once. What the window's last word brought with it (its time of entry) is taken in the cycle of
+    `start`.
 
     ```
-      cycle        0      1     2    ...    n
-      start     __/--\__________________________
-      elapsed       0     1     2           n
-      finish    __________________________/--\__    record: decode_cycles = n
+      cycle        0      1     2    ...    n    n+1    n+2
+      start     __/--\______________________________________
+      elapsed       0     1     2           n    n+1
+      cycles                    1          n-1    n
+      finish    __________________________/--\______________    decode_cycles = n
+      made      _______________________________/--\_________    the record is taken from `fields`
+      valid     _____________________________________/------    its first word, without a correction
     ```
 
     Args:
@@ -34,14 +38,17 @@ class RecordSender(LiteXModule):
         entered: input, valid with `start`; low half of the cycle counter when that word entered.
         finish: input; the decoder is done, two cycles after `start` or later. Ignored unless `decoding` is high, where
             it makes `finished`.
-        fields: inputs by name, valid with `finish`: all fields of the record that are not made here.
-        correction: input; bit k = edge k, held from `settled` until the record is sent.
+        fields: inputs by name, valid with `made`: all fields of the record that are not made here.
+        correction, counted: inputs; bit k = edge k, held from `settled` until the record is sent. An edge is sent where
+            both are set: whole words are chosen first, so that a word of gates does for all edges.
         with_correction: input; append the correction.
         settled: input; the correction is complete.
         receiving: no window is being decoded or sent.
         decoding: a window is being decoded.
-        finished: 1 in the cycle in which a record is made.
+        finished: 1 in the cycle in which a window ends.
+        made: 1 in the cycle after that.
         elapsed: cycles since `start`, 65535 at most.
+        cycles: the same a cycle later; with `made`, those of the window.
         wait: cycles from that word's entry to `start`, from two cycles after it on.
     """
 
@@ -57,12 +64,15 @@ class RecordSender(LiteXModule):
         self.finish = Signal()
         self.fields = {f.name: Signal(f.bits) for f in RESULT.fields if f.name not in self.OWN}
         self.correction = Signal(max(num_edges, 1))
+        self.counted = Signal(len(self.correction))
         self.with_correction = Signal()
         self.settled = Signal()
         self.receiving = Signal()
         self.decoding = Signal()
         self.finished = Signal()
+        self.made = Signal()
         self.elapsed = elapsed = Signal(16)
+        self.cycles = Signal(16)
         self.wait = Signal(32)
 
         # # #
@@ -72,8 +82,10 @@ class RecordSender(LiteXModule):
         waited, entered_high = Signal(16), Signal(32)
         self.sync += [
             If(elapsed != 2 ** len(elapsed) - 1, elapsed.eq(elapsed + 1)),
+            self.cycles.eq(elapsed),
             If(self.start, elapsed.eq(1), taken.eq(self.now), entered.eq(self.entered)),
-            If(self.restart, sequence.eq(0)).Elif(self.finished, sequence.eq(sequence + 1)),
+            self.made.eq(self.finished),
+            If(self.restart, sequence.eq(0)).Elif(self.made, sequence.eq(sequence + 1)),
         ]
         wrapped = Signal()
         self.sync += [self.wait.eq(taken[:32] - entered), wrapped.eq(entered > taken[:32])]
@@ -85,24 +97,29 @@ class RecordSender(LiteXModule):
             "sequence": sequence,
             "timestamp_lo": entered,
             "timestamp_hi": entered_high,
-            "decode_cycles": elapsed,
+            "decode_cycles": self.cycles,
             "waited": waited,
         }
         record = Signal(32 * RESULT.words)
         position = 0
         for f in RESULT.fields:
-            self.sync += If(self.finished, record[position : position + f.bits].eq(contents[f.name]))
+            self.sync += If(self.made, record[position : position + f.bits].eq(contents[f.name]))
             position += f.bits
 
         # Words: the record, then the correction in the order of the graph's edges
         extra = correction_words(num_edges)
-        padded = Cat(self.correction, Constant(0, 32))
         words = [record[32 * k : 32 * (k + 1)] for k in range(RESULT.words)]
-        words += [padded[32 * k : 32 * (k + 1)] for k in range(extra)]
+        words += _words(self.correction, extra)
+        gates = [Constant(2**32 - 1, 32)] * RESULT.words + _words(self.counted, extra)
         sending = Signal(max=max(len(words), 2))
+        word, gate = Signal(32), Signal(32)
         final = Signal()
         self.comb += [
-            Case(sending, {k: self.source.data.eq(w) for k, w in enumerate(words)}),
+            Case(
+                sending,
+                {k: [word.eq(w), gate.eq(g)] for k, (w, g) in enumerate(zip(words, gates, strict=True))},
+            ),
+            self.source.data.eq(word & gate),
             final.eq((sending == len(words) - 1) | (~self.with_correction & (sending == RESULT.words - 1))),
             self.source.first.eq(sending == 0),
             self.source.last.eq(final),
@@ -126,3 +143,9 @@ class RecordSender(LiteXModule):
             self.receiving.eq(fsm.ongoing("RECEIVE")),
             self.decoding.eq(fsm.ongoing("DECODE")),
         ]
+
+
+def _words(bits: Signal, count: int) -> list:
+    """The first `count` words of `bits`, filled up with zeros."""
+    padded = Cat(bits, Constant(0, 32))
+    return [padded[32 * k : 32 * (k + 1)] for k in range(count)]

@@ -66,8 +66,8 @@ class Barrier(FormalBench):
 
         # An amendment may come from the end of a shot with a hard window to the time-out, the next window or itself.
         hard, amendable, ended = Signal(), Signal(), Signal(32)
-        over = Signal()
-        self.comb += over.eq((barrier.now[:32] - ended)[:32] >= timeout)
+        over = Signal()  # known a cycle late, and never in the cycle after a window
+        self.sync += over.eq(~finish & ((barrier.now[:32] - ended)[:32] >= timeout))
         accepted = amendable & amends & ~over & ~finish
         self.sync += [
             If(accepted | over | finish, amendable.eq(0)),
@@ -98,7 +98,6 @@ class Barrier(FormalBench):
             If(restart, frame.eq(0), starts.eq(1)),
         ]
         self.always("frame", barrier.frame == frame)
-        self.always("frame_with_window", barrier.after == (Mux(starts, 0, frame) ^ barrier.flips))
 
         # Every amendment is counted as taken or refused, every shot that could have been amended as one or the other.
         counts = {

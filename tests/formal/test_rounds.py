@@ -74,15 +74,16 @@ class Send(FormalBench):
             self.free(f"field_{name}", field)
         self.constant("with_correction", sender.with_correction)
         self.constant("correction", sender.correction)
+        self.constant("counted", sender.counted)
         self.free("source_ready", sender.source.ready)
         # Built in, not assumed: the prover then finds the registers that are equal in both, and little is left to do.
         self.comb += sender.start.eq(self.free("wish", Signal()) & sender.receiving)
 
         # The record that is to come: built when the shot starts and finishes, sent once.
         shots, record = Signal(32), Signal(32 * RESULT.words)
-        elapsed, taken, entered = Signal(16), Signal(64), Signal(32)
+        elapsed, cycles, taken, entered = Signal(16), Signal(16), Signal(64), Signal(32)
         waited, before = Signal(32), Signal(32)  # in the queue; high half of the clock at the time of entry
-        decoding, due = Signal(), Signal()
+        decoding, made, due = Signal(), Signal(), Signal()
         extra = correction_words(num_edges)
         sent = Signal(max=RESULT.words + extra + 1)
         finished = decoding & sender.finish
@@ -95,11 +96,13 @@ class Send(FormalBench):
             "sequence": shots,
             "timestamp_lo": entered,
             "timestamp_hi": before,
-            "decode_cycles": elapsed,
+            "decode_cycles": cycles,
             "waited": Mux(waited[16:] != 0, Constant(0xFFFF, 16), waited[:16]),
         }
         self.sync += [
             If(elapsed != 0xFFFF, elapsed.eq(elapsed + 1)),
+            cycles.eq(elapsed),
+            made.eq(finished),
             If(sender.start,
                 elapsed.eq(1), taken.eq(sender.now), entered.eq(sender.entered), decoding.eq(1),
             ),
@@ -107,13 +110,15 @@ class Send(FormalBench):
                 decoding.eq(0),
                 due.eq(1),
                 sent.eq(0),
+            ),
+            If(made,
                 shots.eq(shots + 1),
                 record.eq(Cat(*(contents[f.name] for f in RESULT.fields))),
             ),
             If(sender.restart, shots.eq(0)),
         ]  # fmt: skip
         words = [record[32 * k : 32 * (k + 1)] for k in range(RESULT.words)]
-        padded = Cat(sender.correction, Constant(0, 32))
+        padded = Cat(sender.correction & sender.counted, Constant(0, 32))
         words += [padded[32 * k : 32 * (k + 1)] for k in range(extra)]
         length = Mux(sender.with_correction, len(words), RESULT.words)
         final, moves = Signal(), Signal()
@@ -126,6 +131,7 @@ class Send(FormalBench):
         waits = Signal()
         self.sync += waits.eq(sender.source.valid & ~sender.source.ready)
         self.always("stays", ~waits | sender.source.valid)
+        self.always("made_once", sender.made == made)
         self.always("nothing_without_a_shot", ~sender.source.valid | due)
         self.always("word", ~sender.source.valid | (sender.source.data == Array(words)[sent]))
         self.always(

@@ -263,6 +263,7 @@ class Engine(FormalBench):
         number, decoding = Signal(4), Signal()  # of the window that is decoded next, or now
         final = rounds[:4] == number + layers
         finished, fields = engine.sender.finished, engine.sender.fields
+        made = engine.sender.made  # the record is taken, one cycle after the window has ended
         self.sync += [
             If(buffer.take, drawn.eq(Mux(drawn + 1 == rounds, 0, drawn + 1))),
             If(arrays.load, decoding.eq(1)),
@@ -286,22 +287,36 @@ class Engine(FormalBench):
         # Rounds out of the window
         self.always("leaves_when_settled", ~buffer.shift | (gone < settled))
         self.always("leaves_once", ~buffer.shift | ~buffer.take)
-        self.always("clears_at_the_end", ~buffer.clear | (final & (decoding | starts)))
+        was_final = Signal()
+        self.sync += If(finished, was_final.eq(final))
+        self.always("clears_at_the_end", ~buffer.clear | (final & starts) | (made & was_final))
         self.always(
             "holds_what_is_not_settled",
             buffer.clear | (drawn == 0) | (gone + layers_in(buffer) == drawn) | final,
         )
         # Records: window k settles round k; the last window all that are left
-        after = Mux(final, rounds[:4], number + 1)
+        after, flips = Signal(4), engine.barrier.flips
+        self.sync += If(finished, after.eq(Mux(final, rounds[:4], number + 1)))
         last = fields["flags"][LAST.bit_length() - 1]
-        self.always("rounds_count_each_once", ~finished | (fields["rounds"] == after))
-        self.always("last_is_last", ~finished | (last == final))
-        frame, flips = Signal(), fields["observables"]
+        self.always("rounds_count_each_once", ~made | (fields["rounds"] == after))
+        self.always("last_is_last", ~made | (last == was_final))
+        frame = Signal()
         self.sync += If(finished, frame.eq(flips[0] ^ Mux(number == 0, 0, frame)))
-        self.always(
-            "frame_of_the_shot", ~finished | (fields["frame"] == (flips[0] ^ Mux(number == 0, 0, frame)))
-        )
+        self.always("frame_of_the_shot", ~made | (fields["frame"] == frame))
         self.always("untrusted_flips_nothing", ~finished | table.trusted | (flips == 0))
+        # What arrays and table say holds till the record is taken, and the record says what the frame was told.
+        for name, signal in {
+            "stopped": arrays.stopped,
+            "observables": arrays.observables,
+            "settled_observables": arrays.settled_observables,
+            "trusted": table.trusted,
+        }.items():
+            before = Signal()
+            self.sync += before.eq(signal)
+            self.assume(f"{name}_holds", ~made | (signal == before))
+        told = Signal()
+        self.sync += told.eq(flips[0])
+        self.always("record_of_the_frame", ~made | (fields["observables"] == told))
         # Every pass sees the same events
         events = Signal(plan.num_vertices)
         self.sync += If(starts, events.eq(arrays.events))

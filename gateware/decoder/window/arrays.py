@@ -30,14 +30,15 @@ class ArrayBank(LiteXModule):
         held: input; the same events from `flood` on.
         alive, relieved: inputs; bit k = edge k.
         seeds: input; vertices whose clusters are settled.
-        first_growth: input; in the cycle after `load`.
+        first_growth: input; from the cycle after `load` on.
         load, load_base, relieve, stop, peel_all, flood_all: inputs, to every array.
         peel, flood: inputs; each array does it as soon as it is done.
         idle: no array is doing anything.
         all_done: 1 in the cycle in which the last array has grown, once after each load.
         all_peeled, all_flooded: 1 in the cycle after the last array has ended it, once after each load; correction and
             settled observables are valid.
-        stopped: some array has been stopped since the load.
+        stopped: some array has been stopped since the load; valid with `all_done` and until the next load, as the
+            results are. The counters stand already in the cycle before.
         observables, settled_observables, unmatched, grow_steps, merge_steps, correction: of all arrays together.
         settled: bit k: vertex k is in a cluster that is settled.
     """
@@ -115,20 +116,21 @@ class ArrayBank(LiteXModule):
         earlier = Signal()
         self.comb += self.stopped.eq(reduce(or_, [a.stopped for a in arrays], earlier))
         self.sync += If(self.load, earlier.eq(0)).Else(earlier.eq(self.stopped))
-        # An array registers the observables in the cycle in which its flood ends; that a forest has no leaf left is
-        # known late in a cycle. An array may peel while others still grow; that of the last pass is not asked for.
-        self.sync += [
-            self.all_flooded.eq(self._all([a.flooded for a in arrays], self.load)),
-            self.all_peeled.eq(self._all([a.peeled for a in arrays], self.load)),
+        # An array registers the observables in the cycle in which its flood ends; that a forest has no leaf left, or a
+        # flood no news, is known late in a cycle. An array may peel while others still grow; that of the last pass is
+        # not asked for.
+        self.comb += [
+            self.all_flooded.eq(self._all([a.flooded for a in arrays], self.load, late=True)),
+            self.all_peeled.eq(self._all([a.peeled for a in arrays], self.load, late=True)),
         ]
 
-    def _all(self, ends: Sequence[Signal], load: Signal) -> Signal:
-        """1 in the cycle in which the last of `ends` comes, once after each load."""
+    def _all(self, ends: Sequence[Signal], load: Signal, late: bool = False) -> Signal:
+        """1 in the cycle in which the last of `ends` comes, once after each load; late: in the cycle after that."""
         over, come = Signal(), []
         for end in ends:
             earlier = Signal()
             self.sync += If(load, earlier.eq(0)).Elif(end, earlier.eq(1))
-            come.append(end | earlier)
+            come.append(earlier if late else end | earlier)
         result = Signal()
         self.comb += result.eq(reduce(and_, come) & ~over)
         self.sync += If(load, over.eq(0)).Elif(result, over.eq(1))

@@ -49,17 +49,19 @@ class PassControl(LiteXModule):
         elapsed: input; cycles since `start`.
         count: input; layers that the window settles, 1 or more.
         all_done, all_peeled, all_flooded: inputs; the last of the arrays has come to its end.
-        stopped: input, valid with `all_done`; an array was stopped.
+        stopped: input, valid from `all_done` to the next load; an array was stopped.
         changed: input, valid from the cycle after `all_done`; this pass and the one before differ in the observables.
         relieves: input, valid with `all_peeled`; the correction, or what was committed before, relieves some edge.
         load, load_base, relieve, stop: to the arrays.
         peel, flood: to the arrays; each does it as soon as it is done itself.
         peel_all, flood_all: to the arrays; now.
-        level, relieved_level: of the lengths, and of the edges that are relieved; both one cycle early.
+        level, relieved_level: of the lengths, and of the edges that are relieved; both one cycle early, the latter a
+            register.
         number: of the pass, from 0.
         finish: what this window settles is known.
-        keep: with `finish`; the result is that of the pass before.
-        late: the deadline took effect.
+        growing: this pass has not ended yet.
+        keep: from `all_done` to the cycle after `finish`; the result is that of the pass before.
+        late: from `finish` to the cycle after it; the deadline took effect.
         settle, shift: to the buffer.
         peeling: the correction is not complete yet.
         idle: nothing is being done; the arrays load base lengths.
@@ -88,9 +90,11 @@ class PassControl(LiteXModule):
         self.peel_all = Signal()
         self.flood_all = Signal()
         self.level = Signal(2)
-        self.relieved_level = Signal(2)
+        highest = max(levels - 1, 0)
+        self.relieved_level = Signal(2, reset=highest)
         self.number = Signal(2)
         self.finish = Signal()
+        self.growing = Signal()
         self.keep = Signal()
         self.late = Signal()
         self.settle = Signal()
@@ -105,20 +109,15 @@ class PassControl(LiteXModule):
         agreed = Signal()  # two passes have come to the same observables
         peeled = Signal()  # the correction of the pass that counts is there
         fresh = Signal()  # first cycle of a state
-        late, cut = Signal(), Signal()
+        late = Signal()
         overdue = Signal()  # elapsed >= deadline, known a cycle ahead
         left = Signal.like(self.count)
         self.comb += [
             more.eq((self.number + 1 < passes) if levels else 0),
             agreed.eq((self.number != 0) & ~self.changed),
             self.stop.eq(overdue),
-            # The correction of the pass before is gone, too.
-            self.keep.eq(
-                (cut | (self.all_done & self.stopped))
-                & (self.number != 0)
-                & ~self.settles
-                & ~self.with_correction
-            ),
+            # Otherwise what the pass before has found is gone, and this pass counts as it is.
+            self.keep.eq(self.stopped & (self.number != 0) & ~self.settles & ~self.with_correction),
             self.late.eq(late | (self.all_done & self.stopped) | (last & overdue)),
         ]
         self.sync += If(self.start, overdue.eq(self.deadline == 1)).Else(
@@ -136,22 +135,20 @@ class PassControl(LiteXModule):
             self.load_base.eq(1),
             NextValue(self.number, 0),
             NextValue(late, 0),
-            NextValue(cut, 0),
             NextValue(peeled, 0),
             NextValue(fresh, 0),
             NextValue(passes, self.passes),
             If(self.start, self.load.eq(1), NextState("GROW")),
         )  # fmt: skip
         # Every array goes on to what is asked for as soon as it is done itself; none is in the first cycle.
-        growing = fsm.ongoing("GROW")
+        self.comb += self.growing.eq(fsm.ongoing("GROW"))
         self.sync += [
-            self.peel.eq(growing & (more | (self.with_correction & ~self.settles))),
-            self.flood.eq(growing & ~more & self.settles),
+            self.peel.eq(self.growing & (more | (self.with_correction & ~self.settles))),
+            self.flood.eq(self.growing & ~more & self.settles),
         ]
         fsm.act("GROW",
             If(self.all_done,
                 NextValue(late, self.late),
-                NextValue(cut, self.stopped),
                 If(more & ~(self.stopped & ~self.settles), NextState("PEEL"))
                 .Elif(self.settles, NextState("FLOOD"))
                 .Else(*finish),
@@ -159,11 +156,12 @@ class PassControl(LiteXModule):
         )  # fmt: skip
         fsm.act("PEEL",
             self.load_base.eq(1),
-            self.relieved_level.eq(levels - 1 if levels else 0),
             If(self.all_peeled,
                 NextValue(left, levels),
+                # Where no relief follows, the base lengths are back before the next load.
+                self.level.eq(levels),
                 If(self.relieves & ~overdue & ~agreed,
-                    self.level.eq(levels),
+                    NextValue(self.relieved_level, levels - 2 if levels > 1 else 0),
                     NextState("RELIEVE"),
                 ).Else(
                     last.eq(self.relieves & ~agreed),
@@ -175,17 +173,19 @@ class PassControl(LiteXModule):
             ).Elif((overdue | agreed) & ~self.settles,
                 # Whatever the correction turns out to be, no pass will start from it.
                 last.eq(~agreed),
+                NextValue(late, self.late),
                 *finish,
             ),
         )  # fmt: skip
         fsm.act("RELIEVE",
             self.relieve.eq(1),
-            self.relieved_level.eq(left - 2),
+            NextValue(self.relieved_level, self.relieved_level - 1),
             self.level.eq(left - 1),
             NextValue(left, left - 1),
-            If(left == 1,
+            If(left[:2] == 1,
                 self.load.eq(1),
                 NextValue(self.number, self.number + 1),
+                NextValue(self.relieved_level, highest),
                 NextState("GROW"),
             ),
         )  # fmt: skip

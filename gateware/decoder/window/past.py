@@ -29,7 +29,7 @@ class PastEdges(LiteXModule):
         plan: its `older` says where an edge goes, its reliefs which edges matter.
 
     Attributes:
-        used: input; bit k = edge k is committed by this window.
+        used: input; bit k = edge k is committed by this window; read after `settle` only.
         settle: input; in the cycle before the first shift.
         shift: input; every edge becomes its copy one layer older.
         clear: input; forget everything.

@@ -56,9 +56,13 @@ class RoundQueue(LiteXModule):
 
         depth = max(rounds * words_per_round, 2)
         self.fifo = fifo = ResetInserter()(stream.SyncFIFO([("data", 32), ("stamp", STAMP_BITS)], depth))
-        waits = Signal()  # at least one word is in the FIFO
+        # At least one word is in the FIFO. A register of its own: a start follows from it in the same cycle.
+        waits, enters, leaves = Signal(), Signal(), Signal()
+        self.sync += If(enters, waits.eq(1)).Elif(leaves & (fifo.level == 1), waits.eq(0))
+        self.sync += If(self.restart, waits.eq(0))
         self.comb += [
-            waits.eq(fifo.source.valid),
+            enters.eq(fifo.sink.valid & fifo.sink.ready),
+            leaves.eq(waits & self.source.ready),
             self.empty.eq(~waits),
             self.source.valid.eq(~self.restart & (waits | self.sink.valid)),
             self.source.data.eq(Mux(waits, fifo.source.data, self.sink.data)),

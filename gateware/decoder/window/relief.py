@@ -16,8 +16,8 @@ from triplane.gateware.decoder.window.plan import WindowPlan
 class ReliefTree(LiteXModule):
     """For each edge and level, whether any partner of that level is in the correction.
 
-    An edge has up to two dozen partners, so what is found is kept in registers, which follow the correction and the level
-    by a cycle. Nobody waits for it: the correction stands a cycle before its arrays say so.
+    An edge has up to two dozen partners, so what is found is kept in registers, which follow the correction and the
+    level by a cycle. Nobody waits for it: the correction stands a cycle before its arrays say so.
 
     Args:
         plan: its reliefs say who relieves whom.

@@ -38,7 +38,7 @@ class ShotWalk(LiteXModule):
         first: the window is the first of its shot.
         count: layers that it settles.
         settled: layers of the shot that were settled before this window.
-        after: and with it.
+        after: and with it; a register, which follows `begin`, `finish` and `settle` by two cycles.
     """
 
     def __init__(self, plan: WindowPlan) -> None:
@@ -59,11 +59,11 @@ class ShotWalk(LiteXModule):
 
         # # #
 
-        self.comb += [
-            self.first.eq(self.settled == 0),
+        self.comb += self.first.eq(self.settled == 0)
+        self.sync += [
             self.after.eq(self.settled + Mux(self.last, plan.num_layers, self.count)),
+            If(self.finish, self.settled.eq(Mux(self.last, 0, self.after))),
         ]
-        self.sync += If(self.finish, self.settled.eq(Mux(self.last, 0, self.after)))
         if plan.sliding:
             self._slide(plan)
         else:

@@ -11,7 +11,7 @@ from triplane.sim.cocotb_runner import parameters, run_cocotb
 from triplane.sim.streams import start_clock
 
 INPUTS = ("finish", "flips", "last", "hard", "rounds", "latency", "now", "restart", "wait")
-OUTPUTS = ("ready", "waiting", "holding", "frame", "after")
+OUTPUTS = ("ready", "waiting", "holding", "frame")
 STORAGES = ("shot", "round", "amend", "timeout")
 STATUSES = ("reaction", "released", "amended", "expired", "refused")
 ESCALATE = 2
@@ -128,7 +128,7 @@ async def it_waits_for_the_very_rounds(dut) -> None:
             assert driver.now < armed + 3000
         assert driver.ready_at == [expected]
         assert driver.frame_then == frame
-        await driver.cycle()
+        await driver.idle(2)
         if expected != armed:
             assert driver.get("reaction") == reaction
         driver.ready_at.clear()
@@ -160,7 +160,7 @@ async def hard_shots_are_amended_in_time(dut) -> None:
     await driver.amend(0b110)
     await driver.cycle()
     assert driver.ready_at == [driver.now - 1]
-    await driver.cycle()
+    await driver.idle(2)
     assert driver.get("frame") == 0b101
     assert driver.get("reaction") == 7 + 1 + 10
     driver.ready_at.clear()
@@ -171,7 +171,7 @@ async def hard_shots_are_amended_in_time(dut) -> None:
     ended = driver.now - 1
     await driver.idle(30)
     (released,) = driver.ready_at
-    assert released == ended + 21
+    assert released == ended + 22
     await driver.amend(0b111)
     await driver.cycle()
     assert driver.get("frame") == 0b100
