@@ -108,8 +108,8 @@ def run(board, device, seed, registers=None, limit=20_000):
 )
 def test_pulses_turn_the_qubit(connected, one_qubit, pulses, found):
     loaded(connected, one_qubit, HEAD + pulses + MEASURE)
-    ones = sum(run(connected, one_qubit, seed) for seed in range(10))
-    assert abs(ones - 10 * found) <= 2
+    ones = sum(run(connected, one_qubit, seed) for seed in range(4))
+    assert abs(ones - 4 * found) <= 1
 
 
 def test_what_the_processor_refuses_is_said(connected, one_qubit):
@@ -160,7 +160,7 @@ def emulated_reset(device, shots, seed):
 
 def test_active_reset_leaves_what_readout_errors_leave(connected, one_qubit):
     """Residual excitation of a qubit that was in 1 half of the time."""
-    shots, references = 1000, 2000
+    shots, references = 400, 1000
     loaded(connected, one_qubit, (EXAMPLES / "active-reset.tasm").read_text())
     left = run(connected, one_qubit, 3, {1: shots}, limit=2_000_000)
     expected = emulated_reset(one_qubit, references, seed=4) / references
@@ -178,16 +178,16 @@ def test_teleportation(connected, three_qubits, prepare, undo):
     )
     text = (EXAMPLES / "teleportation.tasm").read_text()
     loaded(connected, three_qubits, macros + text, (0b011, 0b100))
-    codes = [run(connected, three_qubits, seed) for seed in range(24)]
+    codes = [run(connected, three_qubits, seed) for seed in range(16)]
     assert len({code & 3 for code in codes}) == 4
-    assert sum(code >> 2 for code in codes) <= 4
+    assert sum(code >> 2 for code in codes) <= 3
 
 
 def test_repeat_until_success(connected, three_qubits):
     text = (EXAMPLES / "repeat-until-success.tasm").read_text()
     loaded(connected, three_qubits, text, (0b011, 0b100, 0b001, 0b010))
-    codes = [run(connected, three_qubits, seed, limit=100_000) for seed in range(24)]
+    codes = [run(connected, three_qubits, seed, limit=100_000) for seed in range(16)]
     attempts = np.array([code & 0xFF for code in codes])
-    assert 1.3 < attempts.mean() < 3.2  # 2, with a standard error of 0.3
+    assert 1.2 < attempts.mean() < 3.5  # 2, with a standard error of 0.35
     assert attempts.max() > 1
-    assert sum(code >> 8 & 1 for code in codes) <= 4
+    assert sum(code >> 8 & 1 for code in codes) <= 3
