@@ -24,7 +24,7 @@ def simulate(live, ready):
         yield endpoint.valid.eq(0)
 
     def take():
-        yield switch._control.storage.eq(live)
+        yield switch._control.fields.live.eq(live)
         yield
         for value in ready:
             yield switch.source.ready.eq(value)
