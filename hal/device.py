@@ -23,6 +23,9 @@ ADC_HZ = 245.76e6
 
 MAX_TONES = 8
 
+TONE_SHARE = 1 / MAX_TONES
+"""Amplitude at a line's converter of a tone that is at its own full scale: all tones of a line fit."""
+
 DEVICES = Path(__file__).resolve().parent.parent / "boards" / "sim" / "devices"
 
 Positive = Annotated[float, Field(gt=0)]
