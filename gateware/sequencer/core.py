@@ -201,6 +201,8 @@ class Sequencer(LiteXModule):
             execute.timeout.eq(waits.timeout),
             decoder.into.eq(Mux(live, execute.into, waits.into)),
             decoder.value.eq(Mux(live, execute.value, waits.value)),
+            decoder.executed_into.eq(execute.into),
+            decoder.executed_value.eq(execute.value),
             decoder.breaks.eq(control.breaks),
             control.decoded_address.eq(decoder.address),
             decoder.probe.eq(control.register),

@@ -107,18 +107,16 @@ class ExecutionUnit(LiteXModule):
 
         # Registers
         self.alu = alu = ArithmeticUnit()
-        reduced = Signal(32)
         loops = does_control[Control.LOOP]
         self.comb += [
-            alu.operation.eq(does),
+            alu.operation.eq(instruction.operation),
             alu.comparison.eq(does[:3]),
             alu.a.eq(a),
             alu.b.eq(b),
             alu.cursor.eq(cursor),
             alu.now.eq(self.now),
-            reduced.eq(a - 1),
             self.into.eq(Mux(legal, instruction.into, 0)),
-            self.value.eq(Mux(unit[Unit.CONTROL], reduced, alu.result)),
+            self.value.eq(alu.result),
         ]
 
         # Time
