@@ -22,9 +22,11 @@ docs: ## the site in docs/_build/html; a warning is an error
 
 generated: ## committed files that are generated are what their sources say
 	$(RUN) python -m triplane.gateware.registers docs/registers.md --check
+	$(RUN) python -m triplane.gateware.sequencer.specification docs/isa.md --check
 
 regenerate: ## write them anew
 	$(RUN) python -m triplane.gateware.registers docs/registers.md
+	$(RUN) python -m triplane.gateware.sequencer.specification docs/isa.md
 
 format: ## mend what ruff can mend
 	$(RUN) ruff check --fix

@@ -47,8 +47,7 @@ def make_plan(edges, weight_bits=WEIGHT_BITS):
 class Ports(FormalBench):
     """The array and its environment for one shot: all that knows the array's ports and their protocol.
 
-    The first cycle takes a load, whatever the registers hold, but for one invariant. `peel` comes at any time after
-    `done`.
+    The first cycle takes a load, whatever the registers hold. `peel` comes at any time after `done`.
 
     Attributes:
         array, events: the array; the detection events that it has taken, valid after the first cycle.
@@ -70,9 +69,6 @@ class Ports(FormalBench):
         wish = self.free("wish", Signal())
         self.assume("first_cycle_loads", ~self.first | (array.idle & array.load))
         self.assume("one_shot", self.first | ~array.idle | ~array.load)
-        # All that an idle array has to remember is that nobody asks. So it is after reset; each shot restores it.
-        self.assume("nobody_asks_at_first", ~self.first | ~array.asking.output)
-        self.always("nobody_asks_while_idle", ~array.idle | ~array.asking.output)
 
         self.events, self.decoded = Signal.like(array.events), Signal()
         self.peeling, self.settled = Signal(), Signal()
@@ -232,7 +228,7 @@ class Window(FormalBench):
         stops = self.free("stops", Signal())
         second, loaded, decoded, flooded, settled = (Signal() for _ in range(5))
         # The first growth stays 0, as in passes after the first; other values are proven above.
-        self.assume("idle_at_first", ~self.first | (array.idle & ~array.asking.output))
+        self.assume("idle_at_first", ~self.first | array.idle)
         self.comb += [
             array.held.eq(array.events),
             array.load_base.eq(self.first),
@@ -308,8 +304,8 @@ class Window(FormalBench):
             self.watch(f"array_{name}", getattr(array, name))
 
 
-STOP_CYCLES = 6
-"""Cycles of `stop` in which the array is done: up to four to the next look, and two from there."""
+STOP_CYCLES = 4
+"""Cycles of `stop` in which the array is done: up to two to the next look, and two from there."""
 
 
 def components(alive, plan):
@@ -350,7 +346,7 @@ def test_stops_floods_and_dead_edges_take_place():
 
 WINDOW_DEFECTS = {
     "dead edges live": (array_module, "cell.open.eq(apart & alive)", "cell.open.eq(apart)"),
-    "a stop is not heard": (array_module, ".Elif(self.stop, stopping.eq(1)", ".Elif(0, stopping.eq(1)"),
+    "a stop is not heard": (array_module, ").Elif(self.stop,", ").Elif(0,"),
     "the flood takes half of the tree": (array_module, "tree.eq(tree | peeler.grow)", "tree.eq(peeler.grow)"),
 }
 

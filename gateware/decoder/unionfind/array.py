@@ -40,7 +40,7 @@ class UnionFindArray(LiteXModule):
         relieve, relieved: the edges whose bit is set (bit k = edge k of the plan) load their weight; only while
             `idle`.
         first_growth: half-units to grow by before anything is looked at; at most the least weight that is loaded, or
-            an edge could be filled past its end. Taken in the cycle after `load`.
+            an edge could be filled past its end. Held for the two cycles after `load`; 0 saves the second of them.
         alive: bit k = edge k; an edge whose bit is 0 acts as if it were not there. Constant while the array is busy;
             read for edges that the plan calls switchable only.
         stop, stopped: from now on no look is followed by an act: the array is done in the cycle after the next look, as
@@ -118,6 +118,7 @@ class UnionFindArray(LiteXModule):
 
         # Edges
         delta = Signal(plan.slack_bits)
+        lengths = _delayed(self, [weights[edge.weight_class] for edge in plan.edges])
         slot = [{e: k for k, e in enumerate(incident)} for incident in plan.incident]
         cells, meetings, joined = [], [], []
         for position, edge in enumerate(plan.edges):
@@ -126,7 +127,7 @@ class UnionFindArray(LiteXModule):
             alive = self.alive[position] if edge.switchable else 1
             meeting, meets, join = Signal(), Signal(), Signal()
             self.comb += [
-                cell.weight.eq(weights[edge.weight_class]),
+                cell.weight.eq(lengths[weights[edge.weight_class]]),
                 cell.load.eq(self.load_base | (self.relieve & self.relieved[position])),
                 cell.delta.eq(delta),
                 cell.u_active.eq(u.active),
@@ -167,11 +168,10 @@ class UnionFindArray(LiteXModule):
             self.comb += [vertex.event.eq(self.events[number]), vertex.single.eq(peeler.bare[number])]
 
         # Arbiter: the first vertex that asks has its way. Its cluster and that at the other end of the edge become one.
-        asked, adopting = Signal(), Signal()
+        looking, calling, asked, hears, adopting = (Signal() for _ in range(5))
         self.asking = OrTree([v.asks for v in vertices])
         self.arbiter = First([v.asks for v in vertices])
         self.losers = MaskTree([(v.granted, v.ident) for v in vertices], id_bits)
-        calling = Signal()
         self.winners = MaskTree([(v.reached, v.ident) for v in vertices], id_bits)
         self.offsets = XorTree(
             [masked(v.granted, v.potential ^ v.carried, num_observables) for v in vertices], num_observables
@@ -179,16 +179,14 @@ class UnionFindArray(LiteXModule):
         self.far_active = MaskTree([(v.reached, v.active) for v in vertices], 1)
         self.far_grounded = MaskTree([(v.reached, v.grounded) for v in vertices], 1)
         self.grounding = MaskTree([(v.granted, v.grounding) for v in vertices], 1)
-        # Free vertices go first: after an adoption nobody is granted, and whoever asked looks again.
+        # Free vertices go first: after an adoption nobody is heard, and whoever asked looks again.
         self.adoptions = OrTree([v.adopted for v in vertices])
-        self.comb += [asked.eq(self.asking.output), adopting.eq(self.adoptions.output)]
+        self.comb += [hears.eq(looking & ~adopting & ~self.stop), asked.eq(self.asking.output & ~adopting)]
         self.sync += [
-            act.adopt.eq(act.look),
-            If(adopting | act.load,
-                Cat(*(v.granted for v in vertices)).eq(0),
-            ).Else(
-                Cat(*(v.granted for v in vertices)).eq(self.arbiter.output),
-            ),
+            act.join.eq(act.look),
+            act.merge.eq(calling),
+            adopting.eq(self.adoptions.output),
+            Cat(*(v.granted for v in vertices)).eq(masked(hears, self.arbiter.output, len(vertices))),
             If(calling,
                 act.loser.eq(self.losers.output),
                 act.winner.eq(self.winners.output | masked(self.grounding.output, self.losers.output, id_bits)),
@@ -200,29 +198,39 @@ class UnionFindArray(LiteXModule):
 
         # What the look has shown, over the whole array
         flips = [masked(peeler.defects[v.number], v.potential, num_observables) for v in vertices]
-        self.wishing = OrTree([v.wishes for v in vertices])
+        self.wishing = OrTree([cell.hot for cell in cells])
         self.activity = OrTree([v.active for v in vertices])
         self.growth = OrTree([cell.growing for cell in cells])
         self.limits = OrTree([cell.blocks for cell in cells], len(plan.steps))
         self.flips = XorTree(flips, num_observables)
-        first, stopping, active, wishes, growable = (Signal() for _ in range(5))
+        filling, first, active, wishes, growable = (Signal() for _ in range(5))
         step, blocked = Signal(plan.slack_bits), Signal(len(plan.steps))
-        self.sync += If(act.look | first | stopping,
+        self.sync += If(looking | filling,
             active.eq(self.activity.output),
             wishes.eq(self.wishing.output),
             growable.eq(self.growth.output),
             blocked.eq(self.limits.output),
             self.observables.eq(self.flips.output),
         )  # fmt: skip
-        self.comb += step.eq(_largest_step(plan.steps, blocked))
+        # By how much to grow reaches every edge: it follows from registers, not from the controller's state.
+        grow = Signal()
+        self.comb += [
+            step.eq(_largest_step(plan.steps, blocked)),
+            grow.eq(act.join & ~wishes & growable),
+            If(first, delta.eq(self.first_growth)).Elif(grow, delta.eq(step)),
+        ]
+        self.sync += first.eq(filling & (self.first_growth != 0))
 
-        # Controller: a look, then an act: all meetings, with adoptions or the first merge that is asked for; or growth.
+        # Controller: a look, then an act: all meetings, with adoptions; or growth. Who asks in an act is heard in the
+        # cycle of the next look, which is then given up for the merge.
         #
-        #   cycle     0      1     2    3     4    5     6     7      8    9
-        #   state   IDLE  FIRST  LOOK  ACT  LOOK  ACT  CALL  MERGE  LOOK  ACT
-        #   load   __/--\__________________________________________________
-        #   done   __________________________________________________/--\   nothing was left to do
-        grow, flooding = Signal(), Signal()
+        #   cycle     0     1      2     3    4     5    6     7     8     9     10   11
+        #   state   IDLE  FILL  FIRST  LOOK  ACT  LOOK  ACT  LOOK  CALL  MERGE  LOOK  ACT
+        #   load   __/--\________________________________________________________________
+        #   look   _____________________/--\_______/--\___________________/--\__________
+        #   asks   _________________________________________/--\_________________________
+        #   done   _______________________________________________________________/--\___   nothing was left to do
+        flooding = Signal()
         rest = [
             NextState("IDLE"),
             If(self.peel, NextState("PEEL")),
@@ -235,38 +243,42 @@ class UnionFindArray(LiteXModule):
                 act.load.eq(1),
                 NextValue(self.grow_steps, 0),
                 NextValue(self.merge_steps, 0),
-                NextState("FIRST"),
+                NextState("FILL"),
             ).Elif(self.peel, NextState("PEEL")),
         )  # fmt: skip
-        fsm.act("FIRST", first.eq(1), NextState("LOOK"))
+        fsm.act("FILL", filling.eq(1), NextState("LOOK"), If(self.first_growth != 0, NextState("FIRST")))
+        fsm.act("FIRST", NextState("LOOK"), If(~active, self.done.eq(1), *rest))
         fsm.act("LOOK",
-            act.look.eq(~self.stop),
+            looking.eq(1),
+            act.look.eq(~asked & ~self.stop),
             NextState("ACT"),
-            # Whatever was active before an act has been seen to be; only after the first growth this can be news.
-            If(~active, self.done.eq(1), *rest).Elif(self.stop, stopping.eq(1), NextState("STOP")),
+            # Whatever was active before an act has been seen to be; only in the first look this can be news.
+            If(~active,
+                self.done.eq(1),
+                *rest,
+            ).Elif(self.stop,
+                NextState("STOP"),
+            ).Elif(asked,
+                NextState("CALL"),
+            ),
         )  # fmt: skip
         fsm.act("ACT",
             NextState("LOOK"),
-            If(wishes,
-                If(asked & ~adopting, NextState("CALL")),
-            ).Elif(active & growable,
-                grow.eq(1),
-                NextValue(self.grow_steps, self.grow_steps + 1),
-            ).Else(
-                self.done.eq(1),
-                *rest,
+            # An edge that grows has an active end.
+            If(~wishes,
+                If(growable,
+                    NextValue(self.grow_steps, self.grow_steps + 1),
+                ).Else(
+                    self.done.eq(1),
+                    *rest,
+                ),
             ),
         )  # fmt: skip
         fsm.act("STOP", self.done.eq(1), self.stopped.eq(active), *rest)
         fsm.act("CALL", calling.eq(1), NextState("MERGE"))
-        fsm.act(
-            "MERGE", act.merge.eq(1), NextValue(self.merge_steps, self.merge_steps + 1), NextState("LOOK")
-        )
+        fsm.act("MERGE", NextValue(self.merge_steps, self.merge_steps + 1), NextState("LOOK"))
         fsm.act("PEEL", peeler.step.eq(1), If(peeler.empty, self.peeled.eq(1), NextState("IDLE")))
-        self.comb += [
-            self.unmatched.eq(active),
-            If(first, delta.eq(self.first_growth)).Elif(grow, delta.eq(step)),
-        ]
+        self.comb += self.unmatched.eq(active)
 
         if with_commit:
             # Peeling takes the forest and the events apart; what is committed may be asked for afterwards.
@@ -282,6 +294,15 @@ class UnionFindArray(LiteXModule):
                 self.committed.eq(commit.committed),
                 self.committed_observables.eq(commit.observables),
             ]
+
+
+def _delayed(module: LiteXModule, buses: Sequence[Signal]) -> dict[Signal, Signal]:
+    """Each of `buses` -> a register that holds what it carried a cycle ago."""
+    registers = {
+        bus: Signal.like(bus, reset=0, reset_less=True) for bus in sorted(set(buses), key=lambda s: s.duid)
+    }
+    module.sync += [register.eq(bus) for bus, register in registers.items()]
+    return registers
 
 
 def _largest_step(steps: Sequence[int], blocked: Signal):

@@ -96,13 +96,14 @@ class ArrayPlan:
         """Worst-case cycles from the last round entering to the observables valid.
 
         A correction is a forest on the vertices and the boundary, so it has at most as many edges as there are
-        vertices. Every act that is not growth adds at least one edge to it and takes at most four cycles. Growth to
-        an event fills at least one edge that the next act adds; it takes at most `_acts_per_event` acts of two
-        cycles. Load, first growth, and the look and the act that find nothing to do make the rest.
+        vertices. Every act that is not growth adds at least one edge to it, by itself or by the merge that it asks for,
+        and takes at most five cycles. Growth to an event fills at least one edge that the next act adds; it takes at
+        most `_acts_per_event` acts of two cycles. Load, filling of the edges, first growth, and the look and the act
+        that find nothing to do make the rest.
 
-            load first | look act call merge | look act | ... | look act
+            load fill first | look act look call merge | look act | ... | look act
         """
-        return 3 + len(self.vertices) * (4 + 2 * self._acts_per_event)
+        return 4 + len(self.vertices) * (5 + 2 * self._acts_per_event)
 
     @property
     def peel_bound(self) -> int:

@@ -47,7 +47,8 @@ class Act(LiteXModule):
     Attributes:
         load: start over with the detection events.
         look: register what the vertices choose.
-        adopt: free vertices may join the cluster that merged last, whose number is still `winner`.
+        join: what has been chosen takes place: clusters of one meet, free vertices join the cluster that merged last,
+            whose number is still `winner`, and other active vertices ask.
         merge: cluster `loser` becomes part of `winner`, at parity `offset`; what results is active where `still`,
             grounded where `grounds`. Where the loser reaches the boundary itself it is its own winner.
     """
@@ -55,7 +56,7 @@ class Act(LiteXModule):
     def __init__(self, id_bits: int, num_observables: int) -> None:
         self.load = Signal()
         self.look = Signal()
-        self.adopt = Signal()
+        self.join = Signal()
         self.merge = Signal()
         self.winner = Signal(id_bits)
         self.loser = Signal(id_bits)
@@ -79,11 +80,11 @@ class Vertex(LiteXModule):
     Attributes:
         number, event: this vertex's number; its detection event at `load`.
         single: the vertex is a cluster of one and not grounded.
-        choice, wishes: one bit per link: the link that is chosen now; whether there is one.
+        choice: one bit per link: the link that is chosen now.
         pick: `choice` of the last look.
         active, grounded, ident, potential: the state.
-        asks: registered, the vertex asks for a merge through the picked link.
-        granted: registered by the arbiter, the vertex has been heard: its cluster is the loser.
+        asks: registered by an act, the vertex asks for a merge through the picked link.
+        granted: registered by the arbiter a cycle later, the vertex has been heard: its cluster is the loser.
         reached: the vertex is at the other end of the link that the heard one has picked.
         carried: the potential that this vertex has once it has joined the far end of the picked link.
         grounding: the picked link leads to the boundary.
@@ -97,7 +98,6 @@ class Vertex(LiteXModule):
         self.event = Signal()
         self.single = Signal()
         self.choice = Signal(max(degree, 1))
-        self.wishes = Signal()
         self.pick = Signal(max(degree, 1), reset_less=True)
         self.active = Signal()
         self.grounded = Signal()
@@ -119,23 +119,15 @@ class Vertex(LiteXModule):
 
         # Look. Signals of one bit per link are assigned whole: Migen's Verilog back end takes time quadratic in the
         # number of statements that share a target.
-        hot, meeting = Signal.like(self.choice), Signal()
-        self.comb += [
-            hot.eq(bits([link.hot for link in links])),
-            self.choice.eq(lowest(hot)),
-            self.wishes.eq(hot != 0),
-            meeting.eq(_any(link.meeting for link in links)),
-        ]
-        self.sync += [
-            If(act.look, self.pick.eq(self.choice)),
-            self.asks.eq(act.look & self.active & self.wishes & ~meeting),
-        ]
+        hot = Signal.like(self.choice)
+        self.comb += [hot.eq(bits([link.hot for link in links])), self.choice.eq(lowest(hot))]
+        self.sync += If(act.look, self.pick.eq(self.choice))
 
         # Act: a meeting concerns this vertex in so far as the other end is active, or the boundary. An active vertex
         # then comes to rest, a resting one becomes active and joins.
         inner = [(k, link, link.far) for k, link in enumerate(links) if link.far is not None]
         ends = [(k, link) for k, link in enumerate(links) if link.far is None]
-        turns, grounds, joins = Signal(), Signal(), Signal()
+        met, turns, grounds, joins = (Signal() for _ in range(4))
         lower = _any(self.pick[k] for k, _, far in inner if far.number < self.number)
         self.comb += [
             grounds.eq(_any(link.meets for _, link in ends)),
@@ -151,11 +143,13 @@ class Vertex(LiteXModule):
             self.adopted.eq(
                 self.single
                 & ~self.active
-                & act.adopt
+                & act.join
                 & _any(self.pick[k] & far.current for k, _, far in inner)
             ),
             self.grounding.eq(_any(self.pick[k] for k, _ in ends)),
+            met.eq(_any(link.meets for link in links)),
         ]
+        self.sync += self.asks.eq(act.join & self.active & (self.pick != 0) & ~met)
         to = [
             _any(self.pick[k] for k, _, far in inner if far.number >> bit & 1)
             for bit in range(len(self.ident))
@@ -167,7 +161,7 @@ class Vertex(LiteXModule):
         self.comb += [
             lost.eq(act.merge & (self.ident == act.loser)),
             member.eq(lost | (act.merge & (self.ident == act.winner))),
-            self.united.eq(member | self.adopted | (self.current & act.adopt)),
+            self.united.eq(member | self.adopted | (self.current & act.join)),
             moved.eq(
                 masked(lost, act.offset, len(moved))
                 | masked(joins | grounds | self.adopted, self.carried, len(moved))

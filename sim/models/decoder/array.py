@@ -100,7 +100,9 @@ def grow(graph, slack, first, found, members, forest, state, stop):  # type: ign
             slack[incident[k]] -= first
     any_active = count > 0
     current = np.int64(-1)
-    cycles = 3 if any_active else 2
+    cycles = 2
+    if any_active:
+        cycles = 4 if first else 3  # load, filling, first growth, LOOK
     grows = 0
     merges = 0
     radius = np.int64(first) if any_active else np.int64(0)
@@ -237,8 +239,11 @@ def grow(graph, slack, first, found, members, forest, state, stop):  # type: ign
             for i in range(count - adopted, count):
                 _close(graph, members[i], ident, apart)
         elif asks >= 0:
-            # CALL, MERGE: the asking cluster becomes part of the one that it has reached
-            cycles += 2
+            # LOOK, CALL, MERGE: the asking cluster becomes part of the one that it has reached
+            if cycles - 1 >= stop:
+                unmatched = True
+                break
+            cycles += 3
             merges += 1
             e = choice[asks]
             loser = ident[asks]

@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Words become instructions with operands, ready to be executed in the next cycle; the registers are here."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+
+from litex.gen import LiteXModule
+from migen import Array, If, Memory, Mux, Record, Signal
+
+from triplane.gateware.sequencer.isa import (
+    BY_OPCODE,
+    BY_REGISTER,
+    GROUP,
+    NUM_REGISTERS,
+    OPCODE_OFFSET,
+    RA,
+    RB,
+    RD,
+    REGISTER_BITS,
+    SLOT,
+    WORD_BITS,
+    Control,
+    Operand,
+    Unit,
+)
+from triplane.gateware.sequencer.layouts import ADDRESS_BITS
+
+DECODED = [
+    ("address", ADDRESS_BITS),
+    ("word", WORD_BITS),
+    ("unit", len(Unit)),  # bit k: unit k executes it
+    ("legal", 1),
+    ("waits", 1),  # for a result, or for the frame
+    ("a", 32),  # register ra
+    ("b", 32),  # register rb, or the immediate
+    ("into", REGISTER_BITS),  # register that a result of the ALU goes to; 0 for none
+]
+"""An instruction with its operands."""
+
+
+def field(word: Signal, operand: Operand) -> Signal:
+    """The bits of an operand."""
+    return word[operand.low : operand.low + operand.bits]
+
+
+class Decoder(LiteXModule):
+    r"""Reads the registers that an instruction names while it is decoded.
+
+    What the instruction in front of it writes in the same cycle is taken on the way, so that an instruction can use
+    the result of the one before.
+
+    ```
+    cycle         0         1         2
+    word       |add r1   |add r2,r1|         decoded
+    executed              |add r1   |add r2,r1|
+    written               |r1       |r2       |    a of the second is taken from here
+    ```
+
+    Register 0 is always 0.
+
+    Args:
+        num_groups, num_slots: an instruction that names others is not legal.
+
+    Attributes:
+        word, address: inputs; the instruction.
+        decoded: it, decoded (`DECODED`), in the same cycle.
+        into, value: inputs; register to write at the end of the cycle, 0 for none.
+        probe: input; register that `probed` is the content of.
+    """
+
+    def __init__(self, num_groups: int, num_slots: int) -> None:
+        self.word = Signal(WORD_BITS)
+        self.address = Signal(ADDRESS_BITS)
+        self.decoded = decoded = Record(DECODED, name="decoded")
+        self.into = Signal(REGISTER_BITS)
+        self.value = Signal(32)
+        self.probe = Signal(REGISTER_BITS)
+        self.probed = Signal(32)
+
+        # # #
+
+        word = self.word
+        opcode, unit, does = word[OPCODE_OFFSET:], word[OPCODE_OFFSET + 4 :], word[OPCODE_OFFSET:][:4]
+        ra, rb = field(word, RA), field(word, RB)
+        registers = Memory(32, NUM_REGISTERS)
+        writer = registers.get_port(write_capable=True)
+        self.specials += registers, writer
+        self.comb += [writer.adr.eq(self.into), writer.dat_w.eq(self.value), writer.we.eq(self.into != 0)]
+
+        def read(index: Signal, bypass: bool = True) -> Signal:
+            port = registers.get_port(async_read=True)
+            self.specials += port
+            self.comb += port.adr.eq(index)
+            # Nothing is ever written to register 0, which is 0 from the start.
+            return Mux((self.into == index) & (index != 0), self.value, port.dat_r) if bypass else port.dat_r
+
+        choosing, by_register, in_range, loops = (Signal() for _ in range(4))
+        classes = [Signal() for _ in Unit]
+        self.comb += [
+            *(signal.eq(unit == number) for number, signal in enumerate(classes)),
+            choosing.eq(reduce(or_, (classes[u] for u in (Unit.CONTROL, Unit.BRANCH, Unit.EVENT, Unit.TIME)))),
+            by_register.eq(classes[Unit.ALU_BY_REGISTER] | (choosing & ((does & BY_REGISTER) != 0))),
+            If(classes[Unit.EVENT],
+                in_range.eq(field(word, GROUP) < num_groups),
+            ).Elif(classes[Unit.RESULT],
+                in_range.eq(field(word, SLOT) < num_slots),
+            ).Else(
+                in_range.eq(1),
+            ),
+            loops.eq(classes[Unit.CONTROL] & (does == Control.LOOP)),
+            decoded.address.eq(self.address),
+            decoded.word.eq(word),
+            *(decoded.unit[number].eq(signal) for number, signal in enumerate(classes)),
+            decoded.legal.eq(Array(int(k in BY_OPCODE) for k in range(1 << 7))[opcode] & in_range),
+            decoded.waits.eq(classes[Unit.RESULT] | classes[Unit.FRAME]),
+            decoded.a.eq(read(ra)),
+            decoded.b.eq(Mux(by_register, read(rb), word[:32])),
+            If(loops,
+                decoded.into.eq(ra),
+            ).Elif(classes[Unit.ALU] | classes[Unit.ALU_BY_REGISTER],
+                decoded.into.eq(field(word, RD)),
+            ),
+            self.probed.eq(read(self.probe, bypass=False)),
+        ]  # fmt: skip
