@@ -11,11 +11,18 @@ CONDITIONS = {
     "unmatched": "A record left detection events that nothing explains.",
     "starved": "A round fell due while the event FIFO held no whole round.",
     "stalled": "A round started late because the decoder was not ready.",
+    "sequencer": "A program was stopped; the sequencer's registers say why.",
+    "formation": "Syndrome formation stopped; its registers say why.",
+    "held_up": "A measured round found the way to the decoder full.",
+    "refused": "A generator or a readout line refused an event.",
 }
 """Fault conditions: name to meaning; the order is the order of the bits."""
 
-STOPPING = ("event_overflow", "empty_read")
-"""Conditions that stop the board out of reset: data is missing. The others are counted, and stop it where asked to."""
+STOPPING = ("event_overflow", "empty_read", "sequencer", "formation", "held_up", "refused")
+"""Conditions that stop the board out of reset: data is missing, or a pulse.
+
+The others are counted, and stop it where asked to.
+"""
 
 
 class Faults(LiteXModule):
@@ -23,7 +30,8 @@ class Faults(LiteXModule):
 
     Attributes
     ----------
-    event_overflow, empty_read, unmatched, starved, stalled: inputs, high for a cycle when it happens.
+    event_overflow, empty_read, unmatched, starved, stalled, sequencer, formation, held_up, refused: inputs, high for a
+        cycle when it happens, or longer; constant where the board has no such part.
     now: input; cycle counter.
     safe: high from the cycle after a stopping fault until it is cleared.
     clear: high for one cycle; everything that remembers the run starts afresh.

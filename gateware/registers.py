@@ -101,21 +101,29 @@ def registers_md(registers: dict[str, Any], about: str) -> str:
 
 
 def _example() -> str:
-    """The page for the simulated board with the decoder of a distance-3 repetition code over 3 rounds."""
+    """The page for the simulated board with a decoder of a distance-3 repetition code and a fabric of two channels."""
     import stim
 
     from triplane.boards.sim.target import simulated_soc
     from triplane.gateware.decoder.engine import DecodeEngine
     from triplane.gateware.decoder.graph import compile_graph
     from triplane.gateware.decoder.window import whole_window
+    from triplane.gateware.fabric import ControlFabric
+    from triplane.gateware.shape import FabricShape
+    from triplane.gateware.syndrome.shape import SyndromeShape
 
     circuit = stim.Circuit.generated(
         "repetition_code:memory", distance=3, rounds=3, before_round_data_depolarization=0.01
     )
     graph = compile_graph(circuit.detector_error_model(decompose_errors=True))
-    soc = simulated_soc(DecodeEngine(whole_window(graph)), build_hash="0" * 64)
+    syndrome = SyndromeShape(slots=8, events=2, kept=2, history=1, known=0, observables=1, kinds=4)
+    fabric = ControlFabric(FabricShape(1, 1, syndrome))
+    soc = simulated_soc(DecodeEngine(whole_window(graph)), build_hash="0" * 64, fabric=fabric)
     soc.finalize()
-    about = "Widths are those of a distance-3 repetition code over 3 rounds on the simulated board."
+    about = (
+        "Widths are those of a distance-3 repetition code over 3 rounds on the simulated board. The banks from "
+        "`rounds` on are those of a board with a control fabric, here of one drive channel and one readout line."
+    )
     return registers_md(register_map(soc), about)
 
 

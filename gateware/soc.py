@@ -1,27 +1,37 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The board's system on chip: event FIFO and pacer, decoder, result FIFO, counters, faults, on one register bus."""
+"""The board's system on chip: event FIFO and pacer, decoder, result FIFO, counters, faults, on one register bus.
+
+Around the decoder may stand the real-time fabric: sequencer, pulse generators, readout, syndrome formation.
+"""
 
 from litex.build.generic_platform import GenericPlatform
 from litex.gen import LiteXModule
 from litex.soc.integration.soc_core import SoCMini
 from litex.soc.interconnect import wishbone
 from litex.soc.interconnect.csr import CSRStorage
-from migen import ClockDomainsRenamer, Module, Signal
+from migen import ClockDomainsRenamer, Module, Signal, bits_for
 
 from triplane.gateware.clockgate import ClockGate
 from triplane.gateware.counter import CycleCounter
+from triplane.gateware.fabric import ControlFabric
 from triplane.gateware.faults import Faults
 from triplane.gateware.identification import Identification
 from triplane.gateware.link import LinkStatus, ResultPort
 from triplane.gateware.link.status import LEVEL_BITS
-from triplane.gateware.syndrome import EventPort, RoundPacer
+from triplane.gateware.syndrome import EventPort, RoundPacer, RoundSwitch
 
 NAME = "triplane"
 VERSION = "0.1.0"
 """Version of the register map and of what the registers mean."""
 
 BANKS = ("identification", "counter", "faults", "events", "pacer", "results", "link", "decoder")
-"""Register banks in the order of their addresses. The order is part of the register map: append, never insert."""
+"""Register banks in the order of their addresses. The order is part of the register map: append, never insert.
+
+Behind them stand those of a fabric: `rounds`, `measured`, then its `cores`.
+"""
+
+CSR_PAGING = 0x800
+"""Bytes of a bank."""
 
 
 class TriplaneSoC(SoCMini):
@@ -42,13 +52,13 @@ class TriplaneSoC(SoCMini):
     build_hash: SHA-256 (hex) that identifies this gateware.
     clock_hz: system clock.
     event_depth, result_depth: FIFO depths in words, at most 2**15 - 1.
+    fabric: what stands between converters and decoder; None for a board that decodes rounds from the bus only. The
+        decoder must then have a frame and a barrier, `decoder.barrier`.
 
     Attributes
     ----------
     decoder_enable: high in cycles at whose end the decoder's clock needs its edge.
     """
-
-    csr_map = {name: number for number, name in enumerate(BANKS)}
 
     def __init__(
         self,
@@ -61,7 +71,10 @@ class TriplaneSoC(SoCMini):
         clock_hz: int,
         event_depth: int = 1024,
         result_depth: int = 1024,
+        fabric: ControlFabric | None = None,
     ) -> None:
+        names = [*BANKS, *(["rounds", "measured", *fabric.cores] if fabric else [])]
+        self.csr_map = {name: number for number, name in enumerate(names)}
         for what, depth, least in (
             ("event", event_depth, 2 * decoder.words_per_round),
             ("result", result_depth, decoder.result_words),
@@ -77,6 +90,8 @@ class TriplaneSoC(SoCMini):
             with_ctrl=False,
             ident="",
             csr_ordering="little",  # word 0 is the least significant, as in every record
+            csr_paging=CSR_PAGING,
+            csr_address_width=max(14, bits_for(len(names) * CSR_PAGING // 4 - 1)),
         )
         self.crg = crg
         for name, master in masters.items():
@@ -111,7 +126,6 @@ class TriplaneSoC(SoCMini):
             # The way of a round
             self.events.source.connect(self.pacer.sink),
             self.pacer.level.eq(self.events.level),
-            self.pacer.source.connect(decoder.sink),
             decoder.source.connect(self.results.sink),
             # Time
             decoder.now.eq(self.counter.now),
@@ -120,19 +134,57 @@ class TriplaneSoC(SoCMini):
             self.identification.tables_changed.eq(decoder.table_changed),
             # Faults and the safe state
             faults.event_overflow.eq(self.events.overflow),
-            faults.empty_read.eq(self.results.empty_read),
             faults.unmatched.eq(self.results.unmatched),
             faults.starved.eq(self.pacer.starved),
             faults.stalled.eq(self.pacer.stalled),
             self.pacer.safe.eq(faults.safe),
             [core.clear.eq(faults.clear) for core in (self.events, self.pacer, self.results)],
-            # Rest
-            self.gate.request.eq(_awake(decoder)),
             # What the host polls
             self.link.event_space.eq(self.events.space),
             self.link.result_level.eq(self.results.level),
             self.link.running.eq(self.pacer.running),
             self.link.safe.eq(faults.safe),
+        ]
+        awake = _awake(decoder)
+        if fabric is None:
+            self.comb += [
+                self.pacer.source.connect(decoder.sink),
+                faults.empty_read.eq(self.results.empty_read),
+            ]
+        else:
+            self._add_fabric(fabric, decoder, result_depth)
+        self.comb += self.gate.request.eq(awake)
+
+    def _add_fabric(self, fabric: ControlFabric, decoder: LiteXModule, depth: int) -> None:
+        self.fabric = fabric
+        self.rounds = switch = RoundSwitch()
+        self.measured = measured = ResultPort(depth, results=False)
+        for name, core in fabric.cores.items():
+            self.add_module(name, core)
+        faults, barrier = self.faults, decoder.barrier
+
+        # # #
+
+        self.comb += [
+            self.pacer.source.connect(switch.replayed),
+            fabric.rounds.connect(switch.measured),
+            switch.source.connect(decoder.sink),
+            fabric.records.connect(measured.sink),
+            measured.clear.eq(faults.clear),
+            # The decoder's clock has an edge at the end of every cycle in which it is asked, and while somebody waits.
+            barrier.wait.eq(fabric.frame_wait),
+            barrier.shot.eq(fabric.frame_shot),
+            barrier.round.eq(fabric.frame_round),
+            fabric.frame.eq(barrier.frame),
+            fabric.frame_ready.eq(barrier.ready & self.decoder_enable),
+            fabric.now.eq(self.counter.now),
+            fabric.external.eq(faults.safe),
+            fabric.clear.eq(faults.clear),
+            faults.empty_read.eq(self.results.empty_read | measured.empty_read),
+            faults.sequencer.eq(fabric.safe),
+            faults.formation.eq(fabric.stopped),
+            faults.held_up.eq(fabric.held_up),
+            faults.refused.eq(fabric.collision),
         ]
 
 

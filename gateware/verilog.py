@@ -7,7 +7,7 @@ far, and LiteX then builds the text by appending to one string: both quadratic, 
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -82,6 +82,41 @@ def without_comments(text: str) -> str:
     """LiteX's Verilog without its comments: they hold the date, and the hierarchy of the last SoC of the process."""
     code = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     return "".join(f"{line}\n" for line in code.splitlines() if line.strip() and not line.startswith("//"))
+
+
+def with_contents(text: str, data_files: Mapping[str, str]) -> str:
+    """Verilog in which memories hold their contents, instead of reading them from files of its working folder.
+
+    data_files: name -> words of the memory in hexadecimal, one a line, as LiteX hands them out.
+
+    Raises ValueError where a file is not read by the text, or a file that it reads is not there.
+    """
+    unread = set(data_files)
+
+    def inline(found: re.Match[str]) -> str:
+        name, memory = found["file"], found["memory"]
+        if name not in data_files:
+            raise ValueError(
+                f"the Verilog reads {name}, which is not among {', '.join(data_files) or 'no files'}"
+            )
+        unread.discard(name)
+        words = data_files[name].split()
+        bits = 4 * max(map(len, words))
+        packed = "".join(word.zfill(bits // 4) for word in reversed(words))
+        contents = f"{memory}_contents"
+        return (
+            f"localparam [{bits * len(words) - 1}:0] {contents} = {bits * len(words)}'h{packed};\n"
+            f"integer {memory}_row;\n"
+            f"initial for ({memory}_row = 0; {memory}_row < {len(words)}; {memory}_row = {memory}_row + 1)\n"
+            f"\t{memory}[{memory}_row] = {contents}[{bits} * {memory}_row +: {bits}];\n"
+        )
+
+    result = re.sub(
+        r'initial begin\s*\$readmemh\("(?P<file>[^"]+)", *(?P<memory>\w+)\);\s*end\n', inline, text
+    )
+    if unread:
+        raise ValueError(f"nothing reads the contents {', '.join(sorted(unread))}")
+    return result
 
 
 def convert(*arguments: Any, **options: Any) -> Any:

@@ -13,9 +13,11 @@ from collections.abc import Callable
 from triplane.gateware.decoder.graph import DecodingGraph
 from triplane.gateware.decoder.table import TableShape
 from triplane.gateware.decoder.window import WindowPlan, whole_window
+from triplane.gateware.shape import FabricShape
 from triplane.hal import errors
 from triplane.hal.barrier import NEVER_HARD, PASSES_DISAGREE, BarrierRequest, BarrierState, DecodeLimits
 from triplane.hal.board import Board, Fault, Identity
+from triplane.hal.control import ControlProgram, Demodulation, Execution, Pulses, Tones
 from triplane.hal.descriptor import Descriptor, DescriptorError, load_descriptor
 from triplane.hal.program import DecoderProgram
 from triplane.hal.records import Pacing, Records, RunStream
@@ -29,19 +31,25 @@ __all__ = [
     "BarrierRequest",
     "BarrierState",
     "Board",
+    "ControlProgram",
     "DecodeLimits",
     "DecoderProgram",
+    "Demodulation",
     "Descriptor",
     "DescriptorError",
+    "Execution",
+    "FabricShape",
     "Fault",
     "Identity",
     "Pacing",
+    "Pulses",
     "Records",
     "Register",
     "RegisterMap",
     "RunStream",
     "TableTarget",
     "Target",
+    "Tones",
     "connect",
     "errors",
     "load_descriptor",
@@ -56,6 +64,7 @@ def connect(
     graph: DecodingGraph | None = None,
     plan: WindowPlan | None = None,
     table: TableShape | None = None,
+    fabric: FabricShape | None = None,
     correction: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Board:
@@ -66,6 +75,7 @@ def connect(
         graph: what the board's decoder must decode, a whole shot at a time.
         plan: instead of a graph, the window that its arrays decode.
         table: beside a graph, shape of the lookup table that takes the place of arrays.
+        fabric: shape of the control fabric, for a board that has one: sequencer, generators, readout.
         correction: ask for the physical correction in every record.
         progress: called with a line of text as a build goes on.
 
@@ -87,5 +97,5 @@ def connect(
         else:
             assert plan is not None
             target = ArrayTarget(plan)
-        return SimBoard(target, correction=correction, progress=progress)
+        return SimBoard(target, fabric=fabric, correction=correction, progress=progress)
     raise ValueError(f"no driver for board {url!r}; there are: {', '.join(DRIVERS)}")

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from triplane.hal.barrier import BarrierRequest, BarrierState, DecodeLimits
+from triplane.hal.control import ControlProgram, Execution
 from triplane.hal.descriptor import Descriptor
 from triplane.hal.program import DecoderProgram
 from triplane.hal.records import Records, RunStream
@@ -120,6 +121,34 @@ class Board(Protocol):
 
     def records(self) -> Iterator[Records]:
         """What is left of the current run's records, in order."""
+
+    def load_control(self, program: ControlProgram) -> None:
+        """Load what sequencer, generators, readout and syndrome formation work with.
+
+        A program that does not fit is refused before anything is written. This and `execute` raise UnsupportedError
+        where `descriptor.features.sequencer` is False.
+        """
+
+    def execute(
+        self,
+        registers: Mapping[int, int] | None = None,
+        *,
+        limit_cycles: int,
+        timeout_s: float | None = None,
+        live: bool = False,
+    ) -> Execution:
+        """Run the control program that is loaded until it halts and its last event is played; ends an earlier run.
+
+        Args:
+            registers: of the sequencer -> value at the start; the others keep what they have.
+            limit_cycles: after which the program is aborted.
+            timeout_s: wall clock limit.
+            live: the decoder takes the rounds that are measured.
+
+        Raises:
+            SafeStateError: a fault has stopped the program; the message has cause, channel, place and time.
+            RunTimeoutError: it did not end in time.
+        """
 
     def limit(self, limits: DecodeLimits) -> None:
         """Set the deadline of a window and the threshold of hardness, from the next window on, for all runs to come.

@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class DescriptorError(ValueError):
@@ -141,6 +142,15 @@ def load_descriptor(path: Path | str) -> Descriptor:
     Raises:
         DescriptorError: the file is missing, is no YAML, or a field is missing, unknown or out of range.
     """
+    return read_model(path, Descriptor)
+
+
+def read_model(path: Path | str, model: type[Model]) -> Model:
+    """Read a YAML file into a model.
+
+    Raises:
+        DescriptorError: as of `load_descriptor`.
+    """
     path = Path(path)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -151,7 +161,7 @@ def load_descriptor(path: Path | str) -> Descriptor:
     if not isinstance(content, dict):
         raise DescriptorError(f"{path}: must hold fields by name, not {type(content).__name__}")
     try:
-        return Descriptor.model_validate(content)
+        return model.model_validate(content)
     except ValidationError as error:
         lines = []
         for issue in error.errors():

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Pins and clock of the simulated board: clocks, reset and the register bus are its only connections."""
+"""Pins and clock of the simulated board: clocks, reset, the register bus, and converters where there is a fabric."""
 
 from litex.build.generic_platform import GenericPlatform, Pins, Subsignal
 from litex.gen import LiteXModule
 from litex.soc.interconnect import wishbone
-from migen import ClockDomain
+from migen import Cat, ClockDomain, Constant
+
+from triplane.gateware.dsp.layouts import NUM_TONES
+from triplane.gateware.fabric import ControlFabric
 
 CLOCK_HZ = 245_760_000
 BUS_ADDRESS_BITS = 30
@@ -34,11 +37,47 @@ _io = [
 ]
 
 
-class Platform(GenericPlatform):
-    """The simulated board's pins; Verilator is its only tool chain, run by `triplane.sim.board`."""
+WORD_BITS = 32
+WIDE_WORDS = 3
+"""Least words of a pin that the harness takes as an array of words."""
 
-    def __init__(self) -> None:
-        super().__init__("sim", _io, name="board")
+DRIVE_WORDS = 4
+"""Words of what a drive has begun: time; entry, slot and gain; frequency; phase."""
+
+TONES_WORDS = 3 + 2 * NUM_TONES
+"""Words of what a readout line's tones have begun: time; entry and gain; mask; frequencies; phases."""
+
+GAIN_OFFSET, SLOT_OFFSET = 10, 27
+
+
+def converter_words(drives: int, lines: int) -> dict[str, int]:
+    """Words of each pin of the converters.
+
+    `adc` has a word per line, i in its low half. `dac` has two per channel, for the two samples of a clock.
+    `played_valid`
+    has a bit per channel, and `played` the words of every drive, then those of every line.
+    """
+    channels = drives + lines
+    words = {
+        "adc": lines,
+        "dac": 2 * channels,
+        "played_valid": -(-channels // WORD_BITS),
+        "played": DRIVE_WORDS * drives + TONES_WORDS * lines,
+    }
+    return {name: max(count, WIDE_WORDS) for name, count in words.items()}
+
+
+class Platform(GenericPlatform):
+    """The simulated board's pins; Verilator is its only tool chain, run by `triplane.sim.board`.
+
+    Args:
+        drives, lines: channels with converters; none without a line.
+    """
+
+    def __init__(self, drives: int = 0, lines: int = 0) -> None:
+        pins = converter_words(drives, lines) if lines else {}
+        converters = [(name, 0, Pins(WORD_BITS * words)) for name, words in pins.items()]
+        super().__init__("sim", [*_io, *converters], name="board")
 
 
 class ClockReset(LiteXModule):
@@ -62,3 +101,25 @@ def register_bus(platform: Platform) -> tuple[wishbone.Interface, list[object]]:
     """The bus master at the pins, and the statements that connect it."""
     bus = wishbone.Interface(data_width=32, adr_width=BUS_ADDRESS_BITS)
     return bus, bus.connect_to_pads(platform.request("wishbone"), mode="slave")
+
+
+def converters(platform: Platform, fabric: ControlFabric) -> list[object]:
+    """The statements that connect a fabric to the converters' pins."""
+    drives = fabric.shape.drives
+    adc, dac, valid, played = (platform.request(name) for name in ("adc", "dac", "played_valid", "played"))
+    statements: list[object] = []
+    for number, (i, q) in enumerate(fabric.adc):
+        word = adc[WORD_BITS * number : WORD_BITS * (number + 1)]
+        statements += [i.eq(word[:16]), q.eq(word[16:])]
+    statements += [
+        dac.eq(Cat(*(part for i, q in fabric.dac for pair in zip(i, q, strict=True) for part in pair))),
+        valid.eq(Cat(*(tap.valid for tap in fabric.played))),
+    ]
+    words: list[object] = []
+    for tap in fabric.played[:drives]:
+        words += [tap.time, Cat(tap.entry, tap.gain, tap.slot, Constant(0, 2)), tap.frequency, tap.phase]
+    for tap in fabric.played[drives:]:
+        words += [tap.time, Cat(tap.entry, tap.gain, Constant(0, 5)), Cat(tap.mask, Constant(0, 24))]
+        words += [getattr(tap, f"{what}{k}") for what in ("frequency", "phase") for k in range(NUM_TONES)]
+    statements.append(played.eq(Cat(*words)))
+    return statements

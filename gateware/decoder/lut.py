@@ -19,6 +19,7 @@ from triplane.gateware.decoder.memory import CHECKING, TRUSTED, CheckedMemory
 from triplane.gateware.decoder.rounds import RoundCatcher
 from triplane.gateware.decoder.sender import RecordSender
 from triplane.gateware.decoder.table import LOOKUP_CYCLES, WORD_BITS, TableShape, observed_detectors
+from triplane.gateware.frame.barrier import FrameBarrier
 
 _UNMATCHED_BIT = UNMATCHED.bit_length() - 1
 _UNTRUSTED_BIT = UNTRUSTED.bit_length() - 1
@@ -34,6 +35,7 @@ class LookupDecoder(LiteXModule):
     address              | syndrome
     memory                        | word
     entry                                  | observables, confidence: decode_cycles = LATENCY
+    frame                                           | of the shot: who waits at the barrier is released
     ```
 
     A shot that ends before the table is trusted gets a record with the flag `untrusted` and no observables: rounds
@@ -50,6 +52,7 @@ class LookupDecoder(LiteXModule):
         now: cycle counter of the system, for time stamps.
         table_changed: 1 in a cycle in which the bus rewrites a word of the table or its CRC.
         unmatched: 1 in the cycle after a shot has ended with a syndrome that no error explains.
+        barrier: frame of the shot, and who waits for it. A shot is one window, and never hard.
         bound: cycles from the last word entering to the observables valid; the worst case is every case.
         check_cycles: cycles that a check of the table takes.
 
@@ -83,6 +86,7 @@ class LookupDecoder(LiteXModule):
         self.check_cycles = table.check_cycles
         self.rounds = rounds = RoundCatcher(graph)
         self.sender = sender = RecordSender(0)
+        self.barrier = barrier = FrameBarrier()
         self.sink = rounds.sink
         self.source = sender.source
         self.now = Signal(64)
@@ -162,9 +166,10 @@ class LookupDecoder(LiteXModule):
         )
         self.comb += [
             sender.now.eq(self.now),
+            barrier.now.eq(self.now),
             rounds.may_start.eq(sender.receiving & (table.state != CHECKING)),
             sender.start.eq(rounds.start),
-            *(core.restart.eq(self._control.fields.restart) for core in (rounds, sender)),
+            *(core.restart.eq(self._control.fields.restart) for core in (rounds, sender, barrier)),
             table.address.eq(address[select_bits:] if select_bits < len(shape.detectors) else 0),
             sender.entered.eq(self.now),  # no queue: a word is taken in the cycle in which it enters
             sender.finish.eq(stages[-1]),
@@ -194,8 +199,13 @@ class LookupDecoder(LiteXModule):
             ),
             fields["frame"].eq(fields["observables"]),
             fields["rounds"].eq(self.num_layers),
+            barrier.finish.eq(sender.finished),
+            barrier.flips.eq(fields["observables"]),
+            barrier.last.eq(1),
+            barrier.rounds.eq(self.num_layers),
+            barrier.latency.eq(sender.wait + sender.cycles),
             self.unmatched.eq(sender.made & unmatched),
-            self._status.fields.busy.eq(~sender.receiving | (table.state == CHECKING)),
+            self._status.fields.busy.eq(~sender.receiving | (table.state == CHECKING) | barrier.holding),
             self._status.fields.table.eq(table.state),
             self._status.fields.bound.eq(self.bound),
             self._table_found.status.eq(table.found),

@@ -56,6 +56,8 @@ class ReadoutLine(LiteXModule):
         soft: per tone, signed; holds until the next result.
         time: cycle, low 32 bits, of the last sample of the window; changes with the result.
         saturated: 1 in the cycle of a result whose window has a sample at an end of the converter's range.
+        busy: from the cycle after an event until the results of its window are valid, or it is refused: results may
+            still come.
         collision, unknown: 1 in the cycle in which an event is refused; see `windows.WindowScheduler`.
         lead: cycles from an event with delay 0 to its first sample.
 
@@ -91,6 +93,7 @@ class ReadoutLine(LiteXModule):
         self.soft = [Signal((SOFT_BITS, True), name=f"soft{k}") for k in range(num_tones)]
         self.time = Signal(32)
         self.saturated = Signal()
+        self.busy = Signal()
 
         self.settings = settings = LineSettings(num_tones, num_windows, window_depth)
         self.trace = trace = Recorder(trace_depth, words=1)
@@ -142,6 +145,8 @@ class ReadoutLine(LiteXModule):
             {n: stages[prepare + n - 1][bits] for n in range(1, self.LATENCY + 1)}
             for bits in (0, 1, 2, 3, 4, slice(5, None))
         )
+
+        self.comb += self.busy.eq(windows.busy | (Cat(*(stage[0] for stage in stages[1:])) != 0))
 
         # Tones
         discriminators = []

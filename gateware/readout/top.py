@@ -40,7 +40,7 @@ class LineTop(LiteXModule):
             self.comb += outputs[f"soft{k // SOFTS_PER_PIN}"][low : low + SOFT_BITS].eq(soft)
         self.clock_domains.cd_sys = clock = ClockDomain("sys")
         named = {"i": line.i, "q": line.q, "now": line.now, "result_time": line.time}
-        named |= {name: getattr(line, name) for name in ("saturated", "collision", "unknown")}
+        named |= {name: getattr(line, name) for name in ("saturated", "busy", "collision", "unknown")}
         named |= {f"capture_{name}": getattr(line.capture, name) for name in ("valid", "kind", "value")}
         named |= {f"bus_{name}": getattr(bank.bus, name) for name in ("adr", "we", "re", "dat_w", "dat_r")}
         for name, signal in (named | outputs).items():

@@ -44,6 +44,7 @@ class WindowScheduler(LiteXModule):
         live: 1 in the cycles of a window; `address` is then the number of a weight.
         first, last: 1 in the first and the last cycle of a window.
         tones, trace, decimated: of the entry, while live.
+        busy: an event waits to be accepted or refused, or a window waits or is live.
         collision: 1 in the cycle in which a window is refused.
         unknown: 1 in the cycle in which an event is no CAPTURE or names no entry of the table.
     """
@@ -69,6 +70,7 @@ class WindowScheduler(LiteXModule):
         self.tones = Signal(num_tones)
         self.trace = Signal()
         self.decimated = Signal()
+        self.busy = Signal()
         self.collision = Signal()
         self.unknown = Signal()
 
@@ -123,7 +125,10 @@ class WindowScheduler(LiteXModule):
         # The window that runs
         left = Signal(LENGTH_BITS)
         head = queue.source
-        self.comb += head.ready.eq(head.begin == self.now)
+        self.comb += [
+            head.ready.eq(head.begin == self.now),
+            self.busy.eq(looked_up | asked | head.valid | self.live),
+        ]
         self.sync += [
             self.first.eq(0),
             If(self.live,

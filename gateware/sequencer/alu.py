@@ -9,7 +9,7 @@ from operator import xor
 from litex.gen import LiteXModule
 from migen import Case, Cat, Mux, Replicate, Signal
 
-from triplane.gateware.sequencer.isa import Alu, Branch
+from triplane.gateware.sequencer.opcodes import Alu, Branch
 
 
 class ArithmeticUnit(LiteXModule):

@@ -18,37 +18,23 @@ Labels of a macro are its own: two calls do not collide. Addresses may be used b
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
 from triplane.gateware.sequencer.expression import Expression, Units
-from triplane.gateware.sequencer.isa import (
-    GROUP_BITS,
-    MNEMONICS,
-    NUM_REGISTERS,
-    SLOT_BITS,
-    Instruction,
-    Operand,
-    Operands,
-    forms,
-)
+from triplane.gateware.sequencer.isa import MNEMONICS, Instruction, Operand, Operands, forms
 from triplane.gateware.sequencer.layouts import ADDRESS_BITS
+from triplane.gateware.sequencer.macros import Macros, arguments
+from triplane.gateware.sequencer.opcodes import GROUP_BITS, NUM_REGISTERS, SLOT_BITS
 from triplane.gateware.sequencer.program import Group, Place, Program
 from triplane.gateware.sequencer.source import AssemblyError, Complaint, Diagnostic, Line, Token, read_lines
 
 CLOCK_HZ = 245_760_000
-MACRO_DEPTH = 16
 REGISTERS = {f"r{k}": k for k in range(NUM_REGISTERS)}
 DIRECTIVES = (".channel", ".slot", ".group", ".equ", ".macro", ".endmacro")
 MAX_CHANNELS = 1 << 10
-
-
-@dataclass
-class _Macro:
-    parameters: tuple[str, ...]
-    body: list[Line] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -82,13 +68,12 @@ class _Assembler:
         self.channels: dict[str, int] = {}
         self.slots: dict[str, int] = {}
         self.groups: dict[str, Group] = {}
-        self.macros: dict[str, _Macro] = {}
+        self.macros = Macros(self.errors)
         self.labels: dict[tuple[int, str], int] = {}
         self.statements: list[_Statement] = []
-        self.scopes = 0
 
     def run(self, text: str, file: str) -> Program:
-        for line in self._expanded(self._without_macros(read_lines(text, file, self.errors)), 0):
+        for line in self.macros.expand(read_lines(text, file, self.errors)):
             self._guarded(line, self._statement)
         words = [self._guarded(statement.line, self._word, statement) for statement in self.statements]
         if self.errors:
@@ -110,85 +95,6 @@ class _Assembler:
             self.errors.append(complaint.at(line))
             return 0
 
-    # Macros
-
-    def _without_macros(self, lines: Iterable[Line]) -> Iterator[Line]:
-        """Takes the macros out."""
-        macro: _Macro | None = None
-        opened: Line | None = None
-        for line in lines:
-            head = line.tokens[0]
-            if head.text == ".macro":
-                macro, opened = self._guarded(line, self._macro) or _Macro(()), line
-            elif head.text == ".endmacro":
-                if macro is None:
-                    self.errors.append(Complaint("there is no macro that ends here", head).at(line))
-                macro = None
-            elif macro is not None:
-                macro.body.append(line)
-            else:
-                yield line
-        if macro is not None and opened is not None:
-            self.errors.append(Complaint("this macro has no .endmacro", opened.tokens[0]).at(opened))
-
-    def _macro(self, line: Line) -> _Macro:
-        if len(line.tokens) < 2 or line.tokens[1].kind != "name":
-            raise Complaint("a macro needs a name", *line.tokens[1:2])
-        name = line.tokens[1]
-        if name.text in MNEMONICS or name.text in self.macros:
-            raise Complaint(f"{name.text!r} is an instruction or a macro already", name)
-        parameters = []
-        for argument in _arguments(line.tokens[2:]):
-            if len(argument) != 1 or argument[0].kind != "name":
-                raise Complaint("a parameter is a name", *argument[:1])
-            parameters.append(argument[0].text)
-        self.macros[name.text] = macro = _Macro(tuple(parameters))
-        return macro
-
-    def _expanded(self, lines: Iterable[Line], depth: int) -> Iterator[Line]:
-        for line in lines:
-            # What a label stands before may be a macro's call.
-            tokens = line.tokens
-            start = 2 if len(tokens) > 2 and tokens[1].text == ":" else 0
-            macro = self.macros.get(tokens[start].text) if tokens[start].kind == "name" else None
-            if macro is None:
-                yield line
-                continue
-            if start:
-                yield replace(line, tokens=tokens[:start])
-            body = self._guarded(line, self._body, macro, tokens[start:], depth)
-            if body:
-                yield from self._expanded(body, depth + 1)
-
-    def _body(self, line: Line, macro: _Macro, call: tuple[Token, ...], depth: int) -> list[Line]:
-        if depth == MACRO_DEPTH:
-            raise Complaint(
-                f"macros call each other more than {MACRO_DEPTH} deep; does one call itself?", call[0]
-            )
-        given = _arguments(call[1:])
-        if len(given) != len(macro.parameters):
-            needs = ", ".join(macro.parameters) or "nothing"
-            raise Complaint(
-                f"{call[0].text} takes {needs}: {len(macro.parameters)} arguments, not {len(given)}",
-                call[0],
-                call[-1],
-            )
-        self.scopes += 1
-        values = dict(zip(macro.parameters, given, strict=True))
-        return [
-            inner.with_tokens(
-                tuple(
-                    # An argument stands where its parameter did, so that an error shows the macro's own line.
-                    replace(t, column=token.column, length=token.length)
-                    for token in inner.tokens
-                    for t in values.get(token.text, (token,))
-                ),
-                self.scopes,
-                line,
-            )
-            for inner in macro.body
-        ]
-
     # Lines
 
     def _statement(self, line: Line) -> None:
@@ -207,16 +113,16 @@ class _Assembler:
         found = forms(head.text)
         if not found:
             raise Complaint(
-                f"there is no instruction {head.text!r}{_near(head.text, (*MNEMONICS, *self.macros))}", head
+                f"there is no instruction {head.text!r}{_near(head.text, (*MNEMONICS, *self.macros.names))}",
+                head,
             )
         address = len(self.statements)
         if address >> ADDRESS_BITS:
             raise Complaint(f"a program has at most {1 << ADDRESS_BITS} instructions", head)
         # The address of what follows stays right even if the operands are wrong.
         self.statements.append(_Statement(line, found[0], ()))
-        arguments = _arguments(rest)
-        form = _choose(found, head, arguments)
-        self.statements[-1] = _Statement(line, form, arguments)
+        given = arguments(rest)
+        self.statements[-1] = _Statement(line, _choose(found, head, given), given)
 
     def _label(self, line: Line, token: Token) -> None:
         if token.kind != "name" or token.text.startswith(".") or token.text in REGISTERS:
@@ -254,8 +160,8 @@ class _Assembler:
         if len(self.groups) == 1 << GROUP_BITS:
             raise Complaint(f"there are at most {1 << GROUP_BITS} groups", name)
         cut = next((k for k, token in enumerate(rest) if token.text == "arms"), len(rest))
-        channels = [self._named(a, self.channels, "channel", MAX_CHANNELS) for a in _arguments(rest[:cut])]
-        slots = [self._named(a, self.slots, "slot", 1 << SLOT_BITS) for a in _arguments(rest[cut + 1 :])]
+        channels = [self._named(a, self.channels, "channel", MAX_CHANNELS) for a in arguments(rest[:cut])]
+        slots = [self._named(a, self.slots, "slot", 1 << SLOT_BITS) for a in arguments(rest[cut + 1 :])]
         if not channels or (cut < len(rest) and not slots):
             raise Complaint("a group names its channels, and after `arms` its slots", name)
         self.groups[name.text] = Group(name.text, tuple(sorted(set(channels))), tuple(sorted(set(slots))))
@@ -336,21 +242,6 @@ class _Assembler:
                 f"an address is 0 to {(1 << ADDRESS_BITS) - 1}, not {value}", tokens[0], tokens[-1]
             )
         return value
-
-
-def _arguments(tokens: tuple[Token, ...]) -> tuple[tuple[Token, ...], ...]:
-    """Tokens between commas outside brackets."""
-    if not tokens:
-        return ()
-    arguments: list[list[Token]] = [[]]
-    depth = 0
-    for token in tokens:
-        depth += (token.text == "(") - (token.text == ")")
-        if token.text == "," and depth <= 0:
-            arguments.append([])
-        else:
-            arguments[-1].append(token)
-    return tuple(map(tuple, arguments))
 
 
 def _choose(found: list[Instruction], head: Token, arguments: tuple[tuple[Token, ...], ...]) -> Instruction:

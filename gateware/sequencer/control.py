@@ -7,8 +7,8 @@ from litex.gen import LiteXModule
 from litex.soc.interconnect.csr import CSRField, CSRStatus, CSRStorage
 from migen import Cat, If, Signal
 
-from triplane.gateware.sequencer.isa import REGISTER_BITS
 from triplane.gateware.sequencer.layouts import ADDRESS_BITS, START_LEAD, TIME_BITS
+from triplane.gateware.sequencer.opcodes import REGISTER_BITS
 
 NUM_BREAKPOINTS = 2
 
@@ -21,7 +21,8 @@ class ControlRegisters(LiteXModule):
         watchdog: cycles that a program may take.
         register, writes_register, register_data: a register of the program is written, or read through
             `register_value` (input).
-        breaks: the instruction at `next_address` (input) has a breakpoint.
+        breaks: the instruction at `decoded_address` (input) has a breakpoint.
+        next_address: input; the instruction that is executed next.
         now, cursor: inputs; time.
         executing, paused, starting, halted, drained, trusted: inputs; state.
         live, issues, waits, strays: inputs; what is counted.
@@ -30,6 +31,7 @@ class ControlRegisters(LiteXModule):
 
     def __init__(self) -> None:
         self.next_address = Signal(ADDRESS_BITS)
+        self.decoded_address = Signal(ADDRESS_BITS)
         self.breaks = Signal()
         self.register = Signal(REGISTER_BITS)
         self.writes_register = Signal()
@@ -122,7 +124,7 @@ class ControlRegisters(LiteXModule):
         self.comb += [
             self.breaks.eq(
                 Cat(*(
-                    b.fields.enable & (b.fields.address == self.next_address) for b in self._breakpoints
+                    b.fields.enable & (b.fields.address == self.decoded_address) for b in self._breakpoints
                 )) != 0
             ),
             self.register.eq(self._register.storage),

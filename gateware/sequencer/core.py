@@ -11,7 +11,6 @@ from triplane.gateware.sequencer.decode import Decoder
 from triplane.gateware.sequencer.dispatch import Dispatcher
 from triplane.gateware.sequencer.execute import ExecutionUnit
 from triplane.gateware.sequencer.fetch import Fetch
-from triplane.gateware.sequencer.isa import WORD_BITS, Unit
 from triplane.gateware.sequencer.layouts import (
     LEAD,
     RESULT_TO_EVENT,
@@ -21,6 +20,7 @@ from triplane.gateware.sequencer.layouts import (
     Fault,
     Outcome,
 )
+from triplane.gateware.sequencer.opcodes import WORD_BITS, Unit
 from triplane.gateware.sequencer.results import PENDING_BITS, ResultTable
 from triplane.gateware.sequencer.stop import FaultLatch
 from triplane.gateware.sequencer.tables import LoadedTable
@@ -130,14 +130,13 @@ class Sequencer(LiteXModule):
             begin.eq(
                 fsm.ongoing("BEGIN") & trusted & ~self.measuring & dispatcher.empty & ~faults.safe & ~control.abort
             ),
-            breaks.eq(control.breaks & ~passing),
+            breaks.eq(fetch.executed.breaks & ~passing),
             live.eq(fsm.ongoing("EXECUTE") & fetch.valid & ~breaks & (execute.fault == Fault.NONE) & ~faults.safe),
         ]  # fmt: skip
         fsm.act("IDLE", If(wanted, NextState("BEGIN")), drops.eq(1))
         fsm.act(
             "BEGIN",
             drops.eq(~begin),
-            execute.untrusted.eq(~trusted),
             If(begin, NextState("EXECUTE"), NextValue(stepping, 0), NextValue(passing, 0)),
             If(~trusted, NextState("HALT")),
         )
@@ -197,10 +196,15 @@ class Sequencer(LiteXModule):
             execute.limit.eq(control.watchdog),
             execute.external.eq(self.external),
             execute.waited_for.eq(waits.address),
+            execute.untrusted.eq((self.running | fsm.ongoing("BEGIN")) & ~trusted),
             execute.stale_wait.eq(waits.stale),
             execute.timeout.eq(waits.timeout),
             decoder.into.eq(Mux(live, execute.into, waits.into)),
             decoder.value.eq(Mux(live, execute.value, waits.value)),
+            decoder.executed_into.eq(execute.into),
+            decoder.executed_value.eq(execute.value),
+            decoder.breaks.eq(control.breaks),
+            control.decoded_address.eq(decoder.address),
             decoder.probe.eq(control.register),
             control.register_value.eq(decoder.probed),
             If(~self.running & control.writes_register,

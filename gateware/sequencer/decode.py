@@ -9,23 +9,19 @@ from operator import or_
 from litex.gen import LiteXModule
 from migen import Array, If, Memory, Mux, Record, Signal
 
-from triplane.gateware.sequencer.isa import (
-    BY_OPCODE,
+from triplane.gateware.sequencer.isa import BY_OPCODE, GROUP, RA, RB, RD, SLOT, Operand
+from triplane.gateware.sequencer.layouts import ADDRESS_BITS
+from triplane.gateware.sequencer.opcodes import (
     BY_REGISTER,
-    GROUP,
+    DOES_BITS,
     NUM_REGISTERS,
     OPCODE_OFFSET,
-    RA,
-    RB,
-    RD,
     REGISTER_BITS,
-    SLOT,
     WORD_BITS,
+    Alu,
     Control,
-    Operand,
     Unit,
 )
-from triplane.gateware.sequencer.layouts import ADDRESS_BITS
 
 DECODED = [
     ("address", ADDRESS_BITS),
@@ -33,6 +29,8 @@ DECODED = [
     ("unit", len(Unit)),  # bit k: unit k executes it
     ("legal", 1),
     ("waits", 1),  # for a result, or for the frame
+    ("breaks", 1),  # a breakpoint is before it
+    ("operation", DOES_BITS),  # of the ALU
     ("a", 32),  # register ra
     ("b", 32),  # register rb, or the immediate
     ("into", REGISTER_BITS),  # register that a result of the ALU goes to; 0 for none
@@ -65,17 +63,22 @@ class Decoder(LiteXModule):
 
     Attributes:
         word, address: inputs; the instruction.
+        breaks: input; it has a breakpoint.
         decoded: it, decoded (`DECODED`), in the same cycle.
         into, value: inputs; register to write at the end of the cycle, 0 for none.
+        executed_into, executed_value: inputs; the same as far as the instruction that is executed does it.
         probe: input; register that `probed` is the content of.
     """
 
     def __init__(self, num_groups: int, num_slots: int) -> None:
         self.word = Signal(WORD_BITS)
         self.address = Signal(ADDRESS_BITS)
+        self.breaks = Signal()
         self.decoded = decoded = Record(DECODED, name="decoded")
         self.into = Signal(REGISTER_BITS)
         self.value = Signal(32)
+        self.executed_into = Signal(REGISTER_BITS)
+        self.executed_value = Signal(32)
         self.probe = Signal(REGISTER_BITS)
         self.probed = Signal(32)
 
@@ -94,7 +97,8 @@ class Decoder(LiteXModule):
             self.specials += port
             self.comb += port.adr.eq(index)
             # Nothing is ever written to register 0, which is 0 from the start.
-            return Mux((self.into == index) & (index != 0), self.value, port.dat_r) if bypass else port.dat_r
+            same = (self.executed_into == index) & (index != 0)
+            return Mux(same, self.executed_value, port.dat_r) if bypass else port.dat_r
 
         choosing, by_register, in_range, loops = (Signal() for _ in range(4))
         classes = [Signal() for _ in Unit]
@@ -114,9 +118,12 @@ class Decoder(LiteXModule):
             decoded.word.eq(word),
             *(decoded.unit[number].eq(signal) for number, signal in enumerate(classes)),
             decoded.legal.eq(Array(int(k in BY_OPCODE) for k in range(1 << 7))[opcode] & in_range),
+            decoded.breaks.eq(self.breaks),
             decoded.waits.eq(classes[Unit.RESULT] | classes[Unit.FRAME]),
             decoded.a.eq(read(ra)),
-            decoded.b.eq(Mux(by_register, read(rb), word[:32])),
+            # A loop is a subtraction of 1.
+            decoded.operation.eq(Mux(loops, Alu.SUB, does)),
+            decoded.b.eq(Mux(loops, 1, Mux(by_register, read(rb), word[:32]))),
             If(loops,
                 decoded.into.eq(ra),
             ).Elif(classes[Unit.ALU] | classes[Unit.ALU_BY_REGISTER],

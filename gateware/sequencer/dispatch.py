@@ -7,8 +7,8 @@ from litex.gen import LiteXModule
 from litex.soc.interconnect import stream
 from migen import Cat, Constant, If, Signal
 
-from triplane.gateware.sequencer.isa import GROUP_BITS
 from triplane.gateware.sequencer.layouts import EVENT, EXECUTE_TO_EVENT, ISSUED, TIME_BITS, Kind
+from triplane.gateware.sequencer.opcodes import GROUP_BITS
 from triplane.gateware.sequencer.queue import EventQueue
 from triplane.gateware.sequencer.tables import LoadedTable
 

@@ -8,19 +8,17 @@ from migen import Array, If, Memory, Mux, Record, Signal, bits_for
 
 from triplane.gateware.sequencer.alu import ArithmeticUnit
 from triplane.gateware.sequencer.decode import DECODED, field
-from triplane.gateware.sequencer.isa import (
-    ADVANCE,
+from triplane.gateware.sequencer.isa import ADVANCE, GROUP, TARGET
+from triplane.gateware.sequencer.layouts import ADDRESS_BITS, TIME_BITS, Fault
+from triplane.gateware.sequencer.opcodes import (
     BY_REGISTER,
-    GROUP,
     GROUP_BITS,
     OPCODE_OFFSET,
-    TARGET,
     Alu,
     Control,
     Time,
     Unit,
 )
-from triplane.gateware.sequencer.layouts import ADDRESS_BITS, TIME_BITS, Fault
 from triplane.gateware.sequencer.stop import FAULT_BITS
 
 WATCHDOG_BITS = 32
@@ -109,18 +107,16 @@ class ExecutionUnit(LiteXModule):
 
         # Registers
         self.alu = alu = ArithmeticUnit()
-        reduced = Signal(32)
         loops = does_control[Control.LOOP]
         self.comb += [
-            alu.operation.eq(does),
+            alu.operation.eq(instruction.operation),
             alu.comparison.eq(does[:3]),
             alu.a.eq(a),
             alu.b.eq(b),
             alu.cursor.eq(cursor),
             alu.now.eq(self.now),
-            reduced.eq(a - 1),
             self.into.eq(Mux(legal, instruction.into, 0)),
-            self.value.eq(Mux(unit[Unit.CONTROL], reduced, alu.result)),
+            self.value.eq(alu.result),
         ]
 
         # Time
@@ -228,6 +224,6 @@ class ExecutionUnit(LiteXModule):
                 self.fault_address.eq(last),
             ).Elif(self.untrusted,
                 self.fault.eq(Fault.UNTRUSTED),
-                self.fault_address.eq(0),
+                self.fault_address.eq(Mux(self.counts, last, 0)),
             ),
         ]  # fmt: skip

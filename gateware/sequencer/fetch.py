@@ -7,8 +7,9 @@ from litex.gen import LiteXModule
 from migen import If, Record, Signal, bits_for
 
 from triplane.gateware.sequencer.decode import DECODED, Decoder
-from triplane.gateware.sequencer.isa import BRANCH_TO, WORD_BITS
+from triplane.gateware.sequencer.isa import BRANCH_TO
 from triplane.gateware.sequencer.layouts import ADDRESS_BITS
+from triplane.gateware.sequencer.opcodes import WORD_BITS
 
 
 class Fetch(LiteXModule):

@@ -86,7 +86,7 @@ FAULTS = {
     Fault.ILLEGAL: "The word is no instruction, or names a group or slot that was not built.",
     Fault.STACK: "A call with a full stack, or a return with an empty one.",
     Fault.WATCHDOG: "The program ran for as many cycles as the watchdog allows.",
-    Fault.UNTRUSTED: "The program was started before all tables had passed their check.",
+    Fault.UNTRUSTED: "A program was started before all tables had passed their check, or one was written while it ran.",
     Fault.EXTERNAL: "Another part of the board has gone safe.",
     Fault.BACKLOG: "More measurements of one slot are on their way than can be counted.",
 }

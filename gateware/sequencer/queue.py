@@ -73,21 +73,19 @@ class EventQueue(LiteXModule):
         # # #
 
         # The cycle in which the event leaves
-        last, free = (
-            Signal(time_bits),
-            Signal(time_bits),
-        )  # time of the last event; first cycle after all of them
-        started, kinds = Signal(), Signal(len(Kind))
+        last, free = Signal(time_bits), Signal(time_bits)  # time of the last event; first cycle after all
+        kinds = Signal(len(Kind))
+        waits, due = Signal(), Signal()  # an event waits at the head; it leaves in this cycle
         chained, release = Signal(), Signal(time_bits)
         before, taken, past, full = Signal(), Signal(), Signal(), Signal()
         refused = Signal.like(self.fault)
         enters = Signal()
         fresh, following = _less(sink.time, self.coming), _less(free, self.coming)
         self.comb += [
-            chained.eq(started & (sink.time == last)),
+            chained.eq(waits & (sink.time == last)),
             release.eq(Mux(chained, free, sink.time)),
-            before.eq(started & _less(sink.time, last)),
-            taken.eq(Mux(chained, (kinds >> sink.kind)[0], started & _less(sink.time, free))),
+            before.eq(waits & _less(sink.time, last)),
+            taken.eq(Mux(chained, (kinds >> sink.kind)[0], waits & _less(sink.time, free))),
             past.eq(Mux(chained, following, fresh)),
             refused.eq(
                 Mux(before, Fault.ORDER,
@@ -97,19 +95,16 @@ class EventQueue(LiteXModule):
             ),
             enters.eq(sink.valid & ~self.flush & (refused == Fault.NONE)),
         ]  # fmt: skip
-        self.sync += [
-            If(enters,
-                started.eq(1),
-                last.eq(sink.time),
-                free.eq(Mux(chained, free + 1, sink.time + 1)),
-                kinds.eq(Mux(chained, kinds, 0) | (1 << sink.kind)),
-            ),
-            If(self.flush, started.eq(0)),
-        ]  # fmt: skip
+        # Of an empty queue the past is forgotten: what would come before it is late anyway, and times are modular.
+        self.sync += If(enters,
+            last.eq(sink.time),
+            free.eq(Mux(chained, free + 1, sink.time + 1)),
+            kinds.eq(Mux(chained, kinds, 0) | (1 << sink.kind)),
+        )  # fmt: skip
 
         # What waits: the head, and the rest behind it
         self.fifo = fifo = ResetInserter()(stream.SyncFIFO(layout, depth - 1))
-        waits, due, moves = Signal(), Signal(), Signal()
+        moves = Signal()
         head = stream.Endpoint(layout)
         behind = Cat(fifo.source.time, fifo.source.kind, fifo.source.value, fifo.source.address)
         entering = Cat(release, sink.kind, sink.value, sink.address)

@@ -13,15 +13,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from triplane.gateware.sequencer.isa import (
-    INSTRUCTIONS,
-    NUM_REGISTERS,
-    OPCODE_OFFSET,
-    WORD_BITS,
-    Instruction,
-    Operands,
-    Unit,
-)
+from triplane.gateware.sequencer.isa import INSTRUCTIONS, Instruction, Operands
 from triplane.gateware.sequencer.layouts import (
     ADDRESS_BITS,
     BRANCH_CYCLES,
@@ -37,6 +29,7 @@ from triplane.gateware.sequencer.layouts import (
     TRACE,
     Fault,
 )
+from triplane.gateware.sequencer.opcodes import NUM_REGISTERS, OPCODE_OFFSET, WORD_BITS, Unit
 
 UNITS = {
     Unit.EVENT: "Events",

@@ -7,18 +7,9 @@ from litex.gen import LiteXModule
 from migen import Case, Cat, Constant, If, Mux, Record, Signal
 
 from triplane.gateware.sequencer.decode import DECODED, field
-from triplane.gateware.sequencer.isa import (
-    BOUND,
-    FALLBACK,
-    OPCODE_OFFSET,
-    READ_INTO,
-    SLOT,
-    THRESHOLD,
-    WITH_FALLBACK,
-    Condition,
-    Unit,
-)
+from triplane.gateware.sequencer.isa import BOUND, FALLBACK, READ_INTO, SLOT, THRESHOLD
 from triplane.gateware.sequencer.layouts import ADDRESS_BITS
+from triplane.gateware.sequencer.opcodes import OPCODE_OFFSET, WITH_FALLBACK, Condition, Unit
 
 
 class WaitUnit(LiteXModule):

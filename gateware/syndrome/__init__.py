@@ -28,6 +28,8 @@ is, and rounds leave back to back until it has caught up. A FIFO without a whole
 slow host, so the schedule waits for it and counts a starved round. Neither loses anything: a round stays in the FIFO
 until the decoder has taken it.
 
+Which of the two ways is open, a register of `RoundSwitch` says.
+
 What can go wrong there: a host that writes into a full FIFO. The word is refused, the overflow fault stops the pacer,
 and no later round can be mistaken for the one that is missing.
 """
@@ -36,5 +38,6 @@ from triplane.gateware.syndrome.formation import SyndromeFormation
 from triplane.gateware.syndrome.pacer import RoundPacer
 from triplane.gateware.syndrome.port import EventPort
 from triplane.gateware.syndrome.shape import SyndromeShape
+from triplane.gateware.syndrome.switch import RoundSwitch
 
-__all__ = ["EventPort", "RoundPacer", "SyndromeFormation", "SyndromeShape"]
+__all__ = ["EventPort", "RoundPacer", "RoundSwitch", "SyndromeFormation", "SyndromeShape"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,9 +15,12 @@ import numpy.typing as npt
 
 from triplane.gateware.decoder.layouts import RESULT, correction_words
 from triplane.gateware.decoder.table import CHECKING, TRUSTED
+from triplane.gateware.shape import FabricShape
 from triplane.hal.barrier import BarrierRequest, BarrierState, DecodeLimits, check_whole
 from triplane.hal.board import Fault, Identity, Words
+from triplane.hal.control import ControlProgram, Execution
 from triplane.hal.descriptor import Descriptor
+from triplane.hal.drivers.control import ControlBus
 from triplane.hal.errors import (
     BoardError,
     IdentityError,
@@ -42,11 +45,22 @@ class RegisterBoard(ABC):
         registers: map of the gateware that is expected in it.
         target: what the gateware was built to decode.
         correction: ask for corrections also where a program does not.
+        fabric: what its control fabric is built of; None without one.
     """
 
+    LEAD_CYCLES = 2_457_600
+    """From the host reading the time to the beginning of a program's: 10 ms at 245.76 MHz."""
+
     def __init__(
-        self, descriptor: Descriptor, registers: RegisterMap, target: Target, correction: bool
+        self,
+        descriptor: Descriptor,
+        registers: RegisterMap,
+        target: Target,
+        correction: bool,
+        fabric: FabricShape | None = None,
     ) -> None:
+        self.fabric = fabric
+        self._control = None if fabric is None else ControlBus(self, fabric, self.LEAD_CYCLES)
         self.descriptor = descriptor
         self.registers = registers
         self._target = target
@@ -272,6 +286,42 @@ class RegisterBoard(ABC):
         """What is left of the current run's records, in order."""
         return iter(()) if self._run is None else self._run
 
+    # Control programs
+
+    def load_control(self, program: ControlProgram) -> None:
+        """Load a control program; see `hal.board.Board.load_control`."""
+        self._control_bus().load(program)
+
+    def execute(
+        self,
+        registers: Mapping[int, int] | None = None,
+        *,
+        limit_cycles: int,
+        timeout_s: float | None = None,
+        live: bool = False,
+    ) -> Execution:
+        """Run the control program that is loaded; see `hal.board.Board.execute`."""
+        control = self._control_bus()
+        self._end_run()
+        self._rearm()
+        self.set("rounds_control", int(live))
+        try:
+            return control.execute(registers, limit_cycles=limit_cycles, timeout_s=timeout_s)
+        finally:
+            self.set("rounds_control", 0)
+
+    def _control_bus(self) -> ControlBus:
+        if self._control is None:
+            raise UnsupportedError(
+                f"the board {self.descriptor.name} has no sequencer feature; connect with the shape of a fabric"
+            )
+        return self._control
+
+    def _reload_control(self) -> None:
+        """Load the control program again, if there is one: the board has forgotten it."""
+        if self._control is not None and self._control.program is not None:
+            self.load_control(self._control.program)
+
     # Limits and barriers
 
     def limit(self, limits: DecodeLimits) -> None:
@@ -339,9 +389,9 @@ class RegisterBoard(ABC):
                 f"the board {self.descriptor.name} has no escalation feature: no deadlines, no threshold of hardness, "
                 "no barriers; use a board whose descriptor has it, or run without"
             )
-        if "decoder_barrier_control" not in self.registers:
+        if "decoder_hard_above" not in self.registers:
             raise UnsupportedError(
-                "the decoder in this board is a lookup table, which has no frame to wait for or to amend; connect "
+                "the decoder in this board is a lookup table, whose shots are never hard and never amended; connect "
                 "without a table"
             )
 

@@ -6,19 +6,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from triplane.boards import descriptor_path
+from triplane.gateware.shape import FabricShape
 from triplane.hal.barrier import DecodeLimits, check_whole
 from triplane.hal.board import Words
-from triplane.hal.descriptor import load_descriptor
+from triplane.hal.control import ControlProgram
+from triplane.hal.descriptor import Descriptor, load_descriptor
 from triplane.hal.drivers.bus import RegisterBoard
 from triplane.hal.errors import (
     BoardClosedError,
     BoardError,
     BuildError,
     IdentityError,
+    ProgramError,
     RunTimeoutError,
     SafeStateError,
     UnsupportedError,
@@ -32,6 +36,10 @@ from triplane.sim.board import BoardError as SimulationError
 from triplane.sim.cache import CacheError
 from triplane.sim.toolchain import ToolchainError
 
+if TYPE_CHECKING:
+    from triplane.sim.board.coupling import Coupling
+    from triplane.sim.qpu.processor import Processor
+
 SLICE_S = 0.1
 """Wall clock time of one native call: how soon Ctrl-C is heard and progress moves."""
 
@@ -42,12 +50,18 @@ ELAPSE_CYCLES = 20_000
 
 
 class SimBoard(RegisterBoard):
-    """A Verilated board built for a window of arrays, or for a lookup table. `progress` is told about builds."""
+    """A Verilated board built for a window of arrays, or for a lookup table, with a control fabric or without one.
+
+    `progress` is told about builds.
+    """
+
+    LEAD_CYCLES = 2_000
 
     def __init__(
         self,
         target: ArrayTarget | TableTarget,
         *,
+        fabric: FabricShape | None = None,
         correction: bool = False,
         progress: Callable[[str], None] | None = None,
     ) -> None:
@@ -69,9 +83,13 @@ class SimBoard(RegisterBoard):
             self._design = Design.for_plan(target.plan, **depths)
         else:
             self._design = Design.for_table(target.graph, target.shape, **depths)
+        if fabric is not None:
+            self._design = self._design.with_fabric(fabric)
+            descriptor = with_fabric(descriptor, fabric)
+        self._coupling: Coupling | None = None
         self._progress = progress
         self._build = self._built(trace=False)
-        super().__init__(descriptor, RegisterMap(self._build.registers), target, correction)
+        super().__init__(descriptor, RegisterMap(self._build.registers), target, correction, fabric)
         self._tracing = False
         self._open(self._build)
 
@@ -111,10 +129,18 @@ class SimBoard(RegisterBoard):
                 raise BoardError(str(error)) from error
 
     def _read(self, address: int, count: int, increment: bool) -> Words:
-        return self.simulation.read(address, count, increment=increment)
+        words = self.simulation.read(address, count, increment=increment)
+        self._exchange()
+        return words
 
     def _write(self, address: int, words: Words, increment: bool) -> None:
         self.simulation.write(address, words, increment=increment)
+        self._exchange()
+
+    def _exchange(self) -> None:
+        """Time has passed on the bus: tell an attached processor what was played in it."""
+        if self._coupling is not None:
+            self._coupling.exchange()
 
     def _source(
         self, words: Words, parts: int | None, records: int, idle_limit: int, timeout_s: float | None
@@ -127,8 +153,35 @@ class SimBoard(RegisterBoard):
         """Simulate so many clock cycles without bus traffic."""
         wanted = check_whole("cycles", cycles, 0, WORD_MAX, "give cycles of the board's clock")
         simulation = self.simulation
+        run = simulation.run if self._coupling is None else self._coupling.run
         for start in range(0, wanted, ELAPSE_CYCLES):
-            simulation.run(min(ELAPSE_CYCLES, wanted - start))
+            run(min(ELAPSE_CYCLES, wanted - start))
+
+    def attach(self, processor: Processor) -> None:
+        """Put an emulated processor behind the converters, for the control program that is loaded and while it is.
+
+        The board is reset with it, so that both count from 0: decoder tables and control program are loaded again.
+        """
+        program = self._control_bus().program
+        if program is None:
+            raise ProgramError("no control program is loaded; call load_control() first")
+        from triplane.sim.board.coupling import Coupling
+
+        decoder, self._coupling = self._program, None
+        self.simulation.reset()
+        processor.reset()
+        if decoder is not None:
+            self.load(decoder)
+        self.load_control(program)
+        self._coupling = Coupling(
+            self.simulation, processor, program, self.fabric.drives if self.fabric else 0
+        )
+
+    def load_control(self, program: ControlProgram) -> None:
+        """Load a control program; a processor that was attached for another one is no longer."""
+        _ = self.simulation
+        self._coupling = None
+        super().load_control(program)
 
     def trace(self, path: Path | str | None, cycles: int) -> None:
         """Write a VCD of `cycles` cycles from now on; None ends the window and returns to the fast simulation.
@@ -144,6 +197,7 @@ class SimBoard(RegisterBoard):
             self._tracing = tracing
             if self._program is not None:
                 self.load(self._program)
+            self._reload_control()
             if self._limits != DecodeLimits():
                 self.limit(self._limits)
         if path is not None:
@@ -156,6 +210,17 @@ class SimBoard(RegisterBoard):
         """Load decoder tables. A program that does not fit is refused before anything is written."""
         _ = self.simulation
         super().load(program)
+
+
+def with_fabric(descriptor: Descriptor, shape: FabricShape) -> Descriptor:
+    """The descriptor of a board that has a control fabric as well."""
+    features = descriptor.features.model_copy(
+        update={"sequencer": True, "readout": True, "pauli_frame": True}
+    )
+    control = descriptor.control.model_copy(
+        update={"dac_channels": shape.drives + shape.lines, "adc_channels": shape.lines}
+    )
+    return descriptor.model_copy(update={"features": features, "control": control})
 
 
 class _Transfer:

@@ -63,7 +63,9 @@ def build_board(design: Design, *, trace: bool = False, progress: Progress | Non
     report = progress or (lambda _: None)
     flags = [*VERILATOR_FLAGS, *COMPILER_FLAGS, *MAKE_FLAGS, *LINK_FLAGS, *(["--trace"] if trace else [])]
     tools = [verilator_version(), compiler_version() or "none"]
-    recipe = [HARNESS.read_text(), *flags, *tools]
+    drives, lines = design.converters
+    defines = [f"-DNUM_DRIVES={drives}", f"-DNUM_LINES={lines}"]
+    recipe = [HARNESS.read_text(), *flags, *defines, *tools]
     compiled = False
 
     def library(verilog: str) -> Path:
@@ -72,7 +74,7 @@ def build_board(design: Design, *, trace: bool = False, progress: Progress | Non
         folder, compiled = cached(
             "boards",
             key,
-            lambda work: _compile(find_toolchain(), verilog, trace, work, report),
+            lambda work: _compile(find_toolchain(), verilog, trace, defines, work, report),
             intact=lambda folder: sealed(folder / LIBRARY),
             report=report,
         )
@@ -101,7 +103,9 @@ def build_board(design: Design, *, trace: bool = False, progress: Progress | Non
     return BoardBuild(path, {"registers": entry["registers"]}, entry["build_hash"], elaborated, compiled)
 
 
-def _compile(tools: Toolchain, verilog: str, trace: bool, work: Path, report: Progress) -> None:
+def _compile(
+    tools: Toolchain, verilog: str, trace: bool, defines: list[str], work: Path, report: Progress
+) -> None:
     source = work / "board.v"
     source.write_text(verilog)
     objects = work / "objects"
@@ -118,7 +122,16 @@ def _compile(tools: Toolchain, verilog: str, trace: bool, work: Path, report: Pr
     report("linking")
     tracing = [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}"]
     inputs = [*model.include_flags, str(HARNESS), *model.archives]
-    command = [tools.cxx, *LINK_FLAGS, *COMPILER_FLAGS, *tracing, *inputs, "-o", str(work / LIBRARY)]
+    command = [
+        tools.cxx,
+        *LINK_FLAGS,
+        *COMPILER_FLAGS,
+        *tracing,
+        *defines,
+        *inputs,
+        "-o",
+        str(work / LIBRARY),
+    ]
     run_tool(command, model.environment)
     seal(work / LIBRARY)
     shutil.rmtree(objects)

@@ -8,7 +8,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from triplane.gateware.decoder.graph import DecodingGraph
     from triplane.gateware.decoder.table import TableShape
     from triplane.gateware.decoder.window import WindowPlan
+    from triplane.gateware.shape import FabricShape
 
 ELABORATION_PACKAGES = ("liteeth", "litex", "migen")
 _PACKAGE_ROOT = Path(__file__).resolve().parents[2]
@@ -49,12 +50,14 @@ class Design:
     decoder: called without arguments when the board must be elaborated; returns the decoder module.
     identity: what the decoder follows from besides the gateware sources.
     event_depth, result_depth: FIFO depths in words.
+    fabric: what stands between converters and decoder; None for a board without converters.
     """
 
     decoder: Callable[[], Any]
     identity: tuple[str, ...]
     event_depth: int = 1024
     result_depth: int = 1024
+    fabric: FabricShape | None = None
 
     @classmethod
     def for_plan(cls, plan: WindowPlan, *, event_depth: int = 1024, result_depth: int = 1024) -> Design:
@@ -73,7 +76,17 @@ class Design:
     @property
     def source_key(self) -> str:
         """SHA-256 (hex) of everything that the Verilog follows from; known without elaborating it."""
-        return content_key([*self.identity, str(self.event_depth), str(self.result_depth), sources_digest()])
+        sizes = [self.event_depth, self.result_depth, self.fabric]
+        return content_key([*self.identity, *map(repr, sizes), sources_digest()])
+
+    @property
+    def converters(self) -> tuple[int, int]:
+        """Drive channels and readout lines."""
+        return (self.fabric.drives, self.fabric.lines) if self.fabric else (0, 0)
+
+    def with_fabric(self, shape: FabricShape) -> Design:
+        """The same decoder behind converters."""
+        return replace(self, fabric=shape)
 
     def elaborate(self) -> tuple[str, dict[str, Any], str]:
         """Verilog of the top module `board`, its register map, and its build hash.
@@ -84,22 +97,20 @@ class Design:
         with _quiet():
             # LiteX is imported here: a start from the cache must not pay for it.
             from triplane.boards.sim.target import simulated_soc
+            from triplane.gateware.fabric import ControlFabric
             from triplane.gateware.registers import register_map
-            from triplane.gateware.verilog import linear_time, without_comments
+            from triplane.gateware.verilog import linear_time, with_contents, without_comments
 
             soc = simulated_soc(
                 self.decoder(),
                 build_hash=PLACEHOLDER,
                 event_depth=self.event_depth,
                 result_depth=self.result_depth,
+                fabric=ControlFabric(self.fabric) if self.fabric else None,
             )
             with linear_time():
                 output = soc.platform.get_verilog(soc, name="board")
-        if output.data_files:
-            raise ValueError(
-                f"memories with contents cannot be simulated yet: {', '.join(output.data_files)}"
-            )
-        verilog = without_comments(output.main_source)
+        verilog = with_contents(without_comments(output.main_source), output.data_files)
         build_hash = content_key([verilog])
         placeholder = str(int(PLACEHOLDER, 16))
         if verilog.count(placeholder) != 1:

@@ -5,10 +5,12 @@
 // A board is one verilated model with its own context, so that a process can hold any number of them. Every function
 // takes a bounded number of cycles; nothing here waits for anything without a limit.
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "Vboard.h"
 #include "verilated.h"
@@ -63,10 +65,68 @@ public:
 };
 #endif
 
+// What a generator has begun; as many words as the channel has, see boards/sim/platform.py.
+constexpr int DRIVE_WORDS = 4;
+constexpr int TONES_WORDS = 19;
+struct Played {
+    uint64_t cycle;
+    uint32_t channel;
+    uint32_t words[TONES_WORDS];
+};
+// The output of a channel begins to differ from 0, or has become 0.
+struct Edge {
+    uint64_t cycle;
+    uint32_t channel;
+    uint32_t sounds;
+};
+constexpr int CHANNELS = NUM_DRIVES + NUM_LINES;
+
+#if NUM_LINES
+// The converters: samples that are on their way to a line, and what generators have begun.
+struct Converters {
+    struct Samples {
+        uint64_t start = 0;
+        std::vector<uint32_t> words;
+    };
+    Samples lines[NUM_LINES];
+    bool sounds[CHANNELS] = {};
+    std::vector<Played> played;
+    std::vector<Edge> edges;
+    uint64_t lines_played = 0;
+
+    void drive(Vboard& top, uint64_t cycle) {
+        for (int k = 0; k < NUM_LINES; ++k) {
+            const Samples& line = lines[k];
+            const uint64_t at = cycle - line.start;
+            top.adc[k] = cycle >= line.start && at < line.words.size() ? line.words[at] : 0;
+        }
+    }
+    void watch(const Vboard& top, uint64_t cycle) {
+        for (int k = 0; k < CHANNELS; ++k) {
+            const bool now = top.dac[2 * k] | top.dac[2 * k + 1];
+            if (now != sounds[k]) edges.push_back({cycle, static_cast<uint32_t>(k), now});
+            sounds[k] = now;
+            if (!(top.played_valid[k / 32] >> k % 32 & 1)) continue;
+            const bool line = k >= NUM_DRIVES;
+            const int first = line ? DRIVE_WORDS * NUM_DRIVES + TONES_WORDS * (k - NUM_DRIVES) : DRIVE_WORDS * k;
+            Played one{cycle, static_cast<uint32_t>(k), {}};
+            for (int w = 0; w < (line ? TONES_WORDS : DRIVE_WORDS); ++w) one.words[w] = top.played[first + w];
+            played.push_back(one);
+            lines_played += line;
+        }
+    }
+};
+#endif
+
 struct Board {
     std::unique_ptr<VerilatedContext> context = std::make_unique<VerilatedContext>();
     std::unique_ptr<Vboard> top;
     uint64_t cycles = 0;
+    // Cycle in which the board's own counter was 0
+    uint64_t epoch = 0;
+#if NUM_LINES
+    Converters converters;
+#endif
 #if VM_TRACE
     TraceFile file;
     std::unique_ptr<VerilatedVcdC> vcd;
@@ -86,12 +146,18 @@ struct Board {
     void settle() {
         top->sys_clk = 0;
         top->decoder_clk = 0;
+#if NUM_LINES
+        converters.drive(*top, cycles - epoch);
+#endif
         top->eval();
         dump(2 * cycles);
     }
     void edge() {
         // The decoder's clock has its edge in the same instant, or none.
         top->decoder_clk = top->decoder_enable;
+#if NUM_LINES
+        converters.watch(*top, cycles - epoch);
+#endif
         top->sys_clk = 1;
         top->eval();
         dump(2 * cycles + 1);
@@ -174,7 +240,62 @@ void board_reset(Board* board) {
     board->top->sys_rst = 1;
     board->run(RESET_CYCLES);
     board->top->sys_rst = 0;
+    board->epoch = board->cycles;
+#if NUM_LINES
+    board->converters = Converters();
+#endif
     board->run(1);
+}
+
+// Cycle of the board's own counter.
+uint64_t board_now(const Board* board) { return board->cycles - board->epoch; }
+
+// Runs for `max_cycles` at most, and no further than the next tones that a readout line plays. Returns how many lines
+// have begun to play since.
+uint64_t board_play([[maybe_unused]] Board* board, [[maybe_unused]] uint64_t max_cycles) {
+#if NUM_LINES
+    const uint64_t before = board->converters.lines_played;
+    const uint64_t end = board->cycles + max_cycles;
+    while (board->cycles < end && board->converters.lines_played == before) board->run(1);
+    return board->converters.lines_played - before;
+#else
+    return 0;
+#endif
+}
+
+// Takes what generators have begun, oldest first, and forgets it; at most `limit`. Returns how many.
+uint64_t board_played([[maybe_unused]] Board* board, [[maybe_unused]] Played* out, [[maybe_unused]] uint64_t limit) {
+#if NUM_LINES
+    auto& played = board->converters.played;
+    const uint64_t count = std::min<uint64_t>(limit, played.size());
+    std::copy_n(played.begin(), count, out);
+    played.erase(played.begin(), played.begin() + count);
+    return count;
+#else
+    return 0;
+#endif
+}
+
+// The same of edges of the converters' outputs.
+uint64_t board_edges([[maybe_unused]] Board* board, [[maybe_unused]] Edge* out, [[maybe_unused]] uint64_t limit) {
+#if NUM_LINES
+    auto& edges = board->converters.edges;
+    const uint64_t count = std::min<uint64_t>(limit, edges.size());
+    std::copy_n(edges.begin(), count, out);
+    edges.erase(edges.begin(), edges.begin() + count);
+    return count;
+#else
+    return 0;
+#endif
+}
+
+// Samples of a line, from a cycle of the board's own counter on; 0 before and after them. They take the place of earlier ones.
+void board_samples([[maybe_unused]] Board* board, [[maybe_unused]] uint32_t line, [[maybe_unused]] uint64_t start,
+                   [[maybe_unused]] const uint32_t* words, [[maybe_unused]] uint64_t count) {
+#if NUM_LINES
+    board->converters.lines[line].start = start;
+    board->converters.lines[line].words.assign(words, words + count);
+#endif
 }
 
 void board_run(Board* board, uint64_t cycles) { board->run(cycles); }

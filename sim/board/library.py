@@ -3,6 +3,7 @@
 
 import ctypes
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -18,6 +19,18 @@ IDLE_STEP_CYCLES = 16
 
 EVENT_SPACE_MASK = 0x7FFF
 """Field `event_space` of the link status."""
+
+
+TONES_WORDS = 19
+
+PLAYED = np.dtype([("cycle", "<u8"), ("channel", "<u4"), ("words", "<u4", (TONES_WORDS,))], align=True)
+"""Mirrors `struct Played` of harness.cpp; the words of a channel are those of `boards.sim.platform`."""
+
+EDGE = np.dtype([("cycle", "<u8"), ("channel", "<u4"), ("sounds", "<u4")], align=True)
+"""Mirrors `struct Edge`: in this cycle the output of a channel begins to differ from 0 (1), or is 0 again (0)."""
+
+TAKEN = 256
+"""Records that are taken at a time."""
 
 
 class BoardError(RuntimeError):
@@ -78,6 +91,11 @@ def _load(path: Path) -> ctypes.CDLL:
         ("board_trace", ctypes.c_int, board, ctypes.c_char_p, ctypes.c_uint64),
         ("board_trace_end", ctypes.c_int, board),
         ("board_trace_error", ctypes.c_int, board),
+        ("board_now", ctypes.c_uint64, board),
+        ("board_play", ctypes.c_uint64, board, ctypes.c_uint64),
+        ("board_played", ctypes.c_uint64, board, words, ctypes.c_uint64),
+        ("board_edges", ctypes.c_uint64, board, words, ctypes.c_uint64),
+        ("board_samples", None, board, ctypes.c_uint32, ctypes.c_uint64, words, ctypes.c_uint64),
     ):
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
@@ -215,6 +233,40 @@ class SimulatedBoard:
             )
         self._check(status, streaming.state.status_address)
         return bool(status == _OK)
+
+    @property
+    def now(self) -> int:
+        """The board's own cycle counter."""
+        return int(self._library.board_now(self._handle))
+
+    def play(self, max_cycles: int) -> bool:
+        """Let time pass, up to the next tones of a readout line. Returns whether there were any."""
+        return bool(self._library.board_play(self._handle, max_cycles))
+
+    def played(self) -> npt.NDArray[np.void]:
+        """What generators have begun since the last call, oldest first: `PLAYED`."""
+        return self._taken(self._library.board_played, PLAYED)
+
+    def edges(self) -> npt.NDArray[np.void]:
+        """When outputs of channels have begun to differ from 0, and when they were 0 again, since the last call."""
+        return self._taken(self._library.board_edges, EDGE)
+
+    def _taken(self, take: Callable[..., int], dtype: np.dtype[np.void]) -> npt.NDArray[np.void]:
+        chunks = []
+        while True:
+            chunk = np.zeros(TAKEN, dtype)
+            count = take(self._handle, chunk.ctypes.data, TAKEN)
+            chunks.append(chunk[:count])
+            if count < TAKEN:
+                return np.concatenate(chunks)
+
+    def samples(self, line: int, start: int, samples: npt.NDArray[np.int16]) -> None:
+        """What the ADC of a line converts from a cycle of the board's counter on; 0 before and after.
+
+        line: of the board.  start: a cycle.  samples: int16 (n, 2), i and q; they take the place of earlier ones.
+        """
+        words = np.ascontiguousarray(samples, dtype="<i2").view("<u4").reshape(-1)
+        self._library.board_samples(self._handle, line, start, words.ctypes.data, words.size)
 
     def trace(self, path: Path | str, cycles: int) -> None:
         """Write a VCD of the next `cycles` cycles (time unit: half a clock cycle). Needs a build with `trace=True`."""

@@ -16,6 +16,7 @@ struct Line {
     std::unique_ptr<VerilatedContext> context = std::make_unique<VerilatedContext>();
     std::unique_ptr<Vline> top;
     uint64_t now = 0;
+    uint64_t busy_cycles = 0;
 
     Line() {
         top = std::make_unique<Vline>(context.get(), "line");
@@ -57,6 +58,9 @@ API void* line_create() { return new Line; }
 API void line_destroy(void* line) { delete static_cast<Line*>(line); }
 API uint64_t line_now(void* line) { return static_cast<Line*>(line)->now; }
 API void line_set_now(void* line, uint64_t now) { static_cast<Line*>(line)->now = now; }
+
+// Cycles of all runs in which the line was busy.
+API uint64_t line_busy_cycles(void* line) { return static_cast<Line*>(line)->busy_cycles; }
 
 API void line_write(void* handle, uint32_t address, uint32_t data) {
     auto& line = *static_cast<Line*>(handle);
@@ -104,6 +108,7 @@ API uint64_t line_run(void* handle, uint64_t cycles, const int16_t* samples, con
             ++event;
         }
         line.settle();
+        line.busy_cycles += top.busy;
         if (top.valid | top.saturated | top.collision | top.unknown) {
             if (found < capacity)
                 records[found] = {line.now, top.valid, top.bits, top.leaked, top.result_time, top.saturated,

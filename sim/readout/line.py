@@ -81,6 +81,7 @@ class SimulatedLine:
             ("line_destroy", None, pointer),
             ("line_now", long, pointer),
             ("line_set_now", None, pointer, long),
+            ("line_busy_cycles", long, pointer),
             ("line_write", None, pointer, ctypes.c_uint32, ctypes.c_uint32),
             ("line_read", ctypes.c_uint32, pointer, ctypes.c_uint32),
             ("line_run", long, pointer, long, pointer, pointer, pointer, long, pointer, long),
@@ -118,6 +119,11 @@ class SimulatedLine:
     def now(self, cycle: int) -> None:
         """Jumps. Phases must be set anew afterwards, since no counter jumps in hardware."""
         self._library.line_set_now(self._handle, cycle)
+
+    @property
+    def busy_cycles(self) -> int:
+        """Cycles of all runs in which the line was busy."""
+        return int(self._library.line_busy_cycles(self._handle))
 
     def write(self, register: str, value: int) -> None:
         """Write a register, all its words, the most significant first. Two's complement where negative."""

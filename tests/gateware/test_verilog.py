@@ -8,7 +8,7 @@ from litex.gen.fhdl import verilog as litex_verilog
 from migen import If, Module, Signal
 from migen.fhdl.tools import group_by_targets as migen_groups
 
-from triplane.gateware.verilog import convert, group_by_targets, without_comments
+from triplane.gateware.verilog import convert, group_by_targets, with_contents, without_comments
 
 
 def random_statements(seed):
@@ -52,3 +52,24 @@ def test_text_is_litexs(seed):
 def test_comments_are_taken_out():
     text = "// date\nmodule a;\n/*\nSoC\n// tree\n*/\n\n(* keep *)\nwire b; // note\nendmodule\n"
     assert without_comments(text) == "module a;\n(* keep *)\nwire b; // note\nendmodule\n"
+
+
+CONTENTS = """reg [7:0] rom[0:2];
+initial begin
+	$readmemh("rom.init", rom);
+end
+"""
+
+
+def test_contents_stand_in_the_text():
+    text = with_contents(CONTENTS, {"rom.init": "1\n2\nff\n"})
+    assert "readmemh" not in text
+    assert "localparam [23:0] rom_contents = 24'hff0201;" in text
+    assert "rom[rom_row] = rom_contents[8 * rom_row +: 8];" in text
+
+
+def test_contents_that_are_not_there_or_not_read_are_said():
+    with pytest.raises(ValueError, match="reads rom.init, which is not among no files"):
+        with_contents(CONTENTS, {})
+    with pytest.raises(ValueError, match="nothing reads the contents other.init"):
+        with_contents(CONTENTS, {"rom.init": "1\n2\nff\n", "other.init": "0"})

@@ -177,7 +177,7 @@ def test_a_lookup_table_refuses(code):
     shape = TableShape(observed_detectors(code.graph), 1)
     with (
         hal.connect("sim", graph=code.graph, table=shape) as board,
-        pytest.raises(errors.UnsupportedError, match="is a lookup table, which has no frame"),
+        pytest.raises(errors.UnsupportedError, match="is a lookup table, whose shots are never hard"),
     ):
         board.barrier(hal.BarrierRequest(0, 1))
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from triplane.gateware.readout.layouts import CAPTURE_KIND, SAMPLE_BITS, Discriminant, Window
 from triplane.sim.models.readout.discriminator import Results, discriminate
 from triplane.sim.models.readout.integrator import Samples, decimate, integrate
-from triplane.sim.models.readout.windows import Scheduled, schedule
+from triplane.sim.models.readout.windows import CHECK_CYCLES, Scheduled, schedule
 
 _ENDS = (-(1 << SAMPLE_BITS - 1), (1 << SAMPLE_BITS - 1) - 1)
 
@@ -91,6 +91,24 @@ class LineModel:
             }
             said.append(Said(window, window.stop - 1 + self.latency, results, int(at_end.sum())))
         return said, tuple(cycle for cycle in found.collisions if cycle < now + len(samples))
+
+    def busy_cycles(self, cycles: int, events: Sequence[tuple[int, int]], *, now: int = 0) -> int:
+        """Cycles, of so many from `now` on, in which results may still come, or an event has not been judged yet.
+
+        Args:
+            cycles: from `now` on.
+            events: as of `run`.
+        """
+        found = schedule(
+            [(now + cycle, CAPTURE_KIND, value) for cycle, value in events], self.table, self.lead
+        )
+        busy = np.zeros(cycles, dtype=bool)
+        for event, _ in events:
+            busy[event + 1 : event + 1 + CHECK_CYCLES] = True
+        for window in found.accepted:
+            asked = window.start - self.lead - window.window.delay - now
+            busy[asked + 1 : window.stop + self.latency - now] = True
+        return int(busy.sum())
 
     def integrals(
         self, tone: int, window: Scheduled, samples: Samples

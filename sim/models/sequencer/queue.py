@@ -63,17 +63,20 @@ class QueueModel:
         """
         while self.left < len(self.releases) and self.releases[self.left].cycle < cycle:
             self.left += 1
-        chained = self.last is not None and time == self.last & _MASK
-        free = self.releases[-1].cycle + 1 if self.releases else None
+        # Of an empty queue the past is forgotten.
+        inside = len(self.releases) - self.left
+        last = self.last if inside else None
+        free = self.releases[-1].cycle + 1 if inside else None
+        chained = time == last
         fault = Fault.NONE
         due = free if chained and free is not None else cycle + (((time - cycle) & _MASK) ^ _HALF) - _HALF
-        if self.last is not None and less(time, self.last):
+        if last is not None and less(time, last):
             fault = Fault.ORDER
         elif (kind in self.kinds) if chained else (free is not None and less(time, free & _MASK)):
             fault = Fault.COLLISION
         elif due < cycle + 1:
             fault = Fault.UNDERFLOW
-        elif len(self.releases) - self.left >= self.depth:
+        elif inside >= self.depth:
             fault = Fault.OVERFLOW
         if fault != Fault.NONE:
             return None, [(fault, cycle, address)]

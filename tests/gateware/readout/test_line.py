@@ -59,8 +59,9 @@ def load(line: SimulatedLine, setup: list[Tone], table: dict[int, Window], now: 
 
 def simulate(line: SimulatedLine, model: LineModel, stream: np.ndarray, events: list[tuple[int, int]]) -> int:
     """All that the line says is what the model says; returns the number of windows."""
-    now = line.now
+    now, busy = line.now, line.busy_cycles
     records = line.run(len(stream), stream, events)
+    assert line.busy_cycles - busy == model.busy_cycles(len(stream), events, now=now)
     said, collisions = model.run(stream, events, now=now)
     expected = {result.cycle: result for result in said}
     heard = [r for r in records if r["valid"] or r["saturated"]]

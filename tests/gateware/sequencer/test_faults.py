@@ -149,6 +149,17 @@ async def nothing_starts_before_its_tables_are_checked(dut) -> None:
 
 
 @cocotb.test()
+async def a_table_that_is_written_stops_the_program(dut) -> None:
+    driver = await loaded(dut, "here: jump here")
+    await driver.begin()
+    await driver.run(20)
+    await driver.write("dispatcher_arms_data", 0)
+    at = driver.now + 1
+    await driver.run(8)
+    assert await driver.stop() == Stop(Fault.UNTRUSTED, 0, 0, at)
+
+
+@cocotb.test()
 async def what_goes_safe_elsewhere_stops_the_program(dut) -> None:
     driver = await loaded(dut, "here: jump here")
     await driver.begin()
@@ -161,16 +172,13 @@ async def what_goes_safe_elsewhere_stops_the_program(dut) -> None:
     assert await driver.stop() == Stop(Fault.EXTERNAL, 0, 0, at)
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        "the_safe_state_is_silent",
-        "nothing_starts_before_its_tables_are_checked",
-        "what_goes_safe_elsewhere_stops_the_program",
-    ],
-)
-def test_safe_state(case):
-    simulate(case)
+def test_safe_state():
+    simulate(
+        "(the_safe_state_is_silent|"
+        "nothing_starts_before_its_tables_are_checked|"
+        "a_table_that_is_written_stops_the_program|"
+        "what_goes_safe_elsewhere_stops_the_program)"
+    )
 
 
 @cocotb.test()
@@ -212,9 +220,8 @@ async def a_fault_makes_safe_in_time(dut) -> None:
     assert driver.now - 1 == start + FIRST + 1 + SAFE_CYCLES
 
 
-@pytest.mark.parametrize("case", ["the_way_of_a_result_is_short", "a_fault_makes_safe_in_time"])
-def test_latency(case):
-    simulate(case)
+def test_latency():
+    simulate("(the_way_of_a_result_is_short|a_fault_makes_safe_in_time)")
 
 
 LINES = "set r1, 3\nagain: play a, 5, +30\nadd r2, r2, 1\nloop r1, again\nhalt r2\n"
@@ -298,17 +305,13 @@ async def strays_and_lost_records_are_counted(dut) -> None:
     assert await driver.read("trace_data") == 0
 
 
-@pytest.mark.parametrize(
-    "case",
-    [
-        "single_steps_do_what_a_run_does",
-        "breakpoints_pause_and_runs_go_on",
-        "stop_and_abort",
-        "strays_and_lost_records_are_counted",
-    ],
-)
-def test_debugging(case):
-    simulate(case)
+def test_debugging():
+    simulate(
+        "(single_steps_do_what_a_run_does|"
+        "breakpoints_pause_and_runs_go_on|"
+        "stop_and_abort|"
+        "strays_and_lost_records_are_counted)"
+    )
 
 
 def test_parameters_are_checked():

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from triplane.gateware.sequencer.assembler import assemble
 from triplane.gateware.sequencer.disassembler import disassemble, instruction_text
-from triplane.gateware.sequencer.isa import BY_OPCODE, INSTRUCTIONS, MNEMONICS, OPCODE_OFFSET, find, forms
+from triplane.gateware.sequencer.isa import BY_OPCODE, INSTRUCTIONS, MNEMONICS, find, forms
+from triplane.gateware.sequencer.opcodes import OPCODE_OFFSET
 from triplane.gateware.sequencer.program import Group, Program
 from triplane.gateware.sequencer.specification import main, page
 
@@ -24,7 +25,7 @@ def words(draw, form):
 
 
 @pytest.mark.parametrize("form", INSTRUCTIONS, ids=lambda f: f"{f.mnemonic}-{f.opcode:#x}")
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(data=st.data())
 def test_every_instruction_survives_the_way_to_text_and_back(form, data):
     word = data.draw(words(form))
@@ -32,7 +33,7 @@ def test_every_instruction_survives_the_way_to_text_and_back(form, data):
     assert assemble(instruction_text(word)).words.tolist() == [word]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_programs_survive_it(data):
     chosen = data.draw(st.lists(st.sampled_from(INSTRUCTIONS), min_size=1, max_size=20))

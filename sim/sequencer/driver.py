@@ -1,160 +1,23 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A sequencer on the bench: its registers on a bus, its results and frames from a list, its generators as counters."""
+"""Drives a bench from a cocotb test: loads, starts, answers, and keeps what leaves."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from cocotb.triggers import ReadOnly, RisingEdge
-from litex.gen import LiteXModule
-from litex.soc.interconnect.csr_bus import CSRBank, Interface
-from migen import Cat, If, Signal
 
-from triplane.gateware.sequencer.core import Sequencer
 from triplane.gateware.sequencer.layouts import TRACE, Fault, Kind
 from triplane.gateware.sequencer.program import Program, bank_crcs, banks, masks
-from triplane.sim.models.sequencer.core import FrameAnswer, Run, SequencerModel, Stop
 from triplane.sim.models.sequencer.queue import Release
 from triplane.sim.models.sequencer.results import Arrival
+from triplane.sim.models.sequencer.run import FrameAnswer, Stop
 from triplane.sim.streams import start_clock
 
-DURATION_BITS = 3
-CHANNELS, SLOTS, GROUPS, DEPTH = 4, 6, 8, 128
-SIZES = {"queue_depth": 8, "stack_depth": 3, "pending_bits": 3}
 START, STOP, STEP, ABORT, CLEAR = (1 << bit for bit in range(5))
 """Bits of the control register."""
-
-MARGIN = 12
-"""Cycles that the gateware runs on after the model's end: nothing may happen in them."""
-
-
-def duration(entry: int) -> int:
-    """Clocks that the bench's generators play an entry."""
-    return 1 + (entry & (1 << DURATION_BITS) - 1)
-
-
-def small_bench() -> SequencerBench:
-    """A bench on which every limit is soon reached."""
-    return SequencerBench(CHANNELS, SLOTS, num_groups=GROUPS, program_depth=DEPTH, trace_depth=256, **SIZES)
-
-
-def small_model(program: Program, *, watchdog: int = 0) -> SequencerModel:
-    """The golden model of that bench."""
-    return SequencerModel(
-        program,
-        num_channels=CHANNELS,
-        num_slots=SLOTS,
-        num_groups=GROUPS,
-        program_depth=DEPTH,
-        durations=duration,
-        watchdog=watchdog,
-        **SIZES,
-    )
-
-
-class World:
-    """What measurements and decoders answer, by a seed: the same for model and gateware.
-
-    Args:
-        seed: of all answers, and of the registers at the start.
-        answers: whether there are any.
-    """
-
-    def __init__(self, seed: int, *, answers: bool = True) -> None:
-        self.seed, self.answering = seed, answers
-        self.arrivals: list[Arrival] = []
-        self.answers: list[FrameAnswer] = []
-        rng = random.Random(seed)
-        self.registers = {k: rng.choice([0, 1, 2, rng.getrandbits(32)]) for k in range(1, 32)}
-
-    def respond(self, release: Release) -> list[Arrival]:
-        """Results of a CAPTURE: slots 0, 1 and 2 for an odd entry, 3 and 5 for an even one."""
-        rng = random.Random(f"{self.seed} {release.cycle} {release.value}")
-        at = release.cycle + rng.randrange(2, 60)
-        taken = {(arrival.cycle, arrival.slot) for arrival in self.arrivals}
-        new = []
-        for slot in (0, 1, 2) if release.value & 1 else (3, 5):
-            if rng.random() < 0.95 and self.answering:
-                cycle = at + rng.randrange(3)
-                while (cycle, slot) in taken:
-                    cycle += 1
-                new.append(Arrival(cycle, slot, rng.randrange(2), rng.randrange(2), rng.randrange(-128, 128)))
-        self.arrivals += new
-        return new
-
-    def frames(self, shot: int, rounds: int, cycle: int) -> FrameAnswer | None:
-        """The frame, now and then not."""
-        rng = random.Random(f"{self.seed} {shot} {rounds} {cycle}")
-        if rng.random() < 0.1 or not self.answering:
-            return None
-        answer = FrameAnswer(cycle + rng.randrange(40), rng.getrandbits(32))
-        self.answers.append(answer)
-        return answer
-
-
-class SequencerBench(LiteXModule):
-    """A sequencer, and around it what a board would have.
-
-    Attributes:
-        pins: of the bench.
-        registers: name -> word address on the bus.
-        sizes: what the driver has to know of the sequencer.
-    """
-
-    def __init__(
-        self, num_channels: int, num_slots: int, *, num_groups: int, program_depth: int, **sizes: int
-    ) -> None:
-        self.core = core = Sequencer(
-            num_channels, num_slots, num_groups=num_groups, program_depth=program_depth, **sizes
-        )
-        self.bank = bank = CSRBank(core.get_csrs(), bus=Interface(data_width=32), ordering="little")
-        numbers = {csr.name: number for number, csr in enumerate(bank.simple_csrs)}
-        # LiteX numbers the words of every storage, also where there is one.
-        single = {csr.name for csr in core.get_csrs() if csr.size <= 32}
-        self.registers = {n[:-1] if n[:-1] in single else n: number for n, number in numbers.items()}
-        self.sizes = {
-            "channels": num_channels, "slots": num_slots, "groups": num_groups, "depth": program_depth,
-        }  # fmt: skip
-        now = Signal(64, name_override="now")
-        plays = []
-        for source in core.events:
-            left = Signal(DURATION_BITS + 1)
-            plays.append(left != 0)
-            self.sync += [
-                If(left != 0, left.eq(left - 1)),
-                If(source.valid & (source.kind == Kind.PLAY), left.eq(source.value[:DURATION_BITS])),
-            ]
-        self.sync += now.eq(now + 1)
-        packed = {
-            name: Cat(*(getattr(result, name) for result in core.results))
-            for name in ("valid", "bit", "leaked", "soft")
-        }
-        outputs = {
-            "event_valid": Cat(*(e.valid for e in core.events)),
-            "event_kind": Cat(*(e.kind for e in core.events)),
-            "event_value": Cat(*(e.value for e in core.events)),
-            "event_time": Cat(*(e.time for e in core.events)),
-            "issued": core.dispatcher.issued.valid,
-            "begins": core.execute.begin,
-            "asks": Cat(core.frame_wait, core.frame_shot, core.frame_round),
-        }
-        pins = {}
-        self.comb += [core.now.eq(now), core.busy.eq(Cat(*plays))]
-        for name, signals in packed.items():
-            pins[f"result_{name}"] = pin = Signal(len(signals))
-            self.comb += signals.eq(pin)
-        for name, signals in outputs.items():
-            pins[name] = pin = Signal(len(signals))
-            self.comb += pin.eq(signals)
-        for name in ("measuring", "frame", "frame_ready", "start", "external", "safe", "silence", "running"):
-            pins[name] = getattr(core, name)
-        pins |= {f"bus_{name}": getattr(bank.bus, name) for name in ("adr", "we", "re", "dat_w", "dat_r")}
-        for name, signal in pins.items():
-            signal.name_override = name
-        self.pins = {now, *pins.values()}
 
 
 class SequencerDriver:
@@ -339,43 +202,3 @@ async def started(dut: Any, given: dict[str, Any]) -> SequencerDriver:
     await start_clock(dut)
     await driver.synchronise()
     return driver
-
-
-async def compare(driver: SequencerDriver, program: Program, world: World, *, watchdog: int = 0) -> Run:
-    """Runs a program on the bench and on the model, and asserts that all that can be seen of both is the same.
-
-    Returns:
-        the model's run. The bench is out of its safe state again.
-    """
-    what = f"seed {world.seed}"
-    for number, value in world.registers.items():
-        await driver.set("control_register", number)
-        await driver.set("control_register_data", value)
-    await driver.write("control_watchdog", watchdog)
-    await driver.load(program)
-    start = await driver.begin()
-    run = small_model(program, watchdog=watchdog).run(
-        start=start, respond=world.respond, frames=world.frames, registers=world.registers, limit=4000
-    )
-    assert not run.exhausted, what
-    driver.expect(world.arrivals, world.answers)
-    last = max([run.end, *(release.cycle for release in run.releases)])
-    await driver.run(last + MARGIN - driver.now)
-    got = [(r.cycle, r.channel, r.kind, r.value) for r in driver.releases]
-    assert got == [(r.cycle, r.channel, r.kind, r.value) for r in run.releases], what
-    assert await driver.stop() == run.stop, what
-    assert (await driver.trace()).tolist() == run.trace.tolist(), what
-    assert driver.asked == run.expected, what
-    assert await driver.read("control_instructions") == run.instructions, what
-    assert await driver.read("control_events") == run.events, what
-    if run.stop is None:
-        assert await driver.read("control_exit") == run.exit_code, what
-        assert await driver.read("control_cursor0") == run.cursor, what
-        for number, value in enumerate(run.registers):
-            await driver.set("control_register", number)
-            assert await driver.read("control_register_value") == value, f"{what}: r{number}"
-    else:
-        assert int(driver.dut.safe.value), what
-        await driver.write("control_control", CLEAR)
-        await driver.run(2)
-    return run

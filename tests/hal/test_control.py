@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Control programs on a simulated board: loading, timing, results, frame, faults; samples are made, not emulated."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from triplane import hal
+from triplane.gateware.dsp.layouts import PULSE, TONES
+from triplane.gateware.fabric import ROUND_LAST
+from triplane.gateware.readout.layouts import Window
+from triplane.gateware.readout.line import ReadoutLine
+from triplane.gateware.sequencer.assembler import assemble
+from triplane.gateware.sequencer.generator import PulseGenerator
+from triplane.gateware.sequencer.layouts import EVENT_TO_RELEASE, RESULT_TO_EVENT
+from triplane.hal import errors
+
+DRIVE, LINE = 0, 1
+LEAD = 6
+"""Cycles from CAPTURE to the first sample of a window without delay: `ReadoutLine.lead`."""
+
+FEEDBACK = ReadoutLine.LATENCY + RESULT_TO_EVENT + EVENT_TO_RELEASE + PulseGenerator.LATENCY
+
+HEAD = """
+.channel drive, 0
+.channel line, 1
+.channel round, 2
+.slot a, 0
+.group drive, drive
+.group line, line arms a
+.group ancillas, line arms 0, 1
+.group data, line arms 2, 3, 4
+.group round, round
+.equ PULSE, 1
+early:
+    now r30
+    sub r30, r31, r30
+    bge r30, 40, early
+    until r31
+"""
+
+
+def entry(fields, **values):
+    return {field.name: 0 for field in fields} | {"amplitude": 1 << 15} | values
+
+
+def program(control, text, **changes):
+    """Pulses of 10 clocks at full scale; windows of slot 0, of the ancillas, of the data qubits."""
+    envelope = np.full((20, 2), (20000, 0), dtype=np.int16)
+    windows = (Window(0b1, 32), Window(0b11, 32), Window(0b11100, 32), Window(0b1, 32, delay=40))
+    made = hal.ControlProgram(
+        assemble(HEAD + text),
+        drives=(hal.Pulses((entry(PULSE), entry(PULSE, length=10)), envelope),),
+        tones=(hal.Tones((entry(TONES, length=10, mask=1),), envelope, (1 << 14,)),),
+        demodulation=(control.tones.demodulation(*windows),),
+        syndrome=control.syndrome.words(control.shape.syndrome),
+    )
+    return dataclasses.replace(made, **changes)
+
+
+def execute(board, *, samples=(), live=False, registers=None, limit=20_000):
+    """Runs the program; samples are (cycle from the start, samples). Returns how it ended, edges, and the start."""
+    simulation = board.simulation
+    start = simulation.now + 3000
+    stream = np.zeros((4096, 2), dtype=np.int16)
+    for at, part in samples:
+        stream[at : at + len(part)] = part
+    simulation.samples(0, start, stream)
+    simulation.edges()
+    ended = board.execute({31: start} | (registers or {}), limit_cycles=limit, live=live)
+    edges = [(int(e["cycle"]) - start, int(e["channel"]), int(e["sounds"])) for e in simulation.edges()]
+    return ended, edges, start
+
+
+def window_of(control, board, at, bits):
+    """Samples of a window whose CAPTURE is at a cycle from the start, for `execute`."""
+    first = at + LEAD
+    return first, control.tones.samples(board.simulation.now + 3000 + first, bits)
+
+
+def test_pulses_leave_at_their_times(control, controlled):
+    controlled.load_control(
+        program(control, "play drive, PULSE, +15\nplay line, 0\nplay drive, PULSE\nhalt 7")
+    )
+    ended, edges, _ = execute(controlled)
+    assert (ended.exit_code, ended.events) == (7, 3)
+    latency = PulseGenerator.LATENCY
+    assert sorted(edges) == sorted(
+        (at + latency, channel, sounds)
+        for at, channel, sounds in [
+            (0, DRIVE, 1),
+            (10, DRIVE, 0),
+            (15, DRIVE, 1),
+            (25, DRIVE, 0),
+            (15, LINE, 1),
+            (25, LINE, 0),
+        ]
+    )
+
+
+def test_played_says_what_leaves(control, controlled):
+    controlled.load_control(
+        program(control, "amp drive, 0x4000, +10\nplay drive, PULSE\nplay line, 0\nhalt 0")
+    )
+    _, edges, start = execute(controlled)
+    drive, line = controlled.simulation.played()
+    assert {(int(p["words"][0]) - start, int(p["channel"])) for p in (drive, line)} == {
+        (at, channel) for at, channel, sounds in edges if sounds
+    }
+    assert int(drive["words"][1]) == 1 | 1 << 24  # entry 1, half its amplitude
+    assert int(line["words"][2]) == 1  # tone 0
+
+
+FEEDBACK_PROGRAM = """
+    capture line, 0
+    on.one a, flip, 500
+    halt 1
+flip:
+    play drive, PULSE
+    halt 2
+"""
+
+
+@pytest.mark.parametrize("bit", [0, 1])
+def test_capture_decides_what_is_played(control, controlled, bit):
+    controlled.load_control(program(control, FEEDBACK_PROGRAM))
+    ended, edges, _ = execute(controlled, samples=[window_of(control, controlled, 0, [bit] + [1 - bit] * 7)])
+    assert ended.exit_code == 1 + bit
+    assert ended.strays == 0
+    last = LEAD + 31
+    assert edges[:1] == [(last + FEEDBACK, DRIVE, 1)][:bit]
+
+
+def test_feedback_is_that_of_the_last_sample(control, controlled):
+    """Only the last sample of the window is not 0: no earlier one can have decided."""
+    assert FEEDBACK <= 24
+    controlled.load_control(program(control, FEEDBACK_PROGRAM))
+    first, samples = window_of(control, controlled, 0, [1])
+    samples[:-1] = 0
+    ended, edges, _ = execute(controlled, samples=[(first, samples)])
+    assert ended.exit_code == 2
+    assert edges[0] == (first + 31 + FEEDBACK, DRIVE, 1)
+
+
+ROUNDS_PROGRAM = """
+    play round, {0}
+    capture ancillas, 1, +60
+    play round, {1}
+    capture ancillas, 1, +60
+    expect r0, 3
+    play round, {2}
+    capture data, 2
+    frame.one 0, flip, 2000
+    halt 0
+flip:
+    play drive, PULSE
+    halt 1
+"""
+
+
+@pytest.mark.parametrize(("data", "flips"), [([0, 0, 0], 0), ([1, 0, 0], 0), ([0, 0, 1], 1), ([1, 1, 1], 0)])
+def test_rounds_reach_the_frame(control, controlled, data, flips):
+    """Detection events of the data round alone; the table knows which of them flip the observable."""
+    kinds = list(control.syndrome.rounds)
+    kinds[-1] |= 1 << ROUND_LAST
+    controlled.load(control.decoder)
+    controlled.load_control(program(control, ROUNDS_PROGRAM.format(*kinds)))
+    at = (0, 60, 120)
+    bits = ([0, 0], [0, 0], [0, 0, *data])
+    ended, edges, _ = execute(
+        controlled,
+        live=True,
+        samples=[window_of(control, controlled, t, b) for t, b in zip(at, bits, strict=True)],
+    )
+    assert controlled.get("formation_rounds") == 3
+    assert ended.exit_code == flips
+    assert bool(edges) == bool(flips)
+
+
+def test_start_waits_for_results_under_way(control, controlled):
+    """A window of the program before has still to give its result: it is not mistaken for one of this program."""
+    controlled.load_control(program(control, "capture line, 3\nhalt 0"))
+    execute(controlled)
+    assert controlled.get("sequencer_control_status") >> 3 & 1
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("read r1, a, 100", "stale in cycle"),
+        ("capture line, 0\nread r1, a, 5", "timeout in cycle"),
+        ("until r0\nplay drive, PULSE", "underflow in cycle .*, channel 0 drive"),
+        ("play drive, PULSE, +5\nplay drive, PULSE", "collision in cycle .*, channel 0 drive"),
+        ("return", "stack in cycle"),
+        ("capture line, 0, +5\ncapture line, 0\nwait 500\nsync\nhalt 0", "refused"),
+        ("play round, 0\nplay round, 0, +1\nwait 5\nplay round, 0\nhalt 0", "collision"),
+    ],
+)
+def test_faults_put_the_board_in_its_safe_state(control, controlled, text, cause):
+    controlled.load_control(program(control, text + "\nhalt 0"))
+    with pytest.raises(errors.SafeStateError, match=cause):
+        execute(controlled)
+    assert controlled.fault() is not None
+    before = controlled.simulation.edges()
+    controlled.elapse(1000)
+    assert not len(controlled.simulation.edges())
+    assert not len(before) or not before[-1]["sounds"]  # generators are silent
+    controlled.load_control(program(control, "play drive, PULSE\nhalt 3"))
+    assert execute(controlled)[0].exit_code == 3
+    assert controlled.fault() is None
+
+
+def test_program_that_does_not_end_is_aborted(control, controlled):
+    controlled.load_control(program(control, "again:\njump again"))
+    with pytest.raises(errors.RunTimeoutError, match="aborted after"):
+        execute(controlled, limit=5000)
+    controlled.load_control(program(control, "again:\njump again", watchdog_cycles=4000))
+    with pytest.raises(errors.SafeStateError, match="watchdog"):
+        execute(controlled)
+
+
+def test_without_a_program_nothing_is_executed(controlled):
+    with pytest.raises(errors.ProgramError, match="no control program is loaded"):
+        controlled.execute(limit_cycles=1000)
