@@ -10,9 +10,9 @@
 
 Yosys maps to the primitives of UltraScale+ but no open tool places them, so for that family depth is counted in levels
 (LUTs and carry blocks from register to register) and not in nanoseconds: 8 levels are what 245.76 MHz leaves room
-for when every net is short, which wide fan-outs are not. The mapper is told that wires are slow, so that it looks for
-the fewest levels (`xilinx.WIRE_PS`); left to itself it adds a LUT where that avoids a slow pin of another. On the ECP5
-the whole way to a placed and routed design is open, and its Fmax is real for that device, three generations slower.
+for when every net is short, which wide fan-outs are not. Yosys' mapper minimises a modelled delay, in which a LUT with
+few inputs is the faster one, so that its levels are an upper bound. On the ECP5 the whole way to a placed and routed
+design is open, and its Fmax is real for that device, three generations slower.
 
 Two CARRY4 of a chain, which is what Yosys maps to, are the CARRY8 that the device has, in counts and in depth.
 

@@ -18,16 +18,10 @@ XCZU49DR_LUTS = 425_280
 NETLIST = "design.json.gz"
 
 
-WIRE_PS = 3000
-"""Delay of a wire that the mapper reckons with. In its model, of the 7 series, the pins of a LUT take 130 to 640 ps and
-a wire 300 ps, so that it takes another LUT to avoid a slow pin. Levels are what is counted here, and wires are most of
-a path on the device: with wires this slow it looks for the fewest levels."""
-
-
 def script(top: str) -> str:
     """What Yosys is told."""
     return (
-        f"read_verilog design.v; scratchpad -set synth_xilinx.abc9.W {WIRE_PS}; "
+        "read_verilog design.v; "
         # Without pads and clock buffers: the design is a part of a larger one.
         f"synth_xilinx -family xcup -flatten -noiopad -noclkbuf -top {top}; "
         "setattr -unset src; setattr -unset src c:*; setattr -unset src w:*; write_json design.json"
