@@ -117,7 +117,7 @@ def test_a_damaged_entry_is_told_and_built_again(design, tmp_path, monkeypatch, 
     # What is rebuilt is tested above; here the compiler's part is taken from the good entry.
     compiled = []
 
-    def compile_(tools, verilog, trace, work, report):
+    def compile_(tools, verilog, trace, defines, work, report):
         compiled.append(work)
         (library,) = entry.glob("boards/*/board.so")
         for file in library.parent.iterdir():
