@@ -86,7 +86,7 @@ class Formation(FormalBench):
             strays.append(comes & (remaining == 0))
             self.submodules += Scoreboard(
                 self, counted, bit[slot], shown, source.data[slot],
-                capacity=queue_rounds + 2, prefix=f"slot{slot}_",
+                capacity=queue_rounds + 1, prefix=f"slot{slot}_",
             )  # fmt: skip
             self.always(f"slot{slot}_of_its_rounds_only", ~left | shown | ~source.data[slot])
         self.always("complete", taker.complete == (taker.open & ((taker.expected & ~got) == 0)))
@@ -114,7 +114,7 @@ def test_nothing_is_lost_in_a_longer_queue():
 
 @long
 def test_what_is_proven_is_not_empty():
-    result = check(emit(Formation()), "cover", depth=14)
+    result = check(emit(Formation(queue_rounds=1)), "cover", depth=9)
     assert result, str(result)
 
 
@@ -136,8 +136,8 @@ DEFECTS = {
     ),
     "a round is armed over another": (
         collector_module,
-        "moved = accept & taken[k] & (~taken[k + 1] if follows else 1)",
-        "moved = accept & taken[k]",
+        "fills = accept & ~taken[k] & (taken[k - 1] if k else 1)",
+        "fills = accept & (taken[k - 1] if k else 1)",
     ),
     "a round that has gone is sent again": (
         former_module,
