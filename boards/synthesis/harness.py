@@ -72,10 +72,10 @@ class EngineTop(LiteXModule):
         self.bank = CSRBank(engine.get_csrs(), bus=Interface(data_width=32))
         bus, barrier = self.bank.bus, engine.barrier
         self.inputs = [bus.adr, bus.we, bus.re, bus.dat_w, engine.sink.valid, engine.sink.data]
-        self.inputs += [engine.source.ready, engine.now, barrier.wait]
+        self.inputs += [engine.source.ready, engine.now, barrier.wait, barrier.shot, barrier.round]
         self.outputs = [bus.dat_r, engine.sink.ready, engine.source.valid, engine.source.data]
         self.outputs += [engine.source.first, engine.source.last, engine.table_changed, engine.unmatched]
-        self.outputs += [barrier.ready, barrier.waiting, barrier.holding, barrier.frame]
+        self.outputs += [barrier.ready, barrier.timed_out, barrier.waiting, barrier.holding, barrier.frame]
         for direction, signals in (("in", self.inputs), ("out", self.outputs)):
             for number, signal in enumerate(signals):
                 signal.name_override = f"{direction}{number}_{signal.backtrace[-1][0]}"

@@ -219,7 +219,7 @@ class DecodeEngine(LiteXModule):
             arrays.relieved.eq(relief.relieved),
         ]  # fmt: skip
 
-        # What is settled leaves the window; where its correction leads out of it, it changes the layer beyond.
+        # What is settled leaves the window; where its correction leads out of it, it changes the layers beyond.
         # The last window settles all that it holds, and nothing follows from that.
         used, counted, final = Signal(max(len(plan.edges), 1)), Signal(max(len(plan.edges), 1)), Signal()
         self.sync += If(
@@ -232,7 +232,7 @@ class DecodeEngine(LiteXModule):
             counted.eq(Cat(*(counts[edge.u] for edge in plan.edges))),
         ]
         toggles = []
-        for slot in range(plan.width):
+        for slot in range(plan.width * max(plan.reach, 1)):
             leading = [used[k] for k, e in enumerate(plan.edges) if e.outside == plan.num_vertices + slot]
             tree = XorTree(leading)
             self.submodules += tree

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from litex.gen import LiteXModule
 from litex.soc.interconnect.csr import CSRField, CSRStatus, CSRStorage
-from migen import If, Mux, Signal
+from migen import Cat, If, Mux, Replicate, Signal
 
 TIMEOUT_BITS = 24
 
@@ -121,6 +121,7 @@ class FrameBarrier(LiteXModule):
         ended, reaction = Signal(32), Signal(32)
         finished, counts, released = Signal(), Signal(), Signal()  # what the reaction follows a cycle later
         reached, amend, overdue = Signal(), Signal(), Signal()
+        happened = Signal(5)
         request, awaited_shot, awaited_round, left = Signal(), Signal(32), Signal(32), Signal(BOUND_BITS)
         self.comb += [
             request.eq(self.wait | self._control.fields.wait),
@@ -152,7 +153,6 @@ class FrameBarrier(LiteXModule):
             # A register, since the subtraction and the comparison take most of a cycle.
             overdue.eq(~self.finish & ((self.now[:32] - ended)[:32] >= self._timeout.storage)),
             If(amend, self.frame.eq(self.frame ^ self._amend.storage)),
-            If(amend | closing, pending.eq(0)),
             If(self.finish,
                 self.frame.eq(self.flips ^ Mux(fresh, 0, self.frame)),
                 fresh.eq(self.last),
@@ -161,19 +161,23 @@ class FrameBarrier(LiteXModule):
                 If(self.last,
                     shots.eq(shots + 1),
                     ended.eq(self.now),
-                    pending.eq((hard | self.hard) & self._control.fields.escalate),
                 ),
             ),
+            # Amended, too late, or overtaken by the next shot; `finish` is late in its cycle and decides alone.
+            If(self.finish,
+                pending.eq(self.last & (hard | self.hard) & self._control.fields.escalate),
+            ).Elif(self._amend.re | overdue,
+                pending.eq(0),
+            ),
         ]  # fmt: skip
-        for counter, event in (
-            (self._released, self.ready),
-            (self._timed_out, self.timed_out),
-            (self._amended, amend),
-            (self._expired, closing),
-            (self._refused, self._amend.re & ~amend),
+        # Counted a cycle later: `finish`, on which most of these depend, is late in its cycle.
+        events = Cat(self.ready, self.timed_out, amend, closing, self._amend.re & ~amend)
+        self.sync += happened.eq(Replicate(~self.restart, len(happened)) & events)
+        for number, counter in enumerate(
+            (self._released, self._timed_out, self._amended, self._expired, self._refused)
         ):
             self.sync += [
-                If(event, counter.status.eq(counter.status + 1)),
+                If(happened[number], counter.status.eq(counter.status + 1)),
                 If(self.restart, counter.status.eq(0)),
             ]
         self.sync += If(self.restart, *(signal.eq(0) for signal in (

@@ -35,6 +35,52 @@ def memory_circuit(*, distance: int, rounds: int, probability: float) -> stim.Ci
     )
 
 
+def without_resets(circuit: stim.Circuit) -> stim.Circuit:
+    """The same memory experiment with ancillas that are measured and not reset.
+
+    A bit of an ancilla is then the parity of all its stabilizers so far, so each stabilizer is the XOR of two
+    consecutive bits, and a bit that is read wrongly makes events two rounds apart.
+
+    A flip of all ancillas just before their measurement is taken for a bit that is read wrongly.
+
+    Args:
+        circuit: ancillas are measured by MR, all at once, and data by M, as in Stim's generated memories.
+    """
+    kept = stim.Circuit()
+    before: dict[int, int] = {}  # measurement -> the one before it of the same ancilla
+    latest: dict[int, int] = {}  # ancilla -> its last measurement
+    count = 0
+    fresh: set[int] = set()  # ancillas that were measured, and nothing has happened to them since
+    for instruction in circuit.flattened():
+        name, targets, arguments = instruction.name, instruction.targets_copy(), instruction.gate_args_copy()
+        qubits = [target.value for target in targets]
+        if name == "MR":
+            for qubit in qubits:
+                if qubit in latest:
+                    before[count] = latest[qubit]
+                latest[qubit] = count
+                count += 1
+            if len(kept) and kept[-1].name == "X_ERROR" and kept[-1].targets_copy() == targets:
+                arguments = kept.pop().gate_args_copy()
+            kept.append("M", qubits, arguments)
+            fresh = set(qubits)
+        elif name in ("DETECTOR", "OBSERVABLE_INCLUDE"):
+            bits: set[int] = set()
+            for target in targets:
+                measured = count + target.value
+                bits ^= {measured} ^ ({before[measured]} if measured in before else set())
+            kept.append(name, [stim.target_rec(bit - count) for bit in sorted(bits)], arguments)
+        elif name == "X_ERROR" and set(qubits) <= fresh:
+            continue  # of the reset
+        else:
+            if name == "M":
+                count += len(qubits)
+            if name not in ("TICK", "SHIFT_COORDS", "QUBIT_COORDS"):
+                fresh -= set(qubits)
+            kept.append(instruction)
+    return kept
+
+
 def sample_dataset(
     circuit: stim.Circuit, *, name: str, shots: int, seed: int, properties: dict[str, object]
 ) -> Dataset:

@@ -32,7 +32,8 @@ class WindowBuffer(LiteXModule):
     Attributes:
         data, take: inputs; a word, and that it is taken now.
         clear: input; forget everything, also of a word that is taken in this cycle.
-        settle, settled, toggles: inputs; clear the events of `settled` vertices, and toggle slots of the layer beyond.
+        settle, settled, toggles: inputs; clear the events of `settled` vertices, and toggle slots of the layers beyond,
+            bit k = slot k, those of the second after those of the first.
         shift: input; layer 0 leaves.
         fills: the next word fills the window.
         empty: no word of a shot is in it.
@@ -48,7 +49,7 @@ class WindowBuffer(LiteXModule):
         self.clear = Signal()
         self.settle = Signal()
         self.settled = Signal(plan.num_vertices)
-        self.toggles = Signal(max(plan.width, 1))
+        self.toggles = Signal(max(plan.width * max(plan.reach, 1), 1))
         self.shift = Signal()
         self.fills = Signal()
         self.empty = Signal()
@@ -80,7 +81,7 @@ class WindowBuffer(LiteXModule):
 
         # Events
         events = Signal(plan.num_vertices)
-        beyond = Signal(max(plan.width, 1)) if plan.sliding else None
+        beyond = Signal.like(self.toggles) if plan.sliding else None
         now = [events[k] for k in range(plan.num_vertices)]
         following = [Constant(0)] * plan.num_vertices
         for number, slots in enumerate(plan.slots):
@@ -98,9 +99,10 @@ class WindowBuffer(LiteXModule):
         self.comb += [self.events.eq(Cat(*now)), self.held.eq(events)]
         self.sync += events.eq(Cat(*following))
         if beyond is not None:
+            nearer = beyond[plan.width :] if plan.reach > 1 else 0
             self.sync += [
                 If(self.settle, events.eq(events & ~self.settled), beyond.eq(beyond ^ self.toggles)),
-                If(self.shift, events.eq(Cat(*_moved(plan, events, beyond))), beyond.eq(0)),
+                If(self.shift, events.eq(Cat(*_moved(plan, events, beyond))), beyond.eq(nearer)),
                 If(self.clear, beyond.eq(0)),
             ]
         self.sync += If(self.clear, events.eq(0))

@@ -26,7 +26,12 @@ from triplane.gateware.decoder.window.plan import (
 )
 
 END_LAYERS = 2
-"""Layers at either end of a shot in which preparation and final measurement may change edges and weights."""
+"""Layers at either end of a shot in which preparation and final measurement may change edges and weights, where edges
+span one layer; for each that they span more it is one more.
+"""
+
+MAX_SPAN = 2
+"""Layers that an edge spans at most. Where ancillas are not reset, a wrong bit makes events two rounds apart."""
 
 TOLERANCE = 1
 """Units by which a weight near an end may be off the middle's. One costs nothing that 40,000 shots could tell and saves
@@ -102,11 +107,11 @@ def sliding_window(
 ) -> WindowPlan:
     """A window that slides over shots of any length, from the graph of a long one.
 
-    Edges to the layer after the window become boundary edges that remember which event they toggle, edges to the
-    layer before it are left out.
+    Edges to the layers after the window become boundary edges that remember which event they toggle, edges to the
+    layers before it are left out.
 
     Args:
-        graph: of a shot of at least `window` + 4 layers that repeats itself between its ends.
+        graph: of a shot of at least `window` + 4 layers, 6 where edges span two, that repeats itself between its ends.
         window: layers of the window, W.
         commit: layers that leave it at a time, C, 1 to W - 1.
         levels: alternative weights per class; 0: one pass only; None: each partner's own weight (for studies).
@@ -114,7 +119,7 @@ def sliding_window(
             alternative, is further than this from those of every other class of that edge.
 
     Raises:
-        GraphError: the graph is too short, an edge spans more than one layer, or layers between the ends differ.
+        GraphError: the graph is too short, an edge spans more than two layers, or layers between the ends differ.
         ValueError: an argument is out of range.
     """
     if window < 2:
@@ -194,6 +199,7 @@ class Strip:
 
     Attributes:
         places: slot -> spatial coordinates of the repeating layer.
+        ends: layers at either end that need not be like those between, see `END_LAYERS`.
         copies: (shape, oldest layer) -> edge of the graph.
         shapes: every shape there is, in the order of the graph's edges.
         middle: a layer in the middle, and `reference`: shape -> its copy there.
@@ -201,6 +207,7 @@ class Strip:
     """
 
     places: tuple[_Place, ...]
+    ends: int
     copies: dict[tuple[Shape, int], int]
     shapes: tuple[Shape, ...]
     middle: int
@@ -213,12 +220,13 @@ class Strip:
     ) -> Strip:
         """Sorts a graph; without `repeats` the layers between the ends may have edges and weights of their own."""
         layers = graph.layers
-        if len(layers) < window + 2 * END_LAYERS:
+        layer_of = _layer_of(graph)
+        ends = END_LAYERS - 1 + _span(graph, layer_of)
+        if len(layers) < window + 2 * ends:
             raise GraphError(
                 f"a graph of {len(layers)} layers is too short to cut windows of {window} layers from it; "
-                f"compile a shot of at least {window + 2 * END_LAYERS} layers"
+                f"compile a shot of at least {window + 2 * ends} layers"
             )
-        layer_of = _layer_of(graph)
         middle = len(layers) // 2
         places = tuple(place_of(graph.coordinates[d]) for d in layers[middle])
         for number, layer in enumerate(layers):
@@ -235,14 +243,9 @@ class Strip:
                 )
         keys: list[tuple[Shape, int]] = []
         for e in graph.edges:
-            ends = _ends(e.u, e.v)
-            oldest = min(layer_of[d] for d in ends)
-            shape = tuple(sorted((place_of(graph.coordinates[d]), layer_of[d] - oldest) for d in ends))
-            if max(dt for _, dt in shape) > 1:
-                raise GraphError(
-                    f"edge D{e.u} D{e.v} spans layers {oldest} to {max(layer_of[d] for d in ends)}; a sliding "
-                    "window needs edges within a layer or to the next"
-                )
+            here = _ends(e.u, e.v)
+            oldest = min(layer_of[d] for d in here)
+            shape = tuple(sorted((place_of(graph.coordinates[d]), layer_of[d] - oldest) for d in here))
             keys.append(((shape, e.observables), oldest))
         copies = {key: index for index, key in enumerate(keys)}
         found = conditional_weights(graph) if with_relief else [{} for _ in graph.edges]
@@ -251,17 +254,17 @@ class Strip:
             for (_, oldest), partners in zip(keys, found, strict=True)
         ]
         reference = {shape: index for (shape, oldest), index in copies.items() if oldest == middle}
-        strip = cls(places, copies, tuple(dict.fromkeys(s for s, _ in keys)), middle, reference, relief)
+        strip = cls(places, ends, copies, tuple(dict.fromkeys(s for s, _ in keys)), middle, reference, relief)
         if repeats:
             strip._check_repeats(graph)
         return strip
 
     def _check_repeats(self, graph: DecodingGraph) -> None:
         weights = graph.weights[[e.weight_class for e in graph.edges]]
-        final = len(graph.layers) - END_LAYERS
+        final = len(graph.layers) - self.ends
         for shape in self.shapes:
             span = max(dt for _, dt in shape[0])
-            for layer in range(END_LAYERS, final - span):
+            for layer in range(self.ends, final - span):
                 mine, other = self.copies.get((shape, layer)), self.reference.get(shape)
                 if mine is None and other is None:
                     continue
@@ -390,6 +393,20 @@ def _components(count: int, edges: Sequence[WindowEdge]) -> tuple[tuple[int, ...
 
 def _ends(u: int, v: int) -> tuple[int, ...]:
     return (u,) if v == BOUNDARY else (u, v)
+
+
+def _span(graph: DecodingGraph, layer_of: dict[int, int]) -> int:
+    """Most layers that an edge spans, at least 1; raises GraphError for more than a window can hold."""
+    span = 1
+    for e in graph.edges:
+        layers = [layer_of[d] for d in _ends(e.u, e.v)]
+        span = max(span, max(layers) - min(layers))
+        if span > MAX_SPAN:
+            raise GraphError(
+                f"edge D{e.u} D{e.v} spans layers {min(layers)} to {max(layers)}; a sliding window needs edges within "
+                f"a layer or to the next {MAX_SPAN}"
+            )
+    return span
 
 
 def _layer_of(graph: DecodingGraph) -> dict[int, int]:

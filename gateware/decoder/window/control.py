@@ -111,15 +111,18 @@ class PassControl(LiteXModule):
         fresh = Signal()  # first cycle of a state
         late = Signal()
         overdue = Signal()  # elapsed >= deadline, known a cycle ahead
+        keeps = Signal()  # a pass that is stopped leaves the result to the one before
         left = Signal.like(self.count)
         self.comb += [
             more.eq((self.number + 1 < passes) if levels else 0),
             agreed.eq((self.number != 0) & ~self.changed),
             self.stop.eq(overdue),
-            # Otherwise what the pass before has found is gone, and this pass counts as it is.
-            self.keep.eq(self.stopped & (self.number != 0) & ~self.settles & ~self.with_correction),
+            self.keep.eq(self.stopped & keeps),
             self.late.eq(late | (self.all_done & self.stopped) | (last & overdue)),
         ]
+        # Otherwise what the pass before has found is gone, and this pass counts as it is. A register: whether an array
+        # was stopped is known late in a cycle, and this long before.
+        self.sync += keeps.eq((self.number != 0) & ~self.settles & ~self.with_correction)
         self.sync += If(self.start, overdue.eq(self.deadline == 1)).Else(
             overdue.eq((self.deadline != 0) & (self.elapsed + 1 >= self.deadline))
         )

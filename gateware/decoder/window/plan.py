@@ -50,8 +50,9 @@ class WindowEdge:
         u: window vertex.
         v: window vertex above `u`, or `BOUNDARY`: the code's boundary, or the open future where `outside` says so.
         observables: bit k is set when the edge crosses logical observable k.
-        outside: slot of the layer after the window whose event the edge toggles, as a vertex number beyond the
-            window's, `num_vertices` + slot; `NOWHERE` for an edge that does not leave the window.
+        outside: slot of a layer after the window whose event the edge toggles, as a vertex number beyond the
+            window's: `num_vertices` + slot in the first of these layers, a width more in the second; `NOWHERE` for an
+            edge that does not leave the window.
         classes: kind -> weight class, `NOWHERE` where windows of that kind lack the edge.
         layer: oldest layer that it touches.
     """
@@ -147,6 +148,12 @@ class WindowPlan:
         return self.kinds != (WHOLE,)
 
     @cached_property
+    def reach(self) -> int:
+        """Layers after the window that its edges lead to."""
+        outside = [e.outside - self.num_vertices for e in self.edges if e.outside != NOWHERE]
+        return max(outside) // self.width + 1 if outside else 0
+
+    @cached_property
     def layer_of(self) -> tuple[int, ...]:
         """Vertex -> layer."""
         layers = {vertex: number for number, slots in enumerate(self.slots) for vertex in slots}
@@ -175,8 +182,13 @@ class WindowPlan:
         number = {(e.u, e.v, e.outside, e.observables): k for k, e in enumerate(self.edges)}
         older = []
         for e in self.edges:
-            v = e.outside if e.outside != NOWHERE else e.v
-            key = (e.u - self.width, v if v == BOUNDARY else v - self.width, NOWHERE, e.observables)
+            far = e.outside if e.outside != NOWHERE else e.v
+            v, outside = BOUNDARY, NOWHERE
+            if far != BOUNDARY and far - self.width < self.num_vertices:
+                v = far - self.width
+            elif far != BOUNDARY:
+                outside = far - self.width
+            key = (e.u - self.width, v, outside, e.observables)
             older.append(number.get(key, NOWHERE) if e.layer else NOWHERE)
         return tuple(older)
 

@@ -28,7 +28,7 @@ import numpy as np
 
 from triplane.gateware.decoder.correlations import conditional_weights
 from triplane.gateware.decoder.graph import BOUNDARY, DecodingGraph, GraphError, quantise
-from triplane.gateware.decoder.window.compile import END_LAYERS, Shape, Strip, class_row
+from triplane.gateware.decoder.window.compile import Shape, Strip, class_row
 from triplane.gateware.decoder.window.plan import FIRST, LAST, MIDDLE, NOWHERE, WindowPlan
 
 
@@ -119,7 +119,7 @@ def _sliding_places(plan: WindowPlan, graph: DecodingGraph) -> Iterator[_Place]:
             oldest = base + edge.layer
             if edge.classes[kind] == NOWHERE:
                 continue
-            if middle and not END_LAYERS <= oldest < layers - END_LAYERS - span:
+            if middle and not strip.ends <= oldest < layers - strip.ends - span:
                 continue  # the middle of a shot is what lies between its ends
             text = " ".join(f"{spot} of layer {oldest + dt}" for spot, dt in shape[0])
             built[shape[0], oldest] = _Built(shape[1], f"from {text}")
@@ -133,7 +133,7 @@ def _sliding_places(plan: WindowPlan, graph: DecodingGraph) -> Iterator[_Place]:
         place(plan.kinds.index(LAST), layers - plan.num_layers),
         *(
             place(plan.kinds.index(MIDDLE), base)
-            for base in range(END_LAYERS - plan.num_layers + 1, layers - END_LAYERS)
+            for base in range(strip.ends - plan.num_layers + 1, layers - strip.ends)
         ),
     ]
     given: dict[tuple[object, int], _Built] = {

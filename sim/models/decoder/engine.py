@@ -105,8 +105,8 @@ class EngineModel:
         records["tables"] = self.plan.table_crc
         row = 0
         for shot in given:
-            pending = np.zeros((given.shape[1] + 1, self.plan.width), dtype=bool)
-            pending[:-1] = shot
+            pending = np.zeros((given.shape[1] + self.plan.reach, self.plan.width), dtype=bool)
+            pending[: given.shape[1]] = shot
             past = np.zeros(len(self.plan.edges), dtype=bool)
             base = frame = 0
             for step in steps:
@@ -200,7 +200,8 @@ class EngineModel:
                     pending[step.base + layer, slot] = False
         for edge in (plan.edges[k] for k in np.flatnonzero(used)):
             if edge.outside != NOWHERE:
-                pending[step.base + plan.num_layers, edge.outside - plan.num_vertices] ^= True
+                beyond, slot = divmod(edge.outside - plan.num_vertices, plan.width)
+                pending[step.base + plan.num_layers + beyond, slot] ^= True
 
         hardness = min(effort, CHANGED - 1) | CHANGED * changed
         flags = UNMATCHED * counts.unmatched | LAST * last | LATE * late

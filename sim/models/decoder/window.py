@@ -380,7 +380,10 @@ def decode_windows(tables, events, schedule, passes, timing, stats, picked):  # 
                 for i in range(num_used):
                     e = used[i]
                     if chosen[eu[e]] and outside[e] >= 0:
-                        pending[base + depth, outside[e]] ^= True
+                        # Beyond the end of the shot there is nothing to change.
+                        after = base + depth + outside[e] // width
+                        if after < len(pending):
+                            pending[after, outside[e] % width] ^= True
                     if chosen[eu[e]]:
                         known = False
                         for k in range(num_past):

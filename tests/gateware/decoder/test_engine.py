@@ -18,7 +18,7 @@ from triplane.gateware.decoder.layouts import HARD, LATE, RESULT, UNTRUSTED
 from triplane.gateware.decoder.unionfind.array import UnionFindArray
 from triplane.gateware.decoder.window import NOWHERE, StreamMap, WindowPlan, sliding_window, whole_window
 from triplane.gateware.decoder.window.bound import window_bound
-from triplane.host.replay.sampling import memory_circuit
+from triplane.host.replay.sampling import memory_circuit, without_resets
 from triplane.sim.cocotb_runner import endpoint_ios, parameters, run_cocotb
 from triplane.sim.models.decoder.engine import EngineModel
 from triplane.sim.streams import StreamDriver, StreamMonitor, start_clock
@@ -251,6 +251,27 @@ def test_sliding_windows(rounds, passes, correction, idle, pressure):
     records = simulate(
         "records_are_the_models", plan, stream, sample(rounds - 1, 400 // rounds, 0.01),
         passes=passes, correction=correction, idle=idle, pressure=pressure,
+    )  # fmt: skip
+    assert (records["observables"] != 0).any()
+
+
+@pytest.mark.parametrize(("rounds", "passes"), [(30, 2), (6, 1)])
+def test_edges_that_span_two_layers(rounds, passes):
+    """Ancillas that are not reset: what is settled changes both layers after the window."""
+
+    def experiment(rounds: int) -> stim.Circuit:
+        return without_resets(memory_circuit(distance=3, rounds=rounds, probability=0.01))
+
+    def graph_of(circuit: stim.Circuit) -> DecodingGraph:
+        return compile_graph(circuit.detector_error_model(decompose_errors=True))
+
+    plan = sliding_window(graph_of(experiment(12)), window=5, commit=2)
+    assert plan.reach == 2
+    circuit = experiment(rounds - 1)
+    records = simulate(
+        "records_are_the_models", plan, StreamMap.build(plan, graph_of(circuit)),
+        circuit.compile_detector_sampler(seed=12).sample(900 // rounds), passes=passes, correction=True,
+        idle=0.0, pressure=0.0,
     )  # fmt: skip
     assert (records["observables"] != 0).any()
 

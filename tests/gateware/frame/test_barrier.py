@@ -176,7 +176,7 @@ async def hard_shots_are_amended_in_time(dut) -> None:
     (released,) = driver.ready_at
     assert released == ended + 22
     await driver.amend(0b111)
-    await driver.cycle()
+    await driver.idle(2)
     assert driver.get("frame") == 0b100
     assert (driver.get("amended"), driver.get("expired"), driver.get("refused")) == (1, 1, 1)
     driver.ready_at.clear()
@@ -189,7 +189,7 @@ async def hard_shots_are_amended_in_time(dut) -> None:
     await driver.window(0b001, 8, last=True, hard=True)
     await driver.window(0b010, 4)
     await driver.amend(0b111)
-    await driver.cycle()
+    await driver.idle(2)
     assert (driver.get("amended"), driver.get("expired"), driver.get("refused")) == (1, 2, 2)
     assert driver.get("frame") == 0b010
 

@@ -9,34 +9,37 @@ import pytest
 from triplane.gateware.decoder.graph import compile_graph
 from triplane.gateware.decoder.layouts import LAST, LATE, UNMATCHED
 from triplane.gateware.decoder.window import StreamMap, sliding_window, whole_window
-from triplane.host.replay.sampling import memory_circuit
+from triplane.host.replay.sampling import memory_circuit, without_resets
 from triplane.sim.models.decoder.engine import CHANGED, EngineModel
 from triplane.sim.models.decoder.window import WindowModel
 
 
 @functools.cache
-def code(rounds):
-    return memory_circuit(distance=3, rounds=rounds, probability=0.02)
+def code(rounds, kind="sliding"):
+    circuit = memory_circuit(distance=3, rounds=rounds, probability=0.02)
+    return without_resets(circuit) if kind == "kept" else circuit
 
 
 @functools.cache
-def graph(rounds):
-    return compile_graph(code(rounds).detector_error_model(decompose_errors=True))
+def graph(rounds, kind="sliding"):
+    return compile_graph(code(rounds, kind).detector_error_model(decompose_errors=True))
 
 
 @functools.cache
 def plan(kind):
-    return whole_window(graph(3)) if kind == "whole" else sliding_window(graph(12), window=4, commit=2)
+    """ "kept": sliding, and ancillas are not reset."""
+    return whole_window(graph(3)) if kind == "whole" else sliding_window(graph(12, kind), window=4, commit=2)
 
 
 def layers(kind, rounds, shots):
-    events = code(rounds).compile_detector_sampler(seed=rounds).sample(shots)
-    return StreamMap.build(plan(kind), graph(rounds)).layers(events)
+    events = code(rounds, kind).compile_detector_sampler(seed=rounds).sample(shots)
+    return StreamMap.build(plan(kind), graph(rounds, kind)).layers(events)
 
 
 @pytest.mark.parametrize("passes", [1, 2, 3])
 @pytest.mark.parametrize(
-    ("kind", "rounds", "shots"), [("whole", 3, 200), ("sliding", 14, 20), ("sliding", 13, 20)]
+    ("kind", "rounds", "shots"),
+    [("whole", 3, 200), ("sliding", 14, 20), ("sliding", 13, 20), ("kept", 14, 20)],
 )
 def test_both_models_say_the_same(kind, rounds, shots, passes):
     seen = layers(kind, rounds, shots)

@@ -12,20 +12,21 @@ import stim
 
 from triplane.gateware.decoder.graph import BOUNDARY, compile_graph
 from triplane.gateware.decoder.window import NOWHERE, StreamMap, sliding_window, whole_window
-from triplane.host.replay.sampling import memory_circuit
+from triplane.host.replay.sampling import memory_circuit, without_resets
 from triplane.sim.models.decoder.unionfind import UnionFindModel, decode_array
 from triplane.sim.models.decoder.window import WindowModel
 
 
 @functools.cache
-def memory(distance, rounds, probability=0.003):
+def memory(distance, rounds, probability=0.003, resets=True):
     circuit = memory_circuit(distance=distance, rounds=rounds, probability=probability)
+    circuit = circuit if resets else without_resets(circuit)
     return circuit, compile_graph(circuit.detector_error_model(decompose_errors=True))
 
 
 @functools.cache
-def plan_of(distance, window, commit):
-    return sliding_window(memory(distance, 15)[1], window=window, commit=commit)
+def plan_of(distance, window, commit, resets=True):
+    return sliding_window(memory(distance, 15, resets=resets)[1], window=window, commit=commit)
 
 
 def shots_of(circuit, plan, graph, shots, seed=5):
@@ -119,9 +120,12 @@ def test_a_third_pass_settles_what_two_disagree_about():
 
 @pytest.mark.parametrize("passes", [1, 2])
 @pytest.mark.parametrize("announced", [True, False])
-@pytest.mark.parametrize(("distance", "window", "commit"), [(3, 5, 2), (3, 4, 3), (5, 6, 2)])
-def test_what_is_committed_explains_every_event(distance, window, commit, announced, passes):
-    plan = plan_of(distance, window, commit)
+@pytest.mark.parametrize(
+    ("distance", "window", "commit", "resets"),
+    [(3, 5, 2, True), (3, 4, 3, True), (5, 6, 2, True), (3, 6, 2, False), (3, 5, 1, False)],
+)
+def test_what_is_committed_explains_every_event(distance, window, commit, resets, announced, passes):
+    plan = plan_of(distance, window, commit, resets)
     for layers_of_shot in (
         window + 1,
         window + 2,
@@ -129,7 +133,7 @@ def test_what_is_committed_explains_every_event(distance, window, commit, announ
         window + commit + 1,
         window + 3 * commit + 1,
     ):
-        circuit, graph = memory(distance, layers_of_shot - 1, 0.008)
+        circuit, graph = memory(distance, layers_of_shot - 1, 0.008, resets)
         layers, _ = shots_of(circuit, plan, graph, 400)
         result = WindowModel(plan, passes).decode(layers, announced=announced, correction=True)
         assert not result.flags.any()
