@@ -130,8 +130,12 @@ class Barrier(FormalBench):
             "refused": amends & ~accepted,
         }
         for name, event in counts.items():
-            count = Signal(32)
-            self.sync += [If(event, count.eq(count + 1)), If(restart, count.eq(0))]
+            count, seen = Signal(32), Signal()  # a cycle late
+            self.sync += [
+                seen.eq(event & ~restart),
+                If(seen, count.eq(count + 1)),
+                If(restart, count.eq(0)),
+            ]
             self.always(f"counts_{name}", getattr(barrier, f"_{name}").status == count)
 
         second = Signal(2)
@@ -169,7 +173,7 @@ DEFECTS = {
     "a round too early": ("framed >= awaited_round", "framed + 1 >= awaited_round"),
     "a shot too early": ("(shots > awaited_shot", "(shots >= awaited_shot"),
     "no bound": ("self.waiting & (left == 0) & ~self.ready", "0"),
-    "no end of escalation": ("If(amend | closing,", "If(amend,"),
+    "no end of escalation": ("Elif(self._amend.re | overdue,", "Elif(self._amend.re,"),
     "released while it may be amended": ("& reached & ~pending", "& reached"),
     "late amendments are taken": ("self._amend.re & ~overdue", "self._amend.re"),
     "shots share a frame": ("fresh.eq(self.last)", "fresh.eq(0)"),

@@ -86,7 +86,7 @@ class RoundQueue(LiteXModule):
         ]
         self.sync += [
             self.level.eq(self.level + entering.end - leaving.end),
-            self.entered.eq(self.entered + entering.end),
+            If(entering.end, self.entered.eq(self.entered + 1)),
             If(self.level > self.level_max, self.level_max.eq(self.level)),
             If(self.sink.valid & ~self.sink.ready & ~self.stalled,
                 self.stalled.eq(1),
