@@ -136,6 +136,7 @@ class Board(Protocol):
         limit_cycles: int,
         timeout_s: float | None = None,
         live: bool = False,
+        records: bool = False,
     ) -> Execution:
         """Run the control program that is loaded until it halts and its last event is played; ends an earlier run.
 
@@ -144,6 +145,8 @@ class Board(Protocol):
             limit_cycles: after which the program is aborted.
             timeout_s: wall clock limit.
             live: the decoder takes the rounds that are measured.
+            records: take the records of windows and of rounds while the program runs, and return them with its end.
+                Without it they stay in their FIFOs, and a program that makes more than those hold is held up.
 
         Raises:
             SafeStateError: a fault has stopped the program; the message has cause, channel, place and time.

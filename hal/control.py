@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from triplane.gateware.decoder.layouts import RESULT
 from triplane.gateware.decoder.table import table_crc
 from triplane.gateware.dsp.layouts import NUM_TONES, PULSE, TONES, EntryField, pack_entry
 from triplane.gateware.readout.layouts import Discriminant, Window
@@ -96,6 +97,7 @@ class ControlProgram:
         tones, demodulation: of the readout lines, from line 0 on.
         syndrome: words of the syndrome table, uint32; None where no rounds are formed.
         watchdog_cycles: that the program may take; 0 for no limit.
+        rounds: of a shot, where its rounds go to a decoder in sliding windows; 0: as the decoder has it.
         epoch_register: of the sequencer, which is given the cycle in which the program's time begins; the phases of all
             readout lines are 0 in it. None: the program does not ask.
     """
@@ -106,6 +108,7 @@ class ControlProgram:
     demodulation: tuple[Demodulation, ...] = ()
     syndrome: npt.NDArray[np.uint32] | None = None
     watchdog_cycles: int = 0
+    rounds: int = 0
     epoch_register: int | None = None
 
     def check(self, shape: FabricShape) -> None:
@@ -117,8 +120,9 @@ class ControlProgram:
         _fits("measurement slots", sequence.num_slots, shape.slots)
         _fits("drive channels", len(self.drives), shape.drives)
         _fits("readout lines", max(len(self.tones), len(self.demodulation)), shape.lines)
-        if not 0 <= self.watchdog_cycles <= WORD_MAX:
-            raise ProgramError(f"watchdog_cycles is 0 to {WORD_MAX}, not {self.watchdog_cycles}")
+        for name in ("watchdog_cycles", "rounds"):
+            if not 0 <= getattr(self, name) <= WORD_MAX:
+                raise ProgramError(f"{name} is 0 to {WORD_MAX}, not {getattr(self, name)}")
         if self.epoch_register is not None and not 1 <= self.epoch_register < NUM_REGISTERS:
             raise ProgramError(f"epoch_register is 1 to {NUM_REGISTERS - 1}, not {self.epoch_register}")
         for number, drive in enumerate(self.drives):
@@ -262,6 +266,8 @@ class Execution:
         events: of these, event instructions.
         waited_cycles: in waits for results and for the frame.
         strays: cycles with results that nothing had armed.
+        results: structured (windows,) of `layouts.RESULT`, what the decoder said; empty unless records were asked for.
+        rounds: structured (rounds,) of the fabric's `round_record`, what was measured; likewise.
     """
 
     exit_code: int
@@ -270,3 +276,5 @@ class Execution:
     events: int
     waited_cycles: int
     strays: int
+    results: npt.NDArray[np.void] = field(default_factory=lambda: np.zeros(0, dtype=RESULT.dtype))
+    rounds: npt.NDArray[np.void] = field(default_factory=lambda: np.zeros(0, dtype=np.dtype([])))

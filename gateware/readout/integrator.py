@@ -50,11 +50,13 @@ class Integrator(LiteXModule):
         re, im: accumulator, signed.
         integral_i, integral_q: its upper bits, the rounded integral.
         ahead: cycles from `phase` to `i` and `q`.
-        prepare: cycles from `address` to `i` and `q`.
     """
 
     LATENCY = 2
     """Cycles from `i` and `q` to the accumulator."""
+
+    PREPARE = 1 + ComplexMultiplier.LATENCY
+    """Cycles from `address` to `i` and `q`."""
 
     def __init__(self, window_depth: int) -> None:
         self.oscillator = oscillator = Oscillator()
@@ -62,7 +64,6 @@ class Integrator(LiteXModule):
             WEIGHT_BITS, SAMPLE_BITS, PREPARED_BITS, PREPARED_SHIFT
         )
         self.ahead = oscillator.LATENCY + multiplier.LATENCY
-        self.prepare = 1 + multiplier.LATENCY
         self.phase = oscillator.phase[0]
         self.address = Signal(bits_for(window_depth - 1))
         self.weight_index = Signal.like(self.address)

@@ -59,7 +59,7 @@ class Window:
     Attributes:
         tones: bit k: tone k gives a result.
         length: samples, 1 to 1,024.
-        delay: cycles from the earliest first sample that an event can have (`ReadoutLine.lead` cycles after it) to
+        delay: cycles from the earliest first sample that an event can have (`ReadoutLine.LEAD` cycles after it) to
             the first sample.
         first_weight: number of the weight of the first sample.
         trace: 1: the first sample triggers a raw trace that is armed.

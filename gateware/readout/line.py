@@ -59,7 +59,6 @@ class ReadoutLine(LiteXModule):
         busy: from the cycle after an event until the results of its window are valid, or it is refused: results may
             still come.
         collision, unknown: 1 in the cycle in which an event is refused; see `windows.WindowScheduler`.
-        lead: cycles from an event with delay 0 to its first sample.
 
     Raises:
         ValueError: a parameter is out of range.
@@ -67,6 +66,9 @@ class ReadoutLine(LiteXModule):
 
     LATENCY = 1 + Integrator.LATENCY + Discriminator.LATENCY
     """Cycles from the last sample of a window to `valid`."""
+
+    LEAD = WindowScheduler.EARLIEST + Integrator.PREPARE - 1
+    """Cycles from an event with delay 0 to the first sample of its window."""
 
     def __init__(
         self,
@@ -106,8 +108,7 @@ class ReadoutLine(LiteXModule):
         # # #
 
         tones = [Integrator(window_depth) for _ in range(num_tones)]
-        ahead, prepare = tones[0].ahead, tones[0].prepare
-        self.lead = WindowScheduler.EARLIEST + prepare - 1
+        ahead, prepare = tones[0].ahead, Integrator.PREPARE
         self.phase = phase = CoherentPhase(num_tones, ahead - 1)
         self.submodules += tones
 

@@ -20,6 +20,7 @@ from triplane.hal.barrier import BarrierRequest, BarrierState, DecodeLimits, che
 from triplane.hal.board import Fault, Identity, Words
 from triplane.hal.control import ControlProgram, Execution
 from triplane.hal.descriptor import Descriptor
+from triplane.hal.drivers.collect import Collector
 from triplane.hal.drivers.control import ControlBus
 from triplane.hal.errors import (
     BoardError,
@@ -299,16 +300,26 @@ class RegisterBoard(ABC):
         limit_cycles: int,
         timeout_s: float | None = None,
         live: bool = False,
+        records: bool = False,
     ) -> Execution:
         """Run the control program that is loaded; see `hal.board.Board.execute`."""
         control = self._control_bus()
         self._end_run()
         self._rearm()
+        if live and control.program and control.program.rounds and "decoder_rounds" in self.registers:
+            self.set("decoder_rounds", control.program.rounds)
         self.set("rounds_control", int(live))
+        collector = Collector(self, control.shape) if records else None
         try:
-            return control.execute(registers, limit_cycles=limit_cycles, timeout_s=timeout_s)
+            ended = control.execute(
+                registers,
+                limit_cycles=limit_cycles,
+                timeout_s=timeout_s,
+                meanwhile=collector.collect if collector else lambda: None,
+            )
         finally:
             self.set("rounds_control", 0)
+        return ended if collector is None else collector.added_to(ended)
 
     def _control_bus(self) -> ControlBus:
         if self._control is None:

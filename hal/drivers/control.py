@@ -99,6 +99,7 @@ class ControlBus:
         *,
         limit_cycles: int,
         timeout_s: float | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> Execution:
         """Run the program that is loaded until it has halted and its last event is played.
 
@@ -106,6 +107,7 @@ class ControlBus:
             registers: of the sequencer -> value at the start; the others keep what they have.
             limit_cycles: after which the program is aborted.
             timeout_s: wall clock limit.
+            meanwhile: called after every look at the program, and once more when it has ended.
 
         Raises:
             ProgramError: nothing is loaded, or a register does not exist.
@@ -137,6 +139,7 @@ class ControlBus:
             self.bus.elapse(POLL_CYCLES)
             now = self.now()
             state = self._state()
+            meanwhile()
             self._check_safe(program)
             if state["halted"] and state["drained"]:
                 break
@@ -146,6 +149,8 @@ class ControlBus:
                     f"the program was aborted after {now - begun} cycles; give it more than {limit_cycles} cycles or "
                     "more time, or a watchdog to see where it stays"
                 )
+        self.bus.elapse(SETTLE_CYCLES)
+        meanwhile()
         names = ("exit", "instructions", "events", "waited", "strays")
         found = {name: self.bus.get(f"sequencer_control_{name}") for name in names}
         return Execution(

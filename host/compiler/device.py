@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from triplane.gateware.dsp.layouts import PULSE, SCALE_BITS, TONES
 from triplane.gateware.readout.layouts import Window
+from triplane.gateware.readout.line import ReadoutLine
 from triplane.gateware.sequencer.expression import TURN
 from triplane.gateware.sequencer.generator import PulseGenerator
 from triplane.hal.control import Demodulation, Pulses, Tones
@@ -81,8 +82,6 @@ def demodulation_of(
     line: int,
     windows: Sequence[int],
     samples: int = READOUT_SAMPLES,
-    *,
-    lead_cycles: int,
 ) -> Demodulation:
     """Weights and discriminants of a line whose tones a program has aligned.
 
@@ -94,7 +93,6 @@ def demodulation_of(
         line: number.
         windows: entry k gives results of the tones of windows[k].
         samples: of the tone, at the DAC.
-        lead_cycles: of a readout line, from an event to the first sample of a window without delay.
     """
     described = device.lines[line]
     length = samples // 2
@@ -121,7 +119,7 @@ def demodulation_of(
         tuple(frequencies),
         np.array(rows).astype(np.int16),
         tuple(discriminants),
-        tuple(Window(mask, length, delay=arrives - lead_cycles - CHAINED) for mask in windows),
+        tuple(Window(mask, length, delay=arrives - ReadoutLine.LEAD - CHAINED) for mask in windows),
     )
 
 

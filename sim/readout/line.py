@@ -59,7 +59,7 @@ def build_line(line: ReadoutLine, *, progress: Progress | None = None) -> LineBu
     Raises:
         ToolchainError: a tool is missing, or failed.
     """
-    lead, num_tones = line.lead, line.num_tones
+    lead, num_tones = ReadoutLine.LEAD, line.num_tones
     verilog, memories, addresses = line_verilog(line, "line")
     folder, key = build_library("line", verilog, memories, progress=progress)
     return LineBuild(folder / LIBRARY, folder, addresses, num_tones, lead, ReadoutLine.LATENCY, key)

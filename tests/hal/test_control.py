@@ -17,8 +17,8 @@ from triplane.gateware.sequencer.layouts import EVENT_TO_RELEASE, RESULT_TO_EVEN
 from triplane.hal import errors
 
 DRIVE, LINE = 0, 1
-LEAD = 6
-"""Cycles from CAPTURE to the first sample of a window without delay: `ReadoutLine.lead`."""
+LEAD = ReadoutLine.LEAD
+"""Cycles from CAPTURE to the first sample of a window without delay: `ReadoutLine.LEAD`."""
 
 FEEDBACK = ReadoutLine.LATENCY + RESULT_TO_EVENT + EVENT_TO_RELEASE + PulseGenerator.LATENCY
 

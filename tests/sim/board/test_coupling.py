@@ -23,7 +23,6 @@ from triplane.sim.qpu.gates import READOUT_SAMPLES, TONE_SCALE, turn_pulse
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples" / "loop"
 DRIVES = 3
-LEAD = 6
 HEAD = """
 .channel line, 3
 .slot qubit, 0
@@ -91,7 +90,7 @@ def loaded(board, device, text, masks=(1,)):
             assemble(gates.source(text)),
             drives=gates.pulses,
             tones=(line_tones(device, 0, masks),),
-            demodulation=(demodulation_of(device, 0, masks, lead_cycles=LEAD),),
+            demodulation=(demodulation_of(device, 0, masks),),
             epoch_register=EPOCH_REGISTER,
         )
     )

@@ -27,7 +27,7 @@ def graph(rounds, kind="sliding"):
 
 @functools.cache
 def plan(kind):
-    """ "kept": sliding, and ancillas are not reset."""
+    """Of a kind; "kept" is sliding, of ancillas that are not reset."""
     return whole_window(graph(3)) if kind == "whole" else sliding_window(graph(12, kind), window=4, commit=2)
 
 
