@@ -39,10 +39,9 @@ if TYPE_CHECKING:
     from triplane.host.replay.datasets import Dataset
     from triplane.host.replay.result import ReplayOptions, ReplayResult
 
-DEMO_SHOTS = 20_000
-DEMO_SEED = 5
-DEMO_DISTANCE = 5
-DEMO_PROBABILITY = 0.001
+DEMO_SHOTS, DEMO_ROUNDS = 20, 25
+SAMPLE_SHOTS = 20_000
+SEED = 5
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -57,12 +56,59 @@ app = typer.Typer(
 )
 
 
-@app.command(epilog="Example:   triplane demo --plot demo.png --json demo.json")
+@app.command(epilog="Example:   triplane demo --shots 50 --plot demo.png --json demo.json")
 def demo(
-    shots: Annotated[int, typer.Option("--shots", min=1, help="Shots to sample.")] = DEMO_SHOTS,
+    shots: Annotated[int, typer.Option("--shots", min=1, help="Memories to run.")] = DEMO_SHOTS,
+    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds of each memory.")] = DEMO_ROUNDS,
+    passes: Passes = 2,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Seed of the emulated processor; kept with the run.")
+    ] = SEED,
+    json_file: Json = None,
+    plot: Plot = None,
+) -> None:
+    """See the whole machine work, with no files and no hardware.
+
+    A distance-3 surface code in the closed loop, 17 emulated transmons behind the simulated board's converters. The
+    sequencer plays every gate and readout pulse, its readout lines make bits of the samples, syndrome formation makes
+    detection events, the decoder corrects as they come, and the Pauli frame gives the logical result. Reports logical
+    errors beside PyMatching's and what Stim predicts, latency in clock cycles, and the id of the run. The board is
+    compiled the first time, which takes some minutes.
+    """
+    print(
+        f"triplane demo: d=3 surface-code memory in the closed loop, {shots:,} shots of {rounds:,} rounds, seed {seed}",
+        flush=True,
+    )
+    with _errors():
+        outputs = _resolve_outputs(json_file, plot)
+        from triplane.host.demo import run_demo
+
+        run_demo(
+            sys.argv,
+            shots=shots,
+            rounds=rounds,
+            passes=passes,
+            seed=seed,
+            json_file=outputs.json_file,
+            plot=outputs.plot,
+        )
+
+
+@app.command(
+    epilog="Example:   triplane sample --distance 5 --probability 0.002 --passes 2 --plot sample.png"
+)
+def sample(
+    distance: Annotated[int, typer.Option("--distance", min=3, help="Of the code, odd.")] = 5,
+    rounds: Annotated[
+        int | None, typer.Option("--rounds", min=1, show_default="the distance", help="Rounds of a shot.")
+    ] = None,
+    probability: Annotated[
+        float, typer.Option("--probability", help="Of each error of the circuit.")
+    ] = 0.001,
+    shots: Annotated[int, typer.Option("--shots", min=1, help="Shots to sample.")] = SAMPLE_SHOTS,
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="Seed of the sampler; printed and kept with the run.")
-    ] = DEMO_SEED,
+    ] = SEED,
     weight_bits: WeightBits = 5,
     passes: Passes = 1,
     round_ns: RoundNs = None,
@@ -72,33 +118,37 @@ def demo(
     vcd: Vcd = None,
     vcd_shots: VcdShots = 4,
 ) -> None:
-    """See the whole machine work, with no files and no hardware.
+    """Decode shots that Stim samples, as `replay` does recorded ones.
 
-    Samples a distance-5 rotated surface code over 5 rounds at 0.1 % noise, builds the decoder's gateware for
-    it (a few minutes the first time, then it is cached), streams every shot through the simulated board and
-    reports logical error rate, comparison with PyMatching, latency in clock cycles, and the id of the run.
+    A rotated surface code with the same probability for all errors of its circuit: builds the decoder's gateware for
+    it, streams every shot through the simulated board, and reports logical error rate, comparison with PyMatching and
+    latency.
     """
+    length = distance if rounds is None else rounds
     print(
-        f"triplane demo: rotated surface code, distance {DEMO_DISTANCE}, {DEMO_DISTANCE} rounds, "
-        f"noise {DEMO_PROBABILITY:.1%}, {shots:,} shots, seed {seed}",
+        f"triplane sample: rotated surface code, distance {distance}, {length} rounds, noise {probability:.2%}, "
+        f"{shots:,} shots, seed {seed}",
         flush=True,
     )
     with _errors():
-        from triplane.host.replay.result import ReplayOptions
+        from triplane.host.replay.result import OptionsError, ReplayOptions
         from triplane.host.replay.sampling import memory_circuit, sample_dataset
 
         outputs = _resolve_outputs(json_file, plot, vcd)
-        circuit = memory_circuit(distance=DEMO_DISTANCE, rounds=DEMO_DISTANCE, probability=DEMO_PROBABILITY)
+        try:
+            circuit = memory_circuit(distance=distance, rounds=length, probability=probability)
+        except ValueError as error:
+            raise OptionsError(str(error)) from error
         dataset = sample_dataset(
             circuit,
-            name=f"demo_d{DEMO_DISTANCE}_r{DEMO_DISTANCE}_p{DEMO_PROBABILITY}",
+            name=f"sampled_d{distance}_r{length}_p{probability:g}",
             shots=shots,
             seed=seed,
             properties={
                 "code": "surface_code:rotated_memory_z",
-                "distance": DEMO_DISTANCE,
-                "rounds": DEMO_DISTANCE,
-                "probability": DEMO_PROBABILITY,
+                "distance": distance,
+                "rounds": length,
+                "probability": probability,
                 "seed": seed,
             },
         )

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 
+import numpy as np
 import stim
 
 from triplane.gateware.decoder.graph import DecodingGraph, compile_graph
@@ -25,6 +27,7 @@ from triplane.host.compiler.alignment import EPOCH_REGISTER
 from triplane.host.compiler.device import demodulation_of, line_tones
 from triplane.host.compiler.gates import MARGIN
 from triplane.host.compiler.moments import Moments
+from triplane.sim.qpu.events import Event
 from triplane.sim.qpu.gates import READOUT_SAMPLES
 from triplane.sim.qpu.stabilizer import noise_model
 from triplane.sim.qpu.surface import Layout, Memory, memory
@@ -34,6 +37,9 @@ MIDDLE_REGISTER = 1
 
 UNROLLED = 2
 """Rounds before the loop."""
+
+READOUT_CYCLES = READOUT_SAMPLES // 2 + 2 * MARGIN
+"""From the tones of a round to the gates of the next: lines are longer than the cables of drives."""
 
 PROGRAM = "surface-code-memory.tasm"
 
@@ -62,15 +68,18 @@ class MemoryExperiment:
         window, commit = default_window(self.distance)
         return window + 1, commit
 
-    def memory(self, rounds: int) -> tuple[Memory, stim.Circuit]:
-        """The experiment by pulses of its own, and Stim's circuit of it, with detectors and noise."""
-        played = memory(self.device, self.distance, rounds)
-        return played, played.annotate(noise_model(self.device, played.schedule))
+    def circuit(self, rounds: int, played: Iterable[Event]) -> stim.Circuit:
+        """Stim's circuit of a memory: the noise that comes with events as they were played, and detectors."""
+        return self._memory(rounds).annotate(noise_model(self.device, played))
+
+    def _memory(self, rounds: int) -> Memory:
+        return memory(self.device, self.distance, rounds)
 
     @cached_property
     def _sample(self) -> tuple[Memory, stim.Circuit, DecodingGraph]:
         """A memory that is long enough to cut windows from."""
-        played, circuit = self.memory(self.window[0] + 8)
+        played = self._memory(self.window[0] + 8)
+        circuit = self.circuit(played.rounds, played.schedule)
         return played, circuit, graph_of(circuit)
 
     @cached_property
@@ -100,6 +109,7 @@ class MemoryExperiment:
             round_of_measurement=[min(k // ancillas, played.rounds) for k in range(len(played.read))],
         )
 
+    @cached_property
     def shape(self) -> FabricShape:
         """The smallest fabric, to powers of two, that this fits."""
         lines = len(self.device.lines)
@@ -130,8 +140,19 @@ class MemoryExperiment:
         gates.hadamard(self.layout.x_ancillas)
         return gates
 
-    def program(self, rounds: int, shape: FabricShape) -> ControlProgram:
-        """The control program of a memory, for a board with a fabric of that shape.
+    @property
+    def round_cycles(self) -> int:
+        """From one round to the next."""
+        return self.gates.cycles + READOUT_CYCLES
+
+    def stream_map(self, rounds: int) -> StreamMap:
+        """Which event of which layer each detector of `circuit` is."""
+        slot = {place: number for number, place in enumerate(self.plan.places)}
+        positions = [int(t) * self.plan.width + slot[x, y] for x, y, t in self._memory(rounds).coordinates]
+        return StreamMap(rounds + 1, self.plan.width, np.array(positions, dtype=np.int64))
+
+    def program(self, rounds: int) -> ControlProgram:
+        """The control program of a memory, for a board with a fabric of `shape`.
 
         Raises:
             ValueError: fewer rounds than the decoder's windows take.
@@ -150,7 +171,7 @@ class MemoryExperiment:
                 demodulation_of(self.device, number, [(1 << len(line.tones)) - 1])
                 for number, line in enumerate(self.device.lines)
             ),
-            syndrome=self.syndrome.words(shape.syndrome),
+            syndrome=self.syndrome.words(self.shape.syndrome),
             rounds=rounds + 1,
             epoch_register=EPOCH_REGISTER,
         )
@@ -175,7 +196,7 @@ class MemoryExperiment:
             f".equ MIDDLE, {kinds[UNROLLED]}",
             f".equ FINAL, {kinds[-1] | 1 << ROUND_LAST}",
             f".equ ANCILLA, {self.slots[ancillas[-1]]}",
-            f".equ READOUT, {READOUT_SAMPLES // 2 + 2 * MARGIN}",
+            f".equ READOUT, {READOUT_CYCLES}",
             f".equ ROUNDS, {rounds + 1}",
         ]
         text = files(__package__).joinpath(PROGRAM).read_text(encoding="utf-8")

@@ -108,6 +108,11 @@ class Moments:
         self._moments.append(crossing)
         self.turn([target for _, target in pairs], math.pi / 2)
 
+    @property
+    def cycles(self) -> int:
+        """From the body's beginning to its end."""
+        return sum(moment.cycles for moment in self._closed())
+
     def compiled(self) -> tuple[tuple[Pulses, ...], str, str]:
         """Tables of the drive channels; groups, to stand before a program; and its body, a macro named `gates`."""
         moments = self._closed()

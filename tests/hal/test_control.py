@@ -13,7 +13,7 @@ from triplane.gateware.readout.layouts import Window
 from triplane.gateware.readout.line import ReadoutLine
 from triplane.gateware.sequencer.assembler import assemble
 from triplane.gateware.sequencer.generator import PulseGenerator
-from triplane.gateware.sequencer.layouts import EVENT_TO_RELEASE, RESULT_TO_EVENT
+from triplane.gateware.sequencer.layouts import EVENT_TO_RELEASE, RESULT_TO_EVENT, Fault
 from triplane.hal import errors
 
 DRIVE, LINE = 0, 1
@@ -193,6 +193,14 @@ def test_start_waits_for_results_under_way(control, controlled):
         ("until r0\nplay drive, PULSE", "underflow in cycle .*, channel 0 drive"),
         ("play drive, PULSE, +5\nplay drive, PULSE", "collision in cycle .*, channel 0 drive"),
         ("return", "stack in cycle"),
+        (
+            "set r2, 100\nagain:\nslot drive, 0, +1000\nloop r2, again",
+            "overflow in cycle .*, channel 0 drive",
+        ),
+        ("wait 2000\nslot drive, 0\ncursor r2\nsub r2, r2, 500\nuntil r2\nslot drive, 0", "order in cycle"),
+        ("jump 100", "illegal in cycle"),
+        # The window gives no result of the other slot.
+        ("again:\ncapture ancillas, 0, +70\nread r1, a, 500\njump again", "backlog in cycle"),
         ("capture line, 0, +5\ncapture line, 0\nwait 500\nsync\nhalt 0", "refused"),
         ("play round, 0\nplay round, 0, +1\nwait 5\nplay round, 0\nhalt 0", "collision"),
     ],
@@ -209,6 +217,45 @@ def test_faults_put_the_board_in_its_safe_state(control, controlled, text, cause
     controlled.load_control(program(control, "play drive, PULSE\nhalt 3"))
     assert execute(controlled)[0].exit_code == 3
     assert controlled.fault() is None
+
+
+def test_a_table_that_was_written_since_its_check_is_not_trusted(control, controlled):
+    controlled.load_control(program(control, "play drive, PULSE\nhalt 0"))
+    controlled.set("sequencer_program_index", 0)
+    controlled.set("sequencer_program_data", 0)
+    with pytest.raises(errors.SafeStateError, match="untrusted in cycle"):
+        execute(controlled)
+    assert controlled.fault() is not None
+    assert not len(controlled.simulation.edges())
+
+
+def test_another_part_of_the_board_stops_the_program(control, controlled):
+    """A read from an empty FIFO, where that is to stop the board, while a pulse plays."""
+    controlled.load_control(program(control, "again:\nplay drive, PULSE, +20\nwait 500\nsync\njump again"))
+    field = controlled.registers["faults_stop_on"].fields["empty_read"]
+    before = controlled.get("faults_stop_on")
+    controlled.set("faults_stop_on", before | 1 << field.offset)
+    elapse, looked = controlled.elapse, []
+
+    def disturbed(cycles):
+        elapse(cycles)
+        looked.append(cycles)
+        if len(looked) == 3:
+            controlled.get("results_data")
+
+    controlled.elapse = disturbed
+    try:
+        with pytest.raises(errors.SafeStateError, match="went safe while the program ran, empty_read"):
+            execute(controlled)
+    finally:
+        del controlled.elapse
+    assert controlled.fault().stopping == ("empty_read", "sequencer")
+    controlled.set("faults_stop_on", before)
+    word = controlled.get("sequencer_faults_status")
+    assert controlled.registers["sequencer_faults_status"].fields["fault"].of(word) == Fault.EXTERNAL
+    controlled.simulation.edges()
+    elapse(1000)
+    assert not len(controlled.simulation.edges())
 
 
 def test_program_that_does_not_end_is_aborted(control, controlled):

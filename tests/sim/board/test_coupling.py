@@ -5,21 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import stim
 
-from triplane import hal
-from triplane.gateware.decoder.graph import compile_graph
-from triplane.gateware.decoder.table import TableShape, observed_detectors
-from triplane.gateware.sequencer.assembler import assemble
-from triplane.gateware.shape import FabricShape
-from triplane.gateware.syndrome.shape import SyndromeShape
 from triplane.hal.device import Device, load_device
-from triplane.host.compiler import GateSet, demodulation_of, line_tones
-from triplane.host.compiler.alignment import EPOCH_REGISTER
-from triplane.host.compiler.device import tone_frequencies
-from triplane.sim.qpu import EventError, Processor, PulseEvent, Readout, Tone, carrier_phase
-from triplane.sim.qpu.filters import MatchedFilter
-from triplane.sim.qpu.gates import READOUT_SAMPLES, TONE_SCALE, turn_pulse
+from triplane.host.bench.resetting import active_reset, control_program, emulated_reset, small_board
+from triplane.sim.qpu import EventError, Processor
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples" / "loop"
 DRIVES = 3
@@ -58,42 +47,13 @@ def three_qubits():
 
 @pytest.fixture(scope="module")
 def connected():
-    circuit = stim.Circuit.generated(
-        "repetition_code:memory", distance=3, rounds=1, before_round_data_depolarization=0.1
-    )
-    graph = compile_graph(circuit.detector_error_model(decompose_errors=True))
-    shape = FabricShape(
-        DRIVES,
-        1,
-        SyndromeShape(slots=8, events=2, kept=2, history=1, known=0, observables=1, kinds=4),
-        pulse_entries=16,
-        envelope_clocks=256,
-        window_samples=128,
-        windows=4,
-        trace_samples=64,
-        partial_values=16,
-        program_words=256,
-        groups=32,
-        queue_events=32,
-    )
-    with hal.connect(
-        "sim", graph=graph, table=TableShape(observed_detectors(graph), 1), fabric=shape
-    ) as board:
+    with small_board() as board:
         yield board
 
 
 def loaded(board, device, text, masks=(1,)):
     """The program with its tables on the board; tones and windows k are those of mask k."""
-    gates = GateSet(device, DRIVES)
-    board.load_control(
-        hal.ControlProgram(
-            assemble(gates.source(text)),
-            drives=gates.pulses,
-            tones=(line_tones(device, 0, masks),),
-            demodulation=(demodulation_of(device, 0, masks),),
-            epoch_register=EPOCH_REGISTER,
-        )
-    )
+    board.load_control(control_program(device, text, masks))
 
 
 def run(board, device, seed, registers=None, limit=20_000):
@@ -125,43 +85,10 @@ def test_a_line_that_answers_at_once_is_refused(connected, one_qubit):
         connected.attach(Processor(one_qubit.model_copy(update={"lines": (line,)})))
 
 
-def emulated_reset(device, shots, seed):
-    """The same without a board: what is left over, by the emulator's own readout."""
-    processor, qubit = Processor(device, seed=seed), device.qubits[0]
-    offset = qubit.frequency_hz - qubit.lo_hz
-    (tone_hz,) = tone_frequencies(device, 0)
-    envelope = np.full(READOUT_SAMPLES, TONE_SCALE, dtype=np.complex64)
-    filtered, ones, time = None, 0, 1000
-
-    def play(angle):
-        nonlocal time
-        processor.play(PulseEvent(0, time, turn_pulse(qubit, angle), offset, carrier_phase(offset, time)))
-        time += 30
-
-    def measure():
-        nonlocal filtered, time
-        readout = Readout(0, time, (Tone(tone_hz, envelope, carrier_phase(tone_hz, time)),))
-        filtered = filtered or MatchedFilter(device, readout)
-        processor.readout(0, time, readout.tones)
-        time += 400
-        return bool(filtered.bits(readout, processor.adc(0, filtered.first(time - 400), filtered.window))[0])
-
-    for _ in range(shots):
-        play(np.pi / 2)
-        if measure():
-            play(np.pi)
-        else:
-            time += 30
-        ones += measure()
-        time += 40
-    return ones
-
-
 def test_active_reset_leaves_what_readout_errors_leave(connected, one_qubit):
     """Residual excitation of a qubit that was in 1 half of the time."""
     shots, references = 400, 1000
-    loaded(connected, one_qubit, (EXAMPLES / "active-reset.tasm").read_text())
-    left = run(connected, one_qubit, 3, {1: shots}, limit=2_000_000)
+    left = active_reset(connected, one_qubit, shots, seed=3)
     expected = emulated_reset(one_qubit, references, seed=4) / references
     deviation = np.sqrt(shots * expected * (1 - expected) * (1 + shots / references))
     assert 0 < expected < 0.05

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""`triplane demo`: the closed loop, with an emulated processor behind the simulated board's converters."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pymatching
+import stim
+from matplotlib.figure import Figure
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from triplane import hal
+from triplane.hal.device import load_device
+from triplane.hal.drivers.sim import SimBoard
+from triplane.host.compiler.memory import MemoryExperiment
+from triplane.host.outputs import write_json, write_whole
+from triplane.host.plots import BOARD, OTHERS, draw_latency
+from triplane.host.provenance import RunRecorder
+from triplane.host.replay.ledger import Stage
+from triplane.host.replay.progress import ProgressView
+from triplane.host.replay.references import CONFIDENCE, Rate
+from triplane.host.replay.report import format_rate
+from triplane.host.runtime.memory import MemoryRun, Processors, run_memory
+
+DEVICE, DISTANCE = "surface17", 3
+PREDICTED_SHOTS = 20_000
+"""Of Stim, for what is expected."""
+
+
+class DemoError(ValueError):
+    """Arguments that the demo cannot run with."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What was seen.
+
+    Attributes:
+        rounds, passes, seed: as asked for.
+        run: of the board.
+        predicted: share of detection events by layer, Stim's for the emulator's noise: float64 (layers,).
+        uncorrected, corrected: logical errors of the board without and with its decoder.
+        matching: PyMatching's on the very same events.
+        expected: PyMatching's on Stim's shots.
+        clock_hz, round_cycles, build_hash, table_hash: of the board and its program.
+        seconds: that the shots took.
+    """
+
+    rounds: int
+    passes: int
+    seed: int
+    run: MemoryRun
+    predicted: np.ndarray[Any, np.dtype[np.float64]]
+    uncorrected: Rate
+    corrected: Rate
+    matching: Rate
+    expected: Rate
+    clock_hz: int
+    round_cycles: int
+    build_hash: str
+    table_hash: str
+    seconds: float
+
+    def as_json(self, run: str | None) -> dict[str, Any]:
+        """The result as `--json` writes it."""
+        rates = {
+            name: {"failures": rate.failures, "shots": rate.shots, "rate": rate.rate}
+            for name in ("uncorrected", "corrected", "matching", "expected")
+            for rate in [getattr(self, name)]
+        }
+        return {
+            "run": run,
+            "device": DEVICE,
+            "distance": DISTANCE,
+            "rounds": self.rounds,
+            "shots": len(self.run.logical),
+            "passes": self.passes,
+            "seed": self.seed,
+            "logical_errors": rates,
+            "detection_events": {
+                "measured": float(self.run.events.mean()),
+                "predicted": float(self.predicted.mean()),
+            },
+            "round_cycles": self.round_cycles,
+            "latency": {"decode": {"cycles": self.stage.summary()}},
+            "clock_hz": self.clock_hz,
+        }
+
+    @property
+    def stage(self) -> Stage:
+        """Decoding of a window."""
+        return Stage("decode", self.run.results["decode_cycles"].ravel(), None, None, self.clock_hz, None)
+
+
+def run_demo(
+    command: Sequence[str],
+    *,
+    shots: int,
+    rounds: int,
+    passes: int,
+    seed: int,
+    json_file: Path | None,
+    plot: Path | None,
+) -> Demo:
+    """Build or find the board, run the memory, compare, report, file the run."""
+    recorder = RunRecorder(command)
+    recorder.check()
+    experiment = MemoryExperiment(load_device(DEVICE), DISTANCE)
+    if rounds < experiment.plan.num_layers:
+        raise DemoError(f"--rounds is {rounds}; the decoder's window needs {experiment.plan.num_layers}")
+    with ProgressView() as view:
+        view.step(
+            f"{DEVICE}: {len(experiment.device.qubits)} emulated transmons, {len(experiment.device.lines)} readout "
+            f"lines; decoder: windows of {experiment.plan.num_layers} rounds, {len(experiment.plan.edges)} edges"
+        )
+        board = hal.connect("sim", plan=experiment.plan, fabric=experiment.shape, progress=view.build)
+        assert isinstance(board, SimBoard)
+        with board:
+            program = hal.DecoderProgram.from_plan(experiment.plan, passes=passes)
+            board.load(program)
+            identity = board.identify()
+            counter = view.count("closed loop", shots)
+            started = time.monotonic()
+            processors = Processors(board, experiment, seed)
+            run = run_memory(
+                board,
+                experiment,
+                rounds=rounds,
+                shots=shots,
+                prepare=processors.attach,
+                progress=counter.to,
+            )
+            seconds = time.monotonic() - started
+        view.step(f"Stim and PyMatching: the same memory, {PREDICTED_SHOTS:,} shots")
+        circuit = experiment.circuit(rounds, processors.schedule)
+        demo = _compared(experiment, circuit, run, rounds, passes, seed, identity, program, seconds)
+    recorder.add_input("memory.circuit", str(circuit).encode(), source="the emulator's noise, for Stim")
+    recorder.set(
+        model=f"{DEVICE}, distance {DISTANCE}",
+        tables={"decoder": program.table_hash},
+        gateware={"board": str(identity.build_hash)},
+        seeds={"processor": seed, "stim": seed},
+        parameters={"rounds": rounds, "shots": shots, "passes": passes},
+    )
+    filed: str | None = None
+    try:
+        filed = recorder.commit(demo.as_json(None))
+    finally:  # a result that cannot be recorded is shown and written nevertheless, with run null
+        print_demo(demo, filed, Console())
+        if json_file is not None:
+            write_json(json_file, demo.as_json(filed))
+            print(f"result: {json_file}")
+        if plot is not None:
+            plot_demo(demo, plot)
+            print(f"figure: {plot}")
+    return demo
+
+
+def _compared(
+    experiment: MemoryExperiment,
+    circuit: stim.Circuit,
+    run: MemoryRun,
+    rounds: int,
+    passes: int,
+    seed: int,
+    identity: hal.Identity,
+    program: hal.DecoderProgram,
+    seconds: float,
+) -> Demo:
+    layers = experiment.stream_map(rounds)
+    model = circuit.detector_error_model(decompose_errors=True, approximate_disjoint_errors=True)
+    matching = pymatching.Matching.from_detector_error_model(model)
+    sampled, flips = circuit.compile_detector_sampler(seed=seed).sample(
+        PREDICTED_SHOTS, separate_observables=True
+    )
+    shots = len(run.logical)
+    seen = run.events.reshape(shots, -1)[:, layers.positions]
+    matched = matching.decode_batch(seen)[:, 0] != run.measured
+    expected = matching.decode_batch(sampled)[:, 0] != flips[:, 0]
+    uncorrected, corrected, of_matching, of_stim = (
+        Rate(int(wrong.sum()), len(wrong)) for wrong in (run.measured, run.logical, matched, expected)
+    )
+    return Demo(
+        rounds=rounds,
+        passes=passes,
+        seed=seed,
+        run=run,
+        predicted=layers.layers(sampled).mean(axis=(0, 2)),
+        uncorrected=uncorrected,
+        corrected=corrected,
+        matching=of_matching,
+        expected=of_stim,
+        clock_hz=int(identity.clock_hz),
+        round_cycles=experiment.round_cycles,
+        build_hash=str(identity.build_hash),
+        table_hash=program.table_hash,
+        seconds=seconds,
+    )
+
+
+def print_demo(demo: Demo, run: str | None, console: Console) -> None:
+    """What was seen, for people."""
+    shots, stage = len(demo.run.logical), demo.stage
+    figures = stage.summary()
+    table = Table(box=box.SIMPLE_HEAD, title="Logical errors", title_justify="left", title_style="bold")
+    table.add_column("")
+    table.add_column("errors", justify="right")
+    table.add_column("per shot", justify="right")
+    table.add_column(f"{CONFIDENCE:.0%} interval", justify="right")
+    for name, rate in (
+        ("without correction", demo.uncorrected),
+        (f"gateware, {demo.passes} pass{'es' * (demo.passes > 1)}, live", demo.corrected),
+        ("PyMatching, the same events", demo.matching),
+        (f"PyMatching, Stim's {demo.expected.shots:,} shots", demo.expected),
+    ):
+        table.add_row(name, f"{rate.failures:,} of {rate.shots:,}", *format_rate(rate))
+    console.print(table)
+    round_us = demo.round_cycles / demo.clock_hz * 1e6
+    text = (
+        f"{shots:,} memories of {demo.rounds:,} rounds, {demo.round_cycles} cycles ({round_us:.2f} us) each: gates and "
+        "readout played by the sequencer, bits by readout lines, syndromes, decoder, Pauli frame, all in gateware\n"
+        f"detection events: {demo.run.events.mean():.2%} of all detectors, Stim predicts {demo.predicted.mean():.2%}\n"
+        f"decoding a window, simulated: mean {figures['mean']:.1f} cycles ({stage.ns(figures['mean']):.0f} ns), "
+        f"longest {figures['max']:,} ({stage.ns(figures['max']):.0f} ns)\n"
+        f"simulated board: {int(demo.run.cycles.sum()):,} cycles in {demo.seconds:.1f} s; gateware "
+        f"{demo.build_hash[:12]}"
+    )
+    console.print(text, highlight=False)
+    if run is not None:
+        console.print(
+            f"run {run[:12]}: see what it was made of with [bold]triplane report {run[:12]}[/bold]",
+            highlight=False,
+        )
+
+
+def plot_demo(demo: Demo, path: Path) -> None:
+    """Write the figure: detection events round by round, and cycles of the windows; whole or not at all."""
+    figure = Figure(figsize=(12, 4.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    events = demo.run.events
+    shots, layers, width = events.shape
+    share = events.mean(axis=(0, 2))
+    deviation = np.sqrt(np.maximum(demo.predicted * (1 - demo.predicted), 1e-12) / (shots * width))
+    numbers = np.arange(layers)
+    left.errorbar(
+        numbers,
+        100 * share,
+        100 * deviation,
+        fmt="o",
+        markersize=3,
+        color=BOARD,
+        linewidth=0.8,
+        label="board",
+    )
+    left.plot(numbers, 100 * demo.predicted, color=OTHERS, label="Stim, of the emulator's noise")
+    left.set(xlabel="round", ylabel="detection events, % of detectors")
+    left.set_title(f"{shots:,} memories of {demo.rounds:,} rounds, d={DISTANCE}", loc="left", fontsize=11)
+    left.set_ylim(bottom=0)
+    left.legend(fontsize=8, frameon=False)
+    left.spines[["right", "top"]].set_visible(False)
+    draw_latency(right, demo.stage, counted="windows")
+    image = io.BytesIO()
+    figure.savefig(image, format="png", dpi=150)
+    write_whole(path, image.getvalue())
