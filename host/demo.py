@@ -146,8 +146,8 @@ def run_demo(
     recorder.add_input("memory.circuit", str(circuit).encode(), source="the emulator's noise, for Stim")
     recorder.set(
         model=f"{DEVICE}, distance {DISTANCE}",
-        tables={"decoder": program.table_hash},
-        gateware={"board": str(identity.build_hash)},
+        tables={"decoder": {"structure_hash": program.structure_hash, "table_hash": program.table_hash}},
+        gateware={"board": {"build_hash": str(identity.build_hash)}},
         seeds={"processor": seed, "stim": seed},
         parameters={"rounds": rounds, "shots": shots, "passes": passes},
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import stim
@@ -27,12 +28,12 @@ from triplane.sim.models.decoder.window import WindowModel
 SEED = 2026
 COMMAND = "triplane bench loop"
 PASSES = 2
-DEVICE, DISTANCE = "surface17", 3
+DEVICES = {3: "surface17", 5: "surface49"}
 
-MEMORIES = ((1_000, 20), (25, 400))
-"""Rounds, shots."""
+MEMORIES = {3: ((1_000, 20), (25, 400)), 5: ((25, 20),)}
+"""Distance -> rounds, shots."""
 
-QUICK_MEMORIES = ((25, 12),)
+QUICK_MEMORIES = {3: ((25, 12),)}
 
 PREDICTED = {1_000: 4_000, 25: 200_000}
 """Rounds -> shots of Stim."""
@@ -50,26 +51,34 @@ def bench_loop(ctx: BenchContext) -> None:
     ctx.seeds["processor"] = SEED
     command = COMMAND + (" --quick" if ctx.quick else "")
     with ProgressView() as view:
-        experiment = MemoryExperiment(load_device(DEVICE), DISTANCE)
-        board = hal.connect("sim", plan=experiment.plan, fabric=experiment.shape, progress=view.build)
-        assert isinstance(board, SimBoard)
-        with board:
-            board.load(hal.DecoderProgram.from_plan(experiment.plan, passes=PASSES))
-            for rounds, shots in QUICK_MEMORIES if ctx.quick else MEMORIES:
-                counter = view.count(f"memories of {rounds:,} rounds", shots)
-                processors = Processors(board, experiment, SEED + rounds * 10**6)
-                run = run_memory(
-                    board,
-                    experiment,
-                    rounds=rounds,
-                    shots=shots,
-                    prepare=processors.attach,
-                    progress=counter.to,
-                )
-                _memory(
-                    ctx, experiment, run, experiment.circuit(rounds, processors.schedule), rounds, command
-                )
+        for distance, memories in (QUICK_MEMORIES if ctx.quick else MEMORIES).items():
+            experiment = MemoryExperiment(load_device(DEVICES[distance]), distance)
+            _memories(ctx, experiment, memories, view, command)
         _reset(ctx, view, command)
+
+
+def _memories(
+    ctx: BenchContext,
+    experiment: MemoryExperiment,
+    memories: Sequence[tuple[int, int]],
+    view: ProgressView,
+    command: str,
+) -> None:
+    name = experiment.device.name
+    board = hal.connect("sim", plan=experiment.plan, fabric=experiment.shape, progress=view.build)
+    assert isinstance(board, SimBoard)
+    with board:
+        program = hal.DecoderProgram.from_plan(experiment.plan, passes=PASSES)
+        board.load(program)
+        ctx.tables[name] = {"structure_hash": program.structure_hash, "table_hash": program.table_hash}
+        ctx.gateware[name] = {"build_hash": board.identify().build_hash}
+        for rounds, shots in memories:
+            counter = view.count(f"{name}, memories of {rounds:,} rounds", shots)
+            processors = Processors(board, experiment, SEED + rounds * 10**6)
+            run = run_memory(
+                board, experiment, rounds=rounds, shots=shots, prepare=processors.attach, progress=counter.to
+            )
+            _memory(ctx, experiment, run, experiment.circuit(rounds, processors.schedule), rounds, command)
 
 
 def _memory(
@@ -81,7 +90,7 @@ def _memory(
     command: str,
 ) -> None:
     shots = len(run.logical)
-    work = f"{DEVICE}, d={DISTANCE}, {rounds:,} rounds, {shots:,} shots, {PASSES} passes"
+    work = f"{experiment.device.name}, d={experiment.distance}, {rounds:,} rounds, {shots:,} shots, {PASSES} passes"
     row = functools.partial(ctx.row, work=work, command=command)
     model = WindowModel(experiment.plan, PASSES)
     expected = model.decode(run.events)
@@ -97,7 +106,8 @@ def _memory(
     )
 
     layout = experiment.stream_map(rounds)
-    ctx.add_input(f"memory_{rounds}.circuit", str(circuit).encode(), source="the emulator's noise, for Stim")
+    kept = f"memory_d{experiment.distance}_{rounds}.circuit"
+    ctx.add_input(kept, str(circuit).encode(), source="the emulator's noise, for Stim")
     predicted_shots = PREDICTED[rounds]
     events, flips = circuit.compile_detector_sampler(seed=SEED).sample(
         predicted_shots, separate_observables=True
@@ -137,6 +147,7 @@ def _reset(ctx: BenchContext, view: ProgressView, command: str) -> None:
     resets = QUICK_RESETS if ctx.quick else RESETS
     device = load_device("one_qubit")
     with small_board(view.build) as board:
+        ctx.gateware["small"] = {"build_hash": board.identify().build_hash}
         left = active_reset(board, device, resets, seed=SEED)
     references = EMULATED_RESETS * resets
     view.step(f"the same by the emulator alone, {references:,} resets")

@@ -83,7 +83,7 @@ def triplane(environment: dict[str, str], *arguments: object) -> subprocess.Comp
 def test_help_lists_and_teaches(environment: dict[str, str]) -> None:
     overview = triplane(environment, "--help")
     assert overview.returncode == 0
-    for name in ("demo", "replay", "calibrate-decoder", "report", "bench", "version"):
+    for name in ("demo", "sample", "replay", "calibrate-decoder", "report", "bench", "version"):
         assert name in overview.stdout
         text = triplane(environment, name, "--help")
         assert text.returncode == 0
@@ -105,7 +105,7 @@ def test_first_line_needs_nothing_heavy(environment: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["frobnicate"], ["replay"], ["demo", "--shots", "0"], ["demo", "--weight-bits", "1"], ["report"]],
+    [["frobnicate"], ["replay"], ["demo", "--shots", "0"], ["sample", "--weight-bits", "1"], ["report"]],
 )
 def test_usage_errors(environment: dict[str, str], arguments: list[str]) -> None:
     done = triplane(environment, *arguments)
@@ -141,7 +141,7 @@ def test_outputs_are_told_apart(environment: dict[str, str], tmp_path: Path) -> 
     done = triplane(environment, "replay", tmp_path, "--json", tmp_path / "m.dem")
     assert done.returncode == 1
     assert "m.dem: --json would overwrite an input of this run" in done.stderr
-    done = triplane(environment, "demo", "--json", tmp_path / "out", "--vcd", tmp_path / "out")
+    done = triplane(environment, "sample", "--json", tmp_path / "out", "--vcd", tmp_path / "out")
     assert done.returncode == 1
     assert "out: is named by --json and by --vcd; give each its own file" in done.stderr
     done = triplane(environment, "demo", "--plot", tmp_path / "out.pdf")
@@ -240,8 +240,33 @@ def test_model_of_one_half(environment: dict[str, str], tmp_path: Path, sycamore
 
 
 def test_demo(environment: dict[str, str], tmp_path: Path) -> None:
+    out, figure = tmp_path / "out.json", tmp_path / "out.png"
+    done = triplane(
+        environment, "demo", "--shots", "3", "--rounds", "9", "--seed", "2", "--json", out, "--plot", figure
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0].endswith("3 shots of 9 rounds, seed 2")
+    result = json.loads(out.read_text())
+    assert (result["shots"], result["rounds"], result["passes"]) == (3, 9, 2)
+    assert result["run"][:12] in done.stdout
+    rates = result["logical_errors"]
+    assert {rate["shots"] for name, rate in rates.items() if name != "expected"} == {3}
+    assert 0 < rates["expected"]["rate"] < 0.05
+    events = result["detection_events"]
+    assert 0 < events["predicted"] < 0.05
+    assert events["measured"] < 0.1
+    assert 4 <= result["latency"]["decode"]["cycles"]["min"] <= result["latency"]["decode"]["cycles"]["max"]
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    shown = triplane(environment, "report", result["run"][:12])
+    assert shown.returncode == 0, shown.stderr
+    short = triplane(environment, "demo", "--rounds", "5")
+    assert short.returncode == 1
+    assert "error: --rounds is 5; the decoder's window needs 6" in short.stderr
+
+
+def test_sample(environment: dict[str, str], tmp_path: Path) -> None:
     out = tmp_path / "out.json"
-    done = triplane(environment, "demo", "--shots", "400", "--seed", "11", "--json", out)
+    done = triplane(environment, "sample", "--shots", "400", "--seed", "11", "--json", out)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0].endswith("400 shots, seed 11")
     result = json.loads(out.read_text())
@@ -277,7 +302,7 @@ def test_waveform(environment: dict[str, str], tmp_path: Path) -> None:
 def test_cancelled(environment: dict[str, str], tmp_path: Path) -> None:
     out = tmp_path / "out.json"
     with subprocess.Popen(
-        command("demo", "--shots", "2000000", "--json", out),
+        command("sample", "--shots", "2000000", "--json", out),
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
