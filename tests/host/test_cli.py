@@ -83,7 +83,17 @@ def triplane(environment: dict[str, str], *arguments: object) -> subprocess.Comp
 def test_help_lists_and_teaches(environment: dict[str, str]) -> None:
     overview = triplane(environment, "--help")
     assert overview.returncode == 0
-    for name in ("demo", "sample", "replay", "calibrate-decoder", "report", "bench", "version"):
+    for name in (
+        "demo",
+        "sample",
+        "replay",
+        "calibrate-decoder",
+        "assemble",
+        "timeline",
+        "report",
+        "bench",
+        "version",
+    ):
         assert name in overview.stdout
         text = triplane(environment, name, "--help")
         assert text.returncode == 0
