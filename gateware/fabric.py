@@ -6,10 +6,12 @@ from __future__ import annotations
 from litex.gen import LiteXModule
 from migen import Cat, If, Signal
 
+from triplane.gateware.frame.layouts import OPERATION_BITS
+from triplane.gateware.frame.pauli import PauliFrame
 from triplane.gateware.readout.line import ReadoutLine
 from triplane.gateware.sequencer.core import Sequencer
 from triplane.gateware.sequencer.generator import PulseGenerator
-from triplane.gateware.sequencer.layouts import Kind
+from triplane.gateware.sequencer.layouts import VALUE_BITS, Kind
 from triplane.gateware.sequencer.tones import ToneGenerator
 from triplane.gateware.shape import FabricShape
 from triplane.gateware.syndrome.formation import SyndromeFormation
@@ -22,6 +24,11 @@ ROUND_LAST = 8
 
 ROUND_KNOWN = 16
 """Lowest bit of that value that is a bit known beforehand."""
+
+FRAME_FIRST, FRAME_SECOND = 8, 16
+"""Lowest bits of the value of a PLAY on the frame channel that name the first and the second qubit, 8 bits each; the
+operation (`frame.layouts.Operation`) is below them.
+"""
 
 OUTCOME_OFFSET = 16
 """Lowest bit of the sequencer's frame that holds outcomes; flips are below."""
@@ -47,6 +54,10 @@ class ControlFabric(LiteXModule):
 
     The sequencer's frame has the flips of the decoder's frame in its low half, and above `OUTCOME_OFFSET` the
     outcomes: measured observables of the shot that was formed last, with those flips.
+
+    Where a Pauli frame is built, a PLAY on the frame channel tells it of a gate or a byproduct at that time, and the
+    sequencer decides by results as they would be without the frame; syndromes are formed of results as they are, since
+    the decoder knows of no frame. Its logical bits follow the flips of the decoder's.
 
     Args:
         shape: what is built.
@@ -104,6 +115,11 @@ class ControlFabric(LiteXModule):
             )
             for _ in range(shape.lines)
         ]
+        pauli, strange = None, Signal()  # bits are set that name nothing
+        if shape.frame_qubits:
+            rest = [None] * (shape.slots - len(shape.frame_qubits))
+            qubits = 1 + max((q for q in shape.frame_qubits if q is not None), default=0)
+            pauli = PauliFrame([*shape.frame_qubits, *rest], qubits, observables=shape.syndrome.observables)
         generators: list[PulseGenerator | ToneGenerator] = [*drives, *tones]
         self.cores = {
             "sequencer": sequencer,
@@ -111,6 +127,7 @@ class ControlFabric(LiteXModule):
             **{f"drive{k}": core for k, core in enumerate(drives)},
             **{f"tones{k}": core for k, core in enumerate(tones)},
             **{f"line{k}": core for k, core in enumerate(lines)},
+            **({"pauli": pauli} if pauli else {}),
         }
         self.adc = [(line.i, line.q) for line in lines]
         self.dac = [(generator.i, generator.q) for generator in generators]
@@ -150,7 +167,11 @@ class ControlFabric(LiteXModule):
             formation.last.eq(armed.value[ROUND_LAST]),
             formation.known.eq(armed.value[ROUND_KNOWN:]),
             self.collision.eq(
-                Cat(*(core.collision for core in (*generators, *lines)), *(line.unknown for line in lines))
+                Cat(
+                    *(core.collision for core in (*generators, *lines)),
+                    *(line.unknown for line in lines),
+                    *([pauli.refused, strange] if pauli else []),
+                )
                 != 0
             ),
         ]
@@ -162,7 +183,7 @@ class ControlFabric(LiteXModule):
                 result = sequencer.results[slot]
                 self.comb += [
                     result.valid.eq(line.valid[tone]),
-                    result.bit.eq(line.bits[tone]),
+                    result.bit.eq(pauli.reinterpreted[slot] if pauli else line.bits[tone]),
                     result.leaked.eq(line.leaked[tone]),
                     result.soft.eq(line.soft[tone]),
                 ]
@@ -173,6 +194,27 @@ class ControlFabric(LiteXModule):
                         formation.leaked[slot].eq(line.leaked[tone]),
                     ]
         self.comb += sequencer.measuring.eq(Cat(*(line.busy for line in lines)) != 0)
+
+        # Pauli frame
+        if pauli:
+            told, framed = events[shape.frame_channel], Signal(len(pauli.flips))
+            used = [(0, OPERATION_BITS), (FRAME_FIRST, len(pauli.first)), (FRAME_SECOND, len(pauli.second))]
+            mask = sum((1 << bits) - 1 << offset for offset, bits in used)
+            self.sync += framed.eq(self.frame)
+            self.comb += [
+                strange.eq(
+                    told.valid & (told.kind == Kind.PLAY) & ((told.value & (2**VALUE_BITS - 1 ^ mask)) != 0)
+                ),
+                pauli.execute.eq(told.valid & (told.kind == Kind.PLAY) & ~strange),
+                pauli.operation.eq(told.value[:FRAME_FIRST]),
+                pauli.first.eq(told.value[FRAME_FIRST:FRAME_SECOND]),
+                pauli.second.eq(told.value[FRAME_SECOND:]),
+                pauli.bit.eq(Cat(*(bit for line in lines for bit in line.bits))),
+                # The decoder's frame begins anew with each shot; so do these bits, by the difference.
+                pauli.flips.eq(self.frame ^ framed),
+                pauli.flipped.eq(pauli.flips != 0),
+                pauli.clear.eq(self.clear),
+            ]
 
         # Frame
         outcomes = Signal(32 - OUTCOME_OFFSET)

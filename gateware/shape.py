@@ -21,6 +21,8 @@ class FabricShape:
         pulse_entries, envelope_clocks: of each generator.
         window_samples, windows, trace_samples, partial_values: of each line.
         program_words, groups, queue_events: of the sequencer.
+        frame_qubits: measurement slot -> qubit whose Pauli frame turns its results over, None for no qubit; slots after
+            the last have none. Empty: no Pauli frame is built.
 
     Raises:
         ValueError: there is no line, a line has more tones than its generator, or there are more slots in the syndrome
@@ -40,6 +42,7 @@ class FabricShape:
     program_words: int = 1024
     groups: int = 64
     queue_events: int = 64
+    frame_qubits: tuple[int | None, ...] = ()
 
     def __post_init__(self) -> None:
         if self.lines < 1:
@@ -51,6 +54,8 @@ class FabricShape:
                 f"syndromes are formed of {self.syndrome.slots} slots, {self.lines} lines of {self.tones} tones "
                 f"have {self.slots}"
             )
+        if len(self.frame_qubits) > self.slots:
+            raise ValueError(f"frame_qubits names {len(self.frame_qubits)} slots, there are {self.slots}")
 
     @property
     def slots(self) -> int:
@@ -63,6 +68,11 @@ class FabricShape:
         return self.drives + self.lines
 
     @property
+    def frame_channel(self) -> int:
+        """Channel on which the Pauli frame is told of gates, where it is built."""
+        return self.round_channel + 1
+
+    @property
     def channels(self) -> int:
         """Channels of the sequencer."""
-        return self.round_channel + 1
+        return self.round_channel + (2 if self.frame_qubits else 1)

@@ -184,8 +184,8 @@ class PauliFrame(LiteXModule):
         self.comb += self.corrected.eq(self.raw ^ self.logical)
 
         self.comb += [
-            self._x.status.eq(self.x),
-            self._z.status.eq(self.z),
+            self._x_bits.status.eq(self.x),
+            self._z_bits.status.eq(self.z),
             self._logical.status.eq(self.logical),
             self._status.fields.settled.eq(self.settled),
         ]
@@ -217,8 +217,8 @@ class PauliFrame(LiteXModule):
             ],
             description=f"A write sets the basis of one of {slots} slots; Z out of reset.",
         )
-        self._x = CSRStatus(len(self.x), description="Qubits with an X in the frame, bit k = qubit k.")
-        self._z = CSRStatus(len(self.z), description="Qubits with a Z in the frame, bit k = qubit k.")
+        self._x_bits = CSRStatus(len(self.x), description="Qubits with an X in the frame, bit k = qubit k.")
+        self._z_bits = CSRStatus(len(self.z), description="Qubits with a Z in the frame, bit k = qubit k.")
         self._logical = CSRStatus(len(self.logical), description="Observables that the frame flips.")
         self._refused = CSRStatus(
             32, description="Operations since the last restart that named no qubit, or one twice."

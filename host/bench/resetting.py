@@ -41,6 +41,7 @@ SHAPE = FabricShape(
     program_words=256,
     groups=32,
     queue_events=32,
+    frame_qubits=(0, 1, 2),
 )
 """A small fabric, for up to three qubits on one line."""
 

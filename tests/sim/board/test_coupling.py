@@ -6,8 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from triplane.gateware.fabric import FRAME_FIRST
+from triplane.gateware.frame.layouts import Operation
 from triplane.hal.device import Device, load_device
-from triplane.host.bench.resetting import active_reset, control_program, emulated_reset, small_board
+from triplane.hal.errors import SafeStateError
+from triplane.host.bench.resetting import SHAPE, active_reset, control_program, emulated_reset, small_board
 from triplane.sim.qpu import EventError, Processor
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples" / "loop"
@@ -107,6 +110,42 @@ def test_teleportation(connected, three_qubits, prepare, undo):
     codes = [run(connected, three_qubits, seed) for seed in range(16)]
     assert len({code & 3 for code in codes}) == 4
     assert sum(code >> 2 for code in codes) <= 3
+
+
+@pytest.mark.parametrize(("prepare", "undo"), [("", ""), ("x", "x"), ("h", "h"), ("x h", "h x")])
+def test_teleportation_with_the_frame_in_place_of_pulses(connected, three_qubits, prepare, undo):
+    """Nothing is played for a correction: the frame carries it through the gates, and turns the result over."""
+
+    def operation(name, qubit):
+        return f"play frame, {Operation[name].value | qubit << FRAME_FIRST}, +4\n"
+
+    through = "".join(f"{gate}_2\n" + (operation("H", 2) if gate == "h" else "") for gate in undo.split())
+    macros = ".macro prepare qubit\n" + "".join(f"{gate}_0\n" for gate in prepare.split()) + ".endmacro\n"
+    macros += f".macro undo qubit\n{through}.endmacro\n"
+    text = (EXAMPLES / "teleportation.tasm").read_text()
+    for gate in ("X", "Z"):
+        assert text.count(f"    {gate.lower()}_2\n") == 1
+        text = text.replace(f"    {gate.lower()}_2\n", f"    {operation(gate, 2)}")
+    channel = f".channel frame, {SHAPE.frame_channel}\n.group frame, frame\n"
+    loaded(connected, three_qubits, channel + macros + text, (0b011, 0b100))
+    codes, turned = [], 0
+    for seed in range(16):
+        code = run(connected, three_qubits, seed)
+        codes.append(code)
+        turned += connected.get("pauli_x_bits") >> 2 & 1
+        assert connected.get("pauli_status") == 1  # settled
+    assert len({code & 3 for code in codes}) == 4
+    assert sum(code >> 2 for code in codes) <= 3
+    assert 0 < turned < 16
+
+
+@pytest.mark.parametrize("value", [3 << FRAME_FIRST, 4 << FRAME_FIRST, 10, 16])
+def test_a_gate_on_no_qubit_is_refused(connected, one_qubit, value):
+    """Qubits 3 and 4 of three; operations that there are not."""
+    channel = f".channel frame, {SHAPE.frame_channel}\n.group frame, frame\n"
+    loaded(connected, one_qubit, channel + HEAD + f"play frame, {value}\nwait 50\nsync\nhalt 0")
+    with pytest.raises(SafeStateError, match="refused"):
+        run(connected, one_qubit, 0)
 
 
 def test_repeat_until_success(connected, three_qubits):
