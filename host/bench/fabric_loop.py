@@ -41,7 +41,7 @@ FRAME_BOUND = 5000
 
 NOTICE = 64
 """Cycles before the last round in which a program asks for the frame. The decoder's clock does not rest while somebody
-waits: asked for at once, a shot takes the simulation four times as long."""
+waits: asked for at once, a shot takes the simulation three times as long."""
 
 START = """
 early:

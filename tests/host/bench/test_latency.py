@@ -11,7 +11,7 @@ from triplane.gateware.decoder.table import LOOKUP_CYCLES
 from triplane.gateware.readout.line import ReadoutLine
 from triplane.gateware.sequencer.generator import PulseGenerator
 from triplane.gateware.sequencer.layouts import EVENT_TO_RELEASE, RESULT_TO_EVENT
-from triplane.host.bench import BenchContext, latency, latency_ledger
+from triplane.host.bench import BenchContext, latency, latency_ledger, latency_stages
 from triplane.host.bench.fabric_loop import Loop
 from triplane.host.replay.sampling import memory_circuit
 
@@ -30,7 +30,7 @@ def board(loop):
 
 
 def test_feedback(board, loop):
-    stages = latency.feedback(board, loop, 3, 1)
+    stages = latency_stages.feedback(board, loop, 3, 1)
     assert stages == {
         "discriminate": [ReadoutLine.LATENCY] * 3,
         "branch": [RESULT_TO_EVENT + EVENT_TO_RELEASE] * 3,
@@ -49,7 +49,7 @@ def both_branches(loop):
 
 
 def test_reaction_is_the_same_on_either_branch(board, loop, both_branches):
-    found = latency.reaction(board, loop, both_branches)
+    found = latency_stages.reaction(board, loop, both_branches)
     stages = dict(found.stages)
     assert found.flips == 4
     assert (found.wrong_rounds, found.wrong_records, found.wrong_branches) == (0, 0, 0)
@@ -63,9 +63,26 @@ def test_what_differs_from_the_model_is_counted(board, loop, both_branches, monk
     """The board hears the shots in another order than Stim and the model."""
     bits = Loop.bits
     monkeypatch.setattr(Loop, "bits", lambda self, measured: bits(self, measured)[::-1])
-    found = latency.reaction(board, loop, both_branches)
+    found = latency_stages.reaction(board, loop, both_branches)
     assert found.wrong_branches == found.wrong_records == 8
     assert found.wrong_rounds > 0
+
+
+def test_reaction_of_sliding_windows():
+    """At distance 3, since the board of distance 5 takes minutes to build."""
+    loop = Loop.with_windows(3, 8, 0.02, passes=2, period=64)
+    measured = latency_stages.sample(loop, 30, 4)
+    with loop.connect() as board:
+        found = latency_stages.reaction(board, loop, measured)
+    assert (found.wrong_rounds, found.wrong_records, found.wrong_branches) == (0, 0, 0)
+    assert 0 < found.flips < 30
+    expected = loop.expected(loop.events(measured))["decode_cycles"]
+    assert expected.shape == (30, 3)
+    assert found.stages["decode"] == expected[:, -1].tolist()
+    stages = dict(found.stages)
+    assert stages.pop("total") == [sum(cycles) for cycles in zip(*stages.values(), strict=True)]
+    around = {name: set(cycles) for name, cycles in stages.items() if name not in ("queue", "decode")}
+    assert around == {"collect": {8}, "form": {1}, "frame": {2}, "branch": {3}, "generate": {8}}
 
 
 def test_rounds_of_sliding_windows():
@@ -75,7 +92,7 @@ def test_rounds_of_sliding_windows():
     text = loop.program()
     assert text.count("capture ancillas, 0, +98") == 11
     assert text.count("capture data, 1") == 1
-    measured = latency.sample(loop, 20, 1)
+    measured = latency_stages.sample(loop, 20, 1)
     assert loop.bits(measured).shape == (20, 12, 56)
     events = loop.events(measured)
     assert events.any()
