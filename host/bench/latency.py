@@ -28,7 +28,7 @@ WINDOWS_DISTANCE, WINDOWS_ROUNDS, PASSES = 5, 11, 2
 """So few rounds that there is a window of each kind; for 25 the last window takes the same cycles, by the model."""
 WINDOWS_SHOTS = 4_000
 WINDOWS_PERIOD_NS = 400
-"""From one round to the next; three of them pass between windows, more than all but the very hardest take."""
+"""From one round to the next; three of them pass from the window before being complete to the last one."""
 
 FIGURES = {"min": "min", "median": "median", "mean": "mean", "p999": "p99.9", "max": "max"}
 
