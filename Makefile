@@ -20,6 +20,7 @@ types: ## mypy, strict
 docs: ## the site in docs/_build/html; a warning is an error
 	$(RUN) sphinx-build --fresh-env --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
 
+# The latency ledger is compared by pytest: it takes a simulated board.
 generated: ## committed files that are generated are what their sources say
 	$(RUN) python -m triplane.gateware.registers docs/registers.md --check
 	$(RUN) python -m triplane.gateware.sequencer.specification docs/isa.md --check
@@ -27,6 +28,7 @@ generated: ## committed files that are generated are what their sources say
 regenerate: ## write them anew
 	$(RUN) python -m triplane.gateware.registers docs/registers.md
 	$(RUN) python -m triplane.gateware.sequencer.specification docs/isa.md
+	$(RUN) python -m triplane.host.bench.latency_ledger docs/latency-ledger.json
 
 format: ## mend what ruff can mend
 	$(RUN) ruff check --fix

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,9 @@ COMPARED = (
     ("merge_steps", "merge_steps"),
 )
 """Field of a record -> the golden model's."""
+
+Fields = Mapping[str, npt.NDArray[np.unsignedinteger]]
+"""Field of a record -> its value in each window of each shot, (shots, windows)."""
 
 
 @dataclass(frozen=True)
@@ -89,11 +93,20 @@ def stream(
         )
 
 
+def window_fields(expected: WindowResult) -> Fields:
+    """What the golden model says of the records: the compared fields, and the frame."""
+    fields = {field: getattr(expected, attribute) for field, attribute in COMPARED}
+    return fields | {"frame": np.bitwise_xor.accumulate(expected.observables, axis=1)}
+
+
+def differing_records(records: npt.NDArray[np.void], expected: Fields) -> int:
+    """Records of which any of these fields is another."""
+    wrong = np.zeros(len(records), dtype=bool)
+    for field, values in expected.items():
+        wrong |= records[field] != values.reshape(-1)
+    return int(wrong.sum())
+
+
 def differing_windows(records: npt.NDArray[np.void], expected: WindowResult) -> int:
     """Records of which any field, or the frame, is not the golden model's."""
-    wrong = np.zeros(len(records), dtype=bool)
-    for field, attribute in COMPARED:
-        wrong |= records[field] != getattr(expected, attribute).reshape(-1)
-    frame = np.bitwise_xor.accumulate(expected.observables, axis=1)
-    wrong |= records["frame"] != frame.reshape(-1)
-    return int(wrong.sum())
+    return differing_records(records, window_fields(expected))
