@@ -93,8 +93,7 @@ class EventQueue(LiteXModule):
                         Mux(past, Fault.UNDERFLOW,
                             Mux(full, Fault.OVERFLOW, Fault.NONE))))
             ),
-            # What is before the last is before the first free cycle, too.
-            enters.eq(sink.valid & ~self.flush & ~(taken | past | full)),
+            enters.eq(sink.valid & ~self.flush & ~(before | taken | past | full)),
         ]  # fmt: skip
         # Of an empty queue the past is forgotten: what would come before it is late anyway, and times are modular.
         self.sync += If(enters,
