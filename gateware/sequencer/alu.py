@@ -7,7 +7,7 @@ from functools import reduce
 from operator import xor
 
 from litex.gen import LiteXModule
-from migen import Case, Cat, Mux, Replicate, Signal
+from migen import Case, Cat, If, Mux, Replicate, Signal
 
 from triplane.gateware.sequencer.opcodes import Alu, Branch
 
@@ -17,10 +17,12 @@ class ArithmeticUnit(LiteXModule):
 
     Attributes:
         operation: input; an `isa.Alu`.
+        adds, subtracts: inputs; the operation is ADD, or SUB.
         comparison: input; an `isa.Branch`.
         a, b: inputs; operands.
         cursor, now, frame: inputs; what the operations of these names give.
-        result: of the operation.
+        total: result of ADD and SUB, else 0; it is known last, and should be taken in last.
+        result: of the other operations, else 0.
         holds: the comparison holds.
     """
 
@@ -28,12 +30,15 @@ class ArithmeticUnit(LiteXModule):
 
     def __init__(self) -> None:
         self.operation = Signal(4)
+        self.adds = Signal()
+        self.subtracts = Signal()
         self.comparison = Signal(3)
         self.a = a = Signal(32)
         self.b = b = Signal(32)
         self.cursor = Signal(32)
         self.now = Signal(32)
         self.frame = Signal(32)
+        self.total = Signal(32)
         self.result = Signal(32)
         self.holds = Signal()
 
@@ -50,8 +55,6 @@ class ArithmeticUnit(LiteXModule):
         ]
         self.comb += Case(self.operation, {
             Alu.SET: self.result.eq(b),
-            Alu.ADD: self.result.eq(a + b),
-            Alu.SUB: self.result.eq(a - b),
             Alu.AND: self.result.eq(common),
             Alu.OR: self.result.eq(a | b),
             Alu.XOR: self.result.eq(a ^ b),
@@ -63,16 +66,25 @@ class ArithmeticUnit(LiteXModule):
             Alu.NOW: self.result.eq(self.now),
             Alu.FRAME: self.result.eq(self.frame),
         })  # fmt: skip
-
-        equal, below, less, holds = Signal(), Signal(), Signal(), Signal()
+        # Two adders and no multiplexer: Yosys would put one adder behind a negation of b.
+        added, taken_off = Signal(32), Signal(32)
         self.comb += [
-            equal.eq(a == b),
-            below.eq(a < b),
-            less.eq(Mux(a[31] == b[31], below, a[31])),
-            Case(self.comparison[1:], {
-                Branch.EQUAL >> 1: holds.eq(equal),
-                Branch.LESS >> 1: holds.eq(less),
-                Branch.BELOW >> 1: holds.eq(below),
-            }),
-            self.holds.eq(holds ^ self.comparison[0]),
+            added.eq(a + b),
+            taken_off.eq(a - b),
+            self.total.eq((Replicate(self.adds, 32) & added) | (Replicate(self.subtracts, 32) & taken_off)),
+        ]
+
+        # Below, in two halves side by side; of signed numbers the highest bits are turned round.
+        signed = self.comparison[1:] == Branch.LESS >> 1
+        equal, below = [Signal() for _ in range(2)], [Signal() for _ in range(2)]
+        for k, (x, y) in enumerate((
+            (a[:16], b[:16]), (Cat(a[16:31], a[31] ^ signed), Cat(b[16:31], b[31] ^ signed)),
+        )):  # fmt: skip
+            self.comb += [equal[k].eq(x == y), below[k].eq(x < y)]
+        self.comb += [
+            If(self.comparison[1:] == Branch.EQUAL >> 1,
+                self.holds.eq((equal[0] & equal[1]) ^ self.comparison[0]),
+            ).Else(
+                self.holds.eq((below[1] | (equal[1] & below[0])) ^ self.comparison[0]),
+            ),
         ]  # fmt: skip

@@ -138,11 +138,19 @@ class ControlRegisters(LiteXModule):
             state.waiting.eq(self.waits),
             state.address.eq(self.next_address),
         ]  # fmt: skip
-        ahead = Signal((TIME_BITS, True))
+        # The cursor is less than half a turn of its counter away from now: its high half is that of now, or next to it.
+        low, high, top, behind = Signal(TIME_BITS), Signal(64 - TIME_BITS), Signal(), Signal()
+        turn, back = Signal(), Signal()
+        self.comb += [
+            turn.eq(top & ~low[-1] & ~behind),
+            back.eq(~top & low[-1] & behind),
+        ]
         self.sync += [
-            # The cursor is less than half a turn of its counter away from now.
-            ahead.eq(self.cursor - self.now[:TIME_BITS]),
-            self._cursor.status.eq(self.now - 1 + ahead),
+            low.eq(self.cursor),
+            high.eq(self.now[TIME_BITS:]),
+            top.eq(self.now[TIME_BITS - 1]),
+            behind.eq((self.cursor - self.now[:TIME_BITS])[TIME_BITS - 1]),
+            self._cursor.status.eq(Cat(low, high + turn - back)),
             If(self.halts, self._exit.status.eq(self.code)),
         ]
         for counter, event in (

@@ -17,7 +17,6 @@ from triplane.gateware.sequencer.layouts import (
     START_LEAD,
     TAG_KIND_OFFSET,
     TIME_BITS,
-    Fault,
     Outcome,
 )
 from triplane.gateware.sequencer.opcodes import WORD_BITS, Unit
@@ -122,29 +121,40 @@ class Sequencer(LiteXModule):
         # State
         begin, live, moves, drops = Signal(), Signal(), Signal(), Signal()
         breaks, stepping, passing = Signal(), Signal(), Signal()
+        executing = Signal()  # as `running`, a register: half of the core hangs on it
         trusted = Signal()
         self.fsm = fsm = FSM(reset_state="IDLE")
         wanted = self.start | control.start
+        ends = [NextValue(self.running, 0), NextValue(executing, 0)]
         self.comb += [
             trusted.eq(program.trusted & dispatcher.groups.trusted & dispatcher.arms.trusted),
             begin.eq(
                 fsm.ongoing("BEGIN") & trusted & ~self.measuring & dispatcher.empty & ~faults.safe & ~control.abort
             ),
             breaks.eq(fetch.executed.breaks & ~passing),
-            live.eq(fsm.ongoing("EXECUTE") & fetch.valid & ~breaks & (execute.fault == Fault.NONE) & ~faults.safe),
+            live.eq(executing & fetch.valid & ~breaks & ~execute.faulty & ~faults.safe),
         ]  # fmt: skip
         fsm.act("IDLE", If(wanted, NextState("BEGIN")), drops.eq(1))
         fsm.act(
             "BEGIN",
             drops.eq(~begin),
-            If(begin, NextState("EXECUTE"), NextValue(stepping, 0), NextValue(passing, 0)),
+            If(
+                begin,
+                NextState("EXECUTE"),
+                *(NextValue(signal, 1) for signal in (self.running, executing)),
+                *(NextValue(signal, 0) for signal in (stepping, passing)),
+            ),
             If(~trusted, NextState("HALT")),
         )
         fsm.act(
             "EXECUTE",
             If(live, NextValue(passing, 0)),
-            If(control.stop | (live & stepping) | (breaks & fetch.valid), NextState("PAUSE")),
-            If(execute.halts, NextState("HALT")),
+            If(
+                control.stop | (live & stepping) | (breaks & fetch.valid),
+                NextState("PAUSE"),
+                NextValue(executing, 0),
+            ),
+            If(execute.halts, NextState("HALT"), *ends),
         )
         fsm.act(
             "PAUSE",
@@ -152,6 +162,7 @@ class Sequencer(LiteXModule):
             If(
                 wanted | control.step,
                 NextState("EXECUTE"),
+                NextValue(executing, 1),
                 NextValue(passing, 1),
                 NextValue(stepping, control.step),
             ),
@@ -159,11 +170,10 @@ class Sequencer(LiteXModule):
         fsm.act("HALT", drops.eq(1), If(wanted, NextState("BEGIN")))
         fsm.act("FAIL", drops.eq(1), If(~faults.safe, NextState("IDLE")))
         for state in ("BEGIN", "EXECUTE", "PAUSE", "HALT"):
-            fsm.act(state, If(faults.safe, NextState("FAIL")))
+            fsm.act(state, If(faults.safe, NextState("FAIL"), *ends))
         for state in ("BEGIN", "EXECUTE", "PAUSE", "HALT", "IDLE"):
-            fsm.act(state, If(control.abort, NextState("IDLE")))
+            fsm.act(state, If(control.abort, NextState("IDLE"), *ends))
         self.comb += [
-            self.running.eq(fsm.ongoing("EXECUTE") | fsm.ongoing("PAUSE")),
             self.safe.eq(faults.safe),
             self.silence.eq(faults.safe | control.abort),
             faults.now.eq(self.now),
@@ -192,24 +202,31 @@ class Sequencer(LiteXModule):
             execute.frame.eq(self.frame),
             execute.frame_ready.eq(self.frame_ready),
             execute.frame_index.eq(waits.slot[:5]),
-            execute.counts.eq(fsm.ongoing("EXECUTE")),
+            execute.counts.eq(executing),
             execute.limit.eq(control.watchdog),
             execute.external.eq(self.external),
             execute.waited_for.eq(waits.address),
             execute.untrusted.eq((self.running | fsm.ongoing("BEGIN")) & ~trusted),
             execute.stale_wait.eq(waits.stale),
             execute.timeout.eq(waits.timeout),
-            decoder.into.eq(Mux(live, execute.into, waits.into)),
-            decoder.value.eq(Mux(live, execute.value, waits.value)),
+            # Nothing is executed while a wait is active, and it is known early which of both it is.
+            decoder.into.eq(Mux(waits.active, waits.into, execute.into)),
+            decoder.value.eq(Mux(waits.active, waits.value, execute.value)),
+            decoder.total.eq(Mux(waits.active, 0, execute.total)),
+            decoder.writes.eq(execute.writes | waits.writes),
+            decoder.executed_writes.eq(execute.writes),
             decoder.executed_into.eq(execute.into),
             decoder.executed_value.eq(execute.value),
+            decoder.executed_total.eq(execute.total),
             decoder.breaks.eq(control.breaks),
             control.decoded_address.eq(decoder.address),
             decoder.probe.eq(control.register),
             control.register_value.eq(decoder.probed),
-            If(~self.running & control.writes_register,
+            If(~self.running,
                 decoder.into.eq(control.register),
                 decoder.value.eq(control.register_data),
+                decoder.total.eq(0),
+                decoder.writes.eq(control.writes_register),
             ),
         ]  # fmt: skip
 
@@ -242,8 +259,9 @@ class Sequencer(LiteXModule):
             dispatcher.group.eq(execute.group),
             dispatcher.coming.eq(coming),
             dispatcher.busy.eq(self.busy),
-            dispatcher.flush.eq(faults.safe | control.abort | begin),
+            dispatcher.flush.eq(self.silence),
             faults.core.eq(execute.fault),
+            faults.core_faulty.eq(execute.faulty),
             faults.core_address.eq(execute.fault_address),
             faults.backlog.eq(table.backlog),
         ]
@@ -281,7 +299,7 @@ class Sequencer(LiteXModule):
         self.comb += [
             control.now.eq(self.now),
             control.cursor.eq(execute.cursor),
-            control.executing.eq(fsm.ongoing("EXECUTE")),
+            control.executing.eq(executing),
             control.paused.eq(fsm.ongoing("PAUSE")),
             control.starting.eq(fsm.ongoing("BEGIN")),
             control.halted.eq(fsm.ongoing("HALT")),

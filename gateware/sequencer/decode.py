@@ -7,7 +7,7 @@ from functools import reduce
 from operator import or_
 
 from litex.gen import LiteXModule
-from migen import Array, If, Memory, Mux, Record, Signal
+from migen import Array, If, Memory, Mux, Record, Replicate, Signal
 
 from triplane.gateware.sequencer.isa import BY_OPCODE, GROUP, RA, RB, RD, SLOT, Operand
 from triplane.gateware.sequencer.layouts import ADDRESS_BITS
@@ -31,6 +31,8 @@ DECODED = [
     ("waits", 1),  # for a result, or for the frame
     ("breaks", 1),  # a breakpoint is before it
     ("operation", DOES_BITS),  # of the ALU
+    ("adds", 1),  # which is ADD
+    ("subtracts", 1),  # which is SUB
     ("a", 32),  # register ra
     ("b", 32),  # register rb, or the immediate
     ("into", REGISTER_BITS),  # register that a result of the ALU goes to; 0 for none
@@ -65,8 +67,10 @@ class Decoder(LiteXModule):
         word, address: inputs; the instruction.
         breaks: input; it has a breakpoint.
         decoded: it, decoded (`DECODED`), in the same cycle.
-        into, value: inputs; register to write at the end of the cycle, 0 for none.
-        executed_into, executed_value: inputs; the same as far as the instruction that is executed does it.
+        writes, into, value, total: inputs; a register is written at the end of the cycle, which, and what: `value` or
+            `total`, the other one being 0.
+        executed_writes, executed_into, executed_value, executed_total: inputs; the same as far as the instruction that
+            is executed does it.
         probe: input; register that `probed` is the content of.
     """
 
@@ -75,10 +79,14 @@ class Decoder(LiteXModule):
         self.address = Signal(ADDRESS_BITS)
         self.breaks = Signal()
         self.decoded = decoded = Record(DECODED, name="decoded")
+        self.writes = Signal()
         self.into = Signal(REGISTER_BITS)
         self.value = Signal(32)
+        self.total = Signal(32)
+        self.executed_writes = Signal()
         self.executed_into = Signal(REGISTER_BITS)
         self.executed_value = Signal(32)
+        self.executed_total = Signal(32)
         self.probe = Signal(REGISTER_BITS)
         self.probed = Signal(32)
 
@@ -90,16 +98,26 @@ class Decoder(LiteXModule):
         registers = Memory(32, NUM_REGISTERS)
         writer = registers.get_port(write_capable=True)
         self.specials += registers, writer
-        self.comb += [writer.adr.eq(self.into), writer.dat_w.eq(self.value), writer.we.eq(self.into != 0)]
+        self.comb += [
+            writer.adr.eq(self.into),
+            writer.dat_w.eq(self.value | self.total),
+            writer.we.eq(self.writes & (self.into != 0)),
+        ]
 
-        def read(index: Signal, bypass: bool = True) -> Signal:
+        def read(index: Signal) -> Signal:
             port = registers.get_port(async_read=True)
             self.specials += port
             self.comb += port.adr.eq(index)
-            # Nothing is ever written to register 0, which is 0 from the start.
-            same = (self.executed_into == index) & (index != 0)
-            return Mux(same, self.executed_value, port.dat_r) if bypass else port.dat_r
+            return port.dat_r
 
+        def written(index: Signal) -> Signal:
+            # Nothing is ever written to register 0, which is 0 from the start.
+            return self.executed_writes & (self.executed_into == index) & (index != 0)
+
+        def total(taken: Signal) -> Signal:
+            return Replicate(taken, 32) & self.executed_total
+
+        a_written, b_written = Signal(), Signal()
         choosing, by_register, in_range, loops = (Signal() for _ in range(4))
         classes = [Signal() for _ in Unit]
         self.comb += [
@@ -120,14 +138,21 @@ class Decoder(LiteXModule):
             decoded.legal.eq(Array(int(k in BY_OPCODE) for k in range(1 << 7))[opcode] & in_range),
             decoded.breaks.eq(self.breaks),
             decoded.waits.eq(classes[Unit.RESULT] | classes[Unit.FRAME]),
-            decoded.a.eq(read(ra)),
+            a_written.eq(written(ra)),
+            b_written.eq(by_register & ~loops & written(rb)),
+            decoded.a.eq(Mux(a_written, self.executed_value, read(ra)) | total(a_written)),
             # A loop is a subtraction of 1.
             decoded.operation.eq(Mux(loops, Alu.SUB, does)),
-            decoded.b.eq(Mux(loops, 1, Mux(by_register, read(rb), word[:32]))),
+            decoded.adds.eq(~loops & (does == Alu.ADD)),
+            decoded.subtracts.eq(loops | (does == Alu.SUB)),
+            decoded.b.eq(
+                Mux(loops, 1, Mux(b_written, self.executed_value, Mux(by_register, read(rb), word[:32])))
+                | total(b_written)
+            ),
             If(loops,
                 decoded.into.eq(ra),
             ).Elif(classes[Unit.ALU] | classes[Unit.ALU_BY_REGISTER],
                 decoded.into.eq(field(word, RD)),
             ),
-            self.probed.eq(read(self.probe, bypass=False)),
+            self.probed.eq(read(self.probe)),
         ]  # fmt: skip

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
+
 from litex.gen import LiteXModule
 from migen import Array, If, Memory, Mux, Record, Signal, bits_for
 
@@ -38,7 +41,7 @@ class ExecutionUnit(LiteXModule):
         now: input; low half of the cycle counter.
         cursor: time of the next event.
         group, does: of the instruction.
-        into, value: register that it writes, and what.
+        writes, into, value, total: it writes a register, which, and what: `value`, or `total`, with the other one 0.
         goes, target: it goes elsewhere than to the next.
         halts: the program ends.
         frame, frame_ready: inputs; see `Sequencer`.
@@ -48,7 +51,7 @@ class ExecutionUnit(LiteXModule):
         counts, limit: inputs; the watchdog runs, and the cycles that it allows; 0: any number.
         external: input; another part of the board has gone safe.
         untrusted, stale_wait, timeout, waited_for: inputs; faults that others have found, and the wait's address.
-        fault, fault_address: the fault of the cycle before, else NONE.
+        fault, fault_address, faulty: the fault of the cycle before, else NONE; whether there was one.
     """
 
     def __init__(self, stack_depth: int) -> None:
@@ -65,8 +68,10 @@ class ExecutionUnit(LiteXModule):
         self.cursor = cursor = Signal(TIME_BITS)
         self.group = Signal(GROUP_BITS)
         self.does = does = Signal(4)
+        self.writes = Signal()
         self.into = Signal(5)
         self.value = Signal(32)
+        self.total = Signal(32)
         self.goes = Signal()
         self.target = Signal(ADDRESS_BITS)
         self.halts = Signal()
@@ -88,6 +93,7 @@ class ExecutionUnit(LiteXModule):
         self.waited_for = Signal(ADDRESS_BITS)
         self.fault = Signal(FAULT_BITS)
         self.fault_address = Signal(ADDRESS_BITS)
+        self.faulty = Signal()
 
         # # #
 
@@ -110,13 +116,17 @@ class ExecutionUnit(LiteXModule):
         loops = does_control[Control.LOOP]
         self.comb += [
             alu.operation.eq(instruction.operation),
+            alu.adds.eq(instruction.adds),
+            alu.subtracts.eq(instruction.subtracts),
             alu.comparison.eq(does[:3]),
             alu.a.eq(a),
             alu.b.eq(b),
             alu.cursor.eq(cursor),
             alu.now.eq(self.now),
-            self.into.eq(Mux(legal, instruction.into, 0)),
+            self.writes.eq(legal),
+            self.into.eq(instruction.into),
             self.value.eq(alu.result),
+            self.total.eq(alu.total),
         ]
 
         # Time
@@ -198,32 +208,25 @@ class ExecutionUnit(LiteXModule):
         ran, last, overdue = Signal(WATCHDOG_BITS), Signal(ADDRESS_BITS), Signal()
         reads_frame = unit[Unit.ALU] & (does == Alu.FRAME)
         self.comb += overdue.eq(self.counts & (self.limit != 0) & (ran == self.limit))
+        found = (
+            (live & ~instruction.legal, Fault.ILLEGAL, instruction.address),
+            ((calls & full) | (returns & empty), Fault.STACK, instruction.address),
+            ((expects & expected) | (legal & reads_frame & ~here), Fault.STALE, instruction.address),
+            (self.stale_wait, Fault.STALE, self.waited_for),
+            (self.timeout, Fault.TIMEOUT, self.waited_for),
+            (overdue, Fault.WATCHDOG, last),
+            (self.external & self.counts, Fault.EXTERNAL, last),
+            (self.untrusted, Fault.UNTRUSTED, Mux(self.counts, last, 0)),
+        )
         self.sync += [
             If(self.counts, ran.eq(ran + 1)),
             If(live, last.eq(instruction.address)),
             If(self.begin, ran.eq(0), last.eq(0)),
             self.fault.eq(Fault.NONE),
-            self.fault_address.eq(instruction.address),
-            If(live & ~instruction.legal,
-                self.fault.eq(Fault.ILLEGAL),
-            ).Elif((calls & full) | (returns & empty),
-                self.fault.eq(Fault.STACK),
-            ).Elif((expects & expected) | (legal & reads_frame & ~here),
-                self.fault.eq(Fault.STALE),
-            ).Elif(self.stale_wait,
-                self.fault.eq(Fault.STALE),
-                self.fault_address.eq(self.waited_for),
-            ).Elif(self.timeout,
-                self.fault.eq(Fault.TIMEOUT),
-                self.fault_address.eq(self.waited_for),
-            ).Elif(overdue,
-                self.fault.eq(Fault.WATCHDOG),
-                self.fault_address.eq(last),
-            ).Elif(self.external & self.counts,
-                self.fault.eq(Fault.EXTERNAL),
-                self.fault_address.eq(last),
-            ).Elif(self.untrusted,
-                self.fault.eq(Fault.UNTRUSTED),
-                self.fault_address.eq(Mux(self.counts, last, 0)),
+            # The first of several is told, and is written last.
+            *(
+                If(condition, self.fault.eq(fault), self.fault_address.eq(address))
+                for condition, fault, address in reversed(found)
             ),
-        ]  # fmt: skip
+            self.faulty.eq(reduce(or_, (condition for condition, *_ in found))),
+        ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from litex.gen import LiteXModule
 from litex.soc.interconnect import stream
-from migen import Cat, If, Mux, ResetInserter, Signal, bits_for
+from migen import Cat, If, Memory, Mux, Signal, bits_for
 
 from triplane.gateware.sequencer.layouts import (
     ADDRESS_BITS,
@@ -80,20 +80,20 @@ class EventQueue(LiteXModule):
         before, taken, past, full = Signal(), Signal(), Signal(), Signal()
         refused = Signal.like(self.fault)
         enters = Signal()
-        fresh, following = _less(sink.time, self.coming), _less(free, self.coming)
         self.comb += [
             chained.eq(waits & (sink.time == last)),
             release.eq(Mux(chained, free, sink.time)),
             before.eq(waits & _less(sink.time, last)),
             taken.eq(Mux(chained, (kinds >> sink.kind)[0], waits & _less(sink.time, free))),
-            past.eq(Mux(chained, following, fresh)),
+            # The last of a chain has not left yet, so that there is a cycle for the next.
+            past.eq(~chained & _less(sink.time, self.coming)),
             refused.eq(
                 Mux(before, Fault.ORDER,
                     Mux(taken, Fault.COLLISION,
                         Mux(past, Fault.UNDERFLOW,
                             Mux(full, Fault.OVERFLOW, Fault.NONE))))
             ),
-            enters.eq(sink.valid & ~self.flush & (refused == Fault.NONE)),
+            enters.eq(sink.valid & ~self.flush & ~(before | taken | past | full)),
         ]  # fmt: skip
         # Of an empty queue the past is forgotten: what would come before it is late anyway, and times are modular.
         self.sync += If(enters,
@@ -103,28 +103,39 @@ class EventQueue(LiteXModule):
         )  # fmt: skip
 
         # What waits: the head, and the rest behind it
-        self.fifo = fifo = ResetInserter()(stream.SyncFIFO(layout, depth - 1))
-        moves = Signal()
-        head = stream.Endpoint(layout)
-        behind = Cat(fifo.source.time, fifo.source.kind, fifo.source.value, fifo.source.address)
+        head, behind = stream.Endpoint(layout), stream.Endpoint(layout)
         entering = Cat(release, sink.kind, sink.value, sink.address)
+        rest = Memory(len(entering), depth - 1)
+        writer, reader = rest.get_port(write_capable=True), rest.get_port(async_read=True)
+        self.specials += rest, writer, reader
+        level, produce, consume = Signal(max=depth), Signal(max=depth - 1), Signal(max=depth - 1)
+        moves, push, pop = Signal(), Signal(), Signal()
         self.comb += [
             moves.eq(due | ~waits),
-            full.eq(~fifo.sink.ready),
-            fifo.reset.eq(self.flush),
-            fifo.sink.valid.eq(enters & ~(moves & ~fifo.source.valid)),
-            Cat(fifo.sink.time, fifo.sink.kind, fifo.sink.value, fifo.sink.address).eq(entering),
-            fifo.source.ready.eq(moves),
+            full.eq(level == depth - 1),
+            pop.eq(moves & behind.valid),
+            push.eq(enters & ~(moves & ~behind.valid)),
+            writer.adr.eq(produce),
+            writer.dat_w.eq(entering),
+            writer.we.eq(push),
+            reader.adr.eq(consume),
+            Cat(behind.time, behind.kind, behind.value, behind.address).eq(reader.dat_r),
+            behind.valid.eq(level != 0),
             source.valid.eq(due & ~self.flush),
             *(getattr(source, name).eq(getattr(head, name)) for name, _ in layout),
             self.empty.eq(~waits),
         ]
         self.sync += [
+            If(push, produce.eq(Mux(produce == depth - 2, 0, produce + 1))),
+            If(pop, consume.eq(Mux(consume == depth - 2, 0, consume + 1))),
+            # Whether an event enters is known last: it says that the level changes, and not where to.
+            If(push != pop, level.eq(Mux(pop, level - 1, level + 1))),
+            If(self.flush, produce.eq(0), consume.eq(0), level.eq(0)),
             If(~moves,
                 due.eq(head.time == self.coming),
-            ).Elif(fifo.source.valid,
-                Cat(head.time, head.kind, head.value, head.address).eq(behind),
-                due.eq(fifo.source.time == self.coming),
+            ).Elif(behind.valid,
+                Cat(head.time, head.kind, head.value, head.address).eq(reader.dat_r),
+                due.eq(behind.time == self.coming),
                 waits.eq(1),
             ).Else(
                 Cat(head.time, head.kind, head.value, head.address).eq(entering),
@@ -150,5 +161,11 @@ class EventQueue(LiteXModule):
 
 
 def _less(left: Signal, right: Signal) -> Signal:
-    """Whether a time is before another, modulo the counter."""
-    return (left - right)[len(left) - 1]
+    """Whether a time is before another, modulo the counter.
+
+    In two halves side by side: a carry through all bits would be most of the queue's longest path.
+    """
+    half, sign = len(left) // 2, len(left) - 1
+    low = left[:half] < right[:half]
+    borrow = (left[half:sign] < right[half:sign]) | ((left[half:sign] == right[half:sign]) & low)
+    return left[sign] ^ right[sign] ^ borrow

@@ -35,7 +35,7 @@ class FaultLatch(LiteXModule):
         queues: of the channels.
 
     Attributes:
-        core, core_address: inputs; a `Fault` of the core in the cycle after it arose, else NONE, and its instruction.
+        core_faulty, core, core_address: inputs; a `Fault` of the core in the cycle after it arose, and its instruction.
         backlog, issued_address: inputs; a backlog in the cycle after, and the instruction that caused it.
         now: input; cycle counter.
         clear: input; leave the safe state, and forget the fault.
@@ -46,6 +46,7 @@ class FaultLatch(LiteXModule):
     LATENCY = SAFE_CYCLES
 
     def __init__(self, queues: Sequence[EventQueue]) -> None:
+        self.core_faulty = Signal()
         self.core = Signal(FAULT_BITS)
         self.core_address = Signal(ADDRESS_BITS)
         self.backlog = Signal()
@@ -96,7 +97,7 @@ class FaultLatch(LiteXModule):
         stops = Signal()
         self.comb += [
             faulty.eq(Cat(*(queue.fault != Fault.NONE for queue in queues))),
-            stops.eq((self.core != Fault.NONE) | (faulty != 0) | self.backlog),
+            stops.eq(self.core_faulty | (faulty != 0) | self.backlog),
             self._status.fields.fault.eq(self.fault),
             self._status.fields.channel.eq(self.channel),
             self._status.fields.address.eq(self.address),
@@ -108,7 +109,7 @@ class FaultLatch(LiteXModule):
                 self.safe.eq(1),
                 self.time.eq(before),
                 self.channel.eq(0),
-                If(self.core != Fault.NONE,
+                If(self.core_faulty,
                     self.fault.eq(self.core),
                     self.address.eq(self.core_address),
                 ).Elif(faulty != 0,

@@ -38,7 +38,7 @@ class WaitUnit(LiteXModule):
         branches: with `ends`; it is that of the branch.
         goes, target: the wait ends with this cycle, and the next instruction must be fetched: after a read, or at the
             fall-back.
-        into, value: with `goes`; register that is written, 0 for none, and result.
+        writes, into, value: with `goes`; a register is written, which, and the result.
         stale, timeout: the wait ends in that fault.
         timed_out: the wait ends at its bound.
         address: of the wait.
@@ -62,6 +62,7 @@ class WaitUnit(LiteXModule):
         self.branches = Signal()
         self.goes = Signal()
         self.target = Signal(ADDRESS_BITS)
+        self.writes = Signal()
         self.into = Signal(5)
         self.value = Signal(16)
         self.stale = Signal()
@@ -75,7 +76,7 @@ class WaitUnit(LiteXModule):
 
         word = self.instruction.word
         condition, catches, framed, syncs = Signal(3), Signal(), Signal(), Signal()
-        threshold, into, fallback = Signal((8, True)), Signal(5), Signal(ADDRESS_BITS)
+        threshold, fallback = Signal((8, True)), Signal(ADDRESS_BITS)
         left = Signal(BOUND.bits)
         seen, missing, last, looked = Signal(), Signal(), Signal(), Signal()
         bit, leaked, soft = Signal(), Signal(), Signal((8, True))
@@ -92,7 +93,7 @@ class WaitUnit(LiteXModule):
                 ),
                 self.slot.eq(field(word, SLOT)),
                 threshold.eq(field(word, THRESHOLD)),
-                into.eq(field(word, READ_INTO)),
+                self.into.eq(field(word, READ_INTO)),
                 fallback.eq(field(word, FALLBACK)),
                 left.eq(field(word, BOUND)),
             ).Else(
@@ -126,7 +127,7 @@ class WaitUnit(LiteXModule):
             self.timeout.eq(self.timed_out & ~catches),
             self.goes.eq(looked & ((seen & reads) | (self.timed_out & catches))),
             self.target.eq(Mux(seen, self.address + 1, fallback)),
-            self.into.eq(Mux(looked & seen & reads, into, 0)),
+            self.writes.eq(looked & seen & reads),
             self.value.eq(Cat(bit, leaked, Constant(0, 6), soft)),
             decided.eq(self.ends | self.goes | self.stale | self.timeout),
         ]  # fmt: skip

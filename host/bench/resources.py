@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""`triplane bench resources`: what the decoder takes of a device and how deep its logic is, by open tools.
+"""`triplane bench resources`: what decoder and sequencer take of a device and how deep their logic is, by open tools.
 
 Synthesised, not measured on a device: area and levels of logic for UltraScale+ come from Yosys without placement, and
 the ECP5 row is placed and routed. The engine is that of the rotated surface code with circuit noise, both bases, in
-windows of the default size; its parts are mapped one by one and put together again.
+windows of the default size; its parts are mapped one by one and put together again. The sequencer is mapped whole.
 """
 
 from __future__ import annotations
@@ -11,6 +11,9 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+
+from litex.gen import LiteXModule
+from litex.soc.interconnect.csr_bus import CSRBank, Interface
 
 from triplane.boards.synthesis import (
     XCZU49DR_LUTS,
@@ -23,10 +26,11 @@ from triplane.boards.synthesis import (
     place_and_route,
     synthesize,
 )
-from triplane.boards.synthesis.harness import arrays_verilog, engine_parts, routed_engine_verilog
+from triplane.boards.synthesis.harness import arrays_verilog, engine_parts, routed_engine_verilog, to_verilog
 from triplane.gateware.decoder.graph import DecodingGraph, compile_graph
 from triplane.gateware.decoder.unionfind.plan import plan_arrays
 from triplane.gateware.decoder.window import WindowPlan, default_window, sliding_window
+from triplane.gateware.sequencer.core import Sequencer
 from triplane.host.bench import BenchContext, benchmark
 from triplane.host.replay.progress import ProgressView
 from triplane.host.replay.sampling import memory_circuit
@@ -47,8 +51,20 @@ SHARE_GOALS = {5: "<= 12", LARGEST: "<= 35"}
 HELIOS_LUTS = {3: 1_600, 5: 10_100, 7: 31_100}
 """Helios (distributed union-find, unit weights, no observables), one basis, phenomenological: LUTs by the same tool."""
 
+CHANNELS, SLOTS, GROUPS, PROGRAM_WORDS = 4, 8, 64, 256
+"""Of the sequencer."""
+
 PATHS = 12
 """Groups of registers whose longest path is a row."""
+
+MEASURES = (
+    ("LUTs", "luts", "LUTs"),
+    ("registers", "registers", "FFs"),
+    ("carry chains", "carries", "CARRY8"),
+    ("block RAM", "brams", "BRAM36"),
+    ("DSP", "dsps", "DSP48"),
+)
+"""Measure -> attribute of `Figures`, unit."""
 
 PartSize = Callable[[WindowPlan], int]
 GROWS_WITH: dict[str, PartSize] = {
@@ -75,13 +91,15 @@ class Engine:
 
 
 @benchmark(
-    "resources", help="Area and depth of the decoder by synthesis; a placed and routed d=3 on the ECP5."
+    "resources",
+    help="Area and depth of decoder and sequencer by synthesis; a placed and routed d=3 on the ECP5.",
 )
 def bench_resources(ctx: BenchContext) -> None:
     """Rows per part, per device share, per longest path; where the extra is not installed the reason is a row."""
     command = "triplane bench resources" + (" --quick" if ctx.quick else "")
     with ProgressView() as view:
         try:
+            _sequencer(ctx, command, view)
             for distance in DISTANCES[:1] if ctx.quick else DISTANCES:
                 _array(ctx, distance, command, view)
                 engine = map_engine(distance, view)
@@ -91,6 +109,43 @@ def bench_resources(ctx: BenchContext) -> None:
                 _ecp5(ctx, command, view)
         except SynthesisError as error:
             ctx.skip(work="synthesis", reason=str(error), command=command)
+
+
+def sequencer_verilog() -> str:
+    """Verilog of a sequencer with its registers on a bus; what would be wired to a board are ports of `top`."""
+    top = LiteXModule()
+    top.core = core = Sequencer(CHANNELS, SLOTS, num_groups=GROUPS, program_depth=PROGRAM_WORDS)
+    top.bank = bank = CSRBank(core.get_csrs(), bus=Interface(data_width=32))
+    bus = bank.bus
+    inputs = [
+        bus.adr,
+        bus.we,
+        bus.re,
+        bus.dat_w,
+        core.now,
+        core.measuring,
+        core.busy,
+        core.frame,
+        core.frame_ready,
+    ]
+    inputs += [core.start, core.external]
+    inputs += [signal for result in core.results for signal in result.flatten()]
+    outputs = [
+        bus.dat_r,
+        core.frame_wait,
+        core.frame_shot,
+        core.frame_round,
+        core.safe,
+        core.silence,
+        core.running,
+    ]
+    outputs += [
+        signal for event in core.events for signal in (event.valid, event.kind, event.value, event.time)
+    ]
+    for direction, signals in (("in", inputs), ("out", outputs)):
+        for number, signal in enumerate(signals):
+            signal.name_override = f"{direction}{number}_{signal.backtrace[-1][0]}"
+    return to_verilog(top, [*inputs, *outputs])
 
 
 def memory_graph(distance: int, rounds: int) -> DecodingGraph:
@@ -116,6 +171,17 @@ def map_engine(distance: int, view: ProgressView) -> Engine:
     return Engine(plan, parts, figures(joined(netlists)))
 
 
+def _sequencer(ctx: BenchContext, command: str, view: ProgressView) -> None:
+    work = f"sequencer: {CHANNELS} channels, {SLOTS} slots, {GROUPS} groups, {PROGRAM_WORDS} instructions"
+    found = synthesize(sequencer_verilog(), label=work, report=view.step)
+    row = functools.partial(ctx.row, work=work, command=command)
+    for measure, attribute, unit in MEASURES:
+        row(measure=measure, value=getattr(found, attribute), unit=unit, goal=None)
+    assert found.path is not None, "a sequencer has registers"
+    measure = f"longest path: {_text(found.path)}"
+    row(measure=measure, value=found.path.levels, unit="levels", goal=LEVELS_GOAL)
+
+
 def _array(ctx: BenchContext, distance: int, command: str, view: ProgressView) -> None:
     """Rows of the first basis' array alone, over as many rounds as the distance, beside a published one."""
     graph = memory_graph(distance, distance)
@@ -137,13 +203,7 @@ def _engine(ctx: BenchContext, distance: int, engine: Engine, command: str) -> N
     work = f"{title}: {plan.num_vertices} elements, {len(plan.edges)} edges"
     share, goal = 100 * whole.luts / XCZU49DR_LUTS, SHARE_GOALS.get(distance)
     row(work=work, measure="share of the XCZU49DR", value=share, unit="% of LUTs", goal=goal)
-    for measure, attribute, unit in (
-        ("LUTs", "luts", "LUTs"),
-        ("registers", "registers", "FFs"),
-        ("carry chains", "carries", "CARRY8"),
-        ("block RAM", "brams", "BRAM36"),
-        ("DSP", "dsps", "DSP48"),
-    ):
+    for measure, attribute, unit in MEASURES:
         row(work=work, measure=measure, value=getattr(whole, attribute), unit=unit, goal=None)
     for name, part in engine.parts.items():
         row(work=f"{title}: {name}", measure="LUTs", value=part.luts, unit="LUTs", goal=None)

@@ -58,7 +58,7 @@ class Queue(FormalBench):
             return difference[-1]
 
         refused, enters, left = Signal(), Signal(), Signal()
-        late = ahead(due, (present + 1)[:TIME_BITS])
+        late = ~chained & ahead(sink.time, (present + 1)[:TIME_BITS])
         early = waiting & ahead(sink.time, time)
         taken = waiting & ~chained & ahead(sink.time, (leaves + 1)[:TIME_BITS])
         again = chained & (kinds >> sink.kind)[0]
@@ -78,7 +78,8 @@ class Queue(FormalBench):
             ),
             If(flush, inside.eq(0)),
         ]  # fmt: skip
-        # Times of events inside are less than half a turn of the counter ahead, as the contract has it.
+        # Times of events inside are less than half a turn of the counter ahead, as the contract has it; a chain
+        # leaves after its time.
         self.board = Scoreboard(
             self, enters, Cat(due, sink.kind, value), left, Cat(source.time, source.kind, source.value[:2]),
             capacity=DEPTH, flush=flush,
@@ -92,8 +93,9 @@ class Queue(FormalBench):
         self.always("no_other_fault", told | cut | (queue.fault == Fault.NONE) | self.first)
         self.always("empty", queue.empty == (inside == 0))
         # What waits is not past: else it would leave a turn of the counter later.
-        last_leaves = ahead(leaves, present)
-        self.always("never_missed", (inside == 0) | ~last_leaves)
+        left_until = Signal(TIME_BITS)
+        self.comb += left_until.eq(leaves - present)
+        self.always("never_missed", (inside == 0) | (left_until < (1 << TIME_BITS - 1) + DEPTH - 1))
         self.sometime("full", inside == DEPTH)
         self.sometime("a_chain_leaves", left & (inside == 1) & (leaves != time))
         for name, signal in (("inside", inside), ("now", present), ("left", left), ("fault", queue.fault)):

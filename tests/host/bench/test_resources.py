@@ -34,18 +34,42 @@ def synthesized(monkeypatch):
 def test_quick_is_the_smallest_code(synthesized):
     ctx = BenchContext(quick=True)
     resources.bench_resources(ctx)
-    assert {row.work.split(",")[0] for row in ctx.rows} == {"d=3"}
+    assert {row.work.split(",")[0] for row in ctx.rows} == {"sequencer: 4 channels", "d=3"}
 
 
 def test_paths_inside_arrays_and_between(synthesized):
     ctx = BenchContext(quick=True)
     resources.bench_resources(ctx)
-    longest = [(row.measure, row.value, row.ok) for row in ctx.rows if row.measure.startswith("longest path")]
+    longest = [
+        (row.measure, row.value, row.ok) for row in ctx.rows if row.measure.startswith("longest path ")
+    ]
     assert longest == [
         ("longest path within an array: array0.ident to array0.blocked, 9 LUTs, 0 carries", 9, False),
         ("longest path outside or between: array1.forest to record.state, 7 LUTs, 1 carries", 8, True),
     ]
     assert [row.value for row in ctx.rows if row.measure.startswith("path ")] == [6]
+
+
+def test_the_sequencer_is_small_and_not_deep(synthesized):
+    ctx = BenchContext(quick=True)
+    resources.bench_resources(ctx)
+    rows = [(r.measure, r.value, r.goal, r.ok) for r in ctx.rows if r.work.startswith("sequencer")]
+    assert rows == [
+        ("LUTs", 8_000, None, None),
+        ("registers", 1_000, None, None),
+        ("carry chains", 10, None, None),
+        ("block RAM", 0.5, None, None),
+        ("DSP", 0, None, None),
+        ("longest path: array0.ident to array0.blocked, 9 LUTs, 0 carries", 9, "<= 8", False),
+    ]
+
+
+def test_the_sequencer_has_its_ports():
+    text = resources.sequencer_verilog()
+    events = 4 * resources.CHANNELS
+    assert "module top" in text
+    assert f"out{6 + events}_" in text
+    assert f"out{7 + events}_" not in text
 
 
 def test_a_row_for_each_part(synthesized):
