@@ -20,7 +20,8 @@ import typer
 from triplane.gateware.decoder.graph import compile_graph
 from triplane.gateware.decoder.layouts import RESULT
 from triplane.hal import Pacing
-from triplane.host import cli
+from triplane.host.cli.common import Outputs, errors
+from triplane.host.cli.decoding import run_replay
 from triplane.host.provenance import RunRecorder, StoreWriteError
 from triplane.host.replay import session
 from triplane.host.replay.ledger import LatencyLedger, Stage
@@ -179,8 +180,8 @@ def test_a_result_that_cannot_be_recorded_is_not_lost(
     monkeypatch.setattr(session, "replay", lambda dataset, options, view: replayed)
     monkeypatch.setattr(RunRecorder, "commit", full)
     out = tmp_path / "out.json"
-    with pytest.raises(typer.Exit) as exited, cli._errors():
-        cli._run(replayed.dataset, replayed.options, cli._Outputs(out, None, None))
+    with pytest.raises(typer.Exit) as exited, errors():
+        run_replay(replayed.dataset, replayed.options, Outputs(out, None, None))
     printed = capsys.readouterr()
     assert exited.value.exit_code == 1
     assert printed.err.endswith("error: the store is full\n")

