@@ -36,8 +36,14 @@ class ProgramFileError(ValueError):
 
 
 def read_program(file: Path) -> Program:
-    """Assemble a file; raises AssemblyError with every error in it."""
-    return assemble(file.read_text(encoding="utf-8"), file=file.name)
+    """Assemble a file; raises AssemblyError with every error in it, ProgramFileError for one that is no text."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ProgramFileError(
+            f"{file}: byte {error.start} is no UTF-8; give a program's source, a text"
+        ) from error
+    return assemble(text, file=file.name)
 
 
 def as_json(program: Program) -> dict[str, Any]:

@@ -8,7 +8,20 @@ from pathlib import Path
 
 import pytest
 
+from triplane.hal.device import Device, load_device
 from triplane.host.bench.replay import data_folder
+
+
+@pytest.fixture(scope="session")
+def three_qubits() -> Device:
+    """The first three qubits of a line of five, on one readout line."""
+    described = load_device("line5").model_dump()
+    described["qubits"] = described["qubits"][:3]
+    described["couplings"] = described["couplings"][:2]
+    (line,) = described["lines"]
+    line["tones"] = line["tones"][:3]
+    line["crosstalk"] = [row[:3] for row in line["crosstalk"][:3]]
+    return Device.model_validate(described)
 
 
 @pytest.fixture(scope="session")

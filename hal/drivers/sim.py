@@ -215,7 +215,7 @@ class SimBoard(RegisterBoard):
 def with_fabric(descriptor: Descriptor, shape: FabricShape) -> Descriptor:
     """The descriptor of a board that has a control fabric as well."""
     features = descriptor.features.model_copy(
-        update={"sequencer": True, "readout": True, "pauli_frame": True}
+        update={"sequencer": True, "readout": True, "pauli_frame": bool(shape.frame_qubits)}
     )
     control = descriptor.control.model_copy(
         update={"dac_channels": shape.drives + shape.lines, "adc_channels": shape.lines}

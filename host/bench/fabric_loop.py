@@ -127,8 +127,6 @@ class Loop:
         board = hal.connect("sim", **built, fabric=self.shape, progress=progress)
         assert isinstance(board, SimBoard)
         board.load(self.decoder)
-        if "decoder_rounds" in board.registers:
-            board.set("decoder_rounds", self.rounds)
         return board
 
     @property
@@ -217,6 +215,7 @@ class Loop:
                 drives=(pulses,),
                 demodulation=tuple(lines),
                 syndrome=self.syndrome.words(self.shape.syndrome),
+                rounds=self.rounds,
             )
         )
 

@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from triplane.gateware.decoder.layouts import RESULT
+from triplane.gateware.readout.line import ReadoutLine
 from triplane.gateware.sequencer.layouts import TAG_KIND_OFFSET, TRACE, Kind, Outcome
 from triplane.gateware.syndrome.layouts import round_record
 from triplane.hal.drivers.sim import SimBoard
 from triplane.host.bench.fabric_loop import TONES, Loop
 
-LEAD = 6
+LEAD = ReadoutLine.LEAD
 """Cycles from CAPTURE to the first sample of a window without delay."""
 
 AHEAD = 500

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 DEMO_SHOTS, DEMO_ROUNDS = 20, 25
 SAMPLE_SHOTS = 20_000
-SEED = 5
+SEED, MAX_SEED = 5, 2**62
 
 
 @app.command(epilog="Example:   triplane demo --shots 50 --plot demo.png --json demo.json")
@@ -43,7 +43,10 @@ def demo(
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds of each memory.")] = DEMO_ROUNDS,
     passes: Passes = 2,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, help="Seed of the emulated processor; kept with the run.")
+        int,
+        typer.Option(
+            "--seed", min=0, max=MAX_SEED, help="Seed of the emulated processor; kept with the run."
+        ),
     ] = SEED,
     json_file: Json = None,
     plot: Plot = None,
@@ -88,7 +91,10 @@ def sample(
     ] = 0.001,
     shots: Annotated[int, typer.Option("--shots", min=1, help="Shots to sample.")] = SAMPLE_SHOTS,
     seed: Annotated[
-        int, typer.Option("--seed", min=0, help="Seed of the sampler; printed and kept with the run.")
+        int,
+        typer.Option(
+            "--seed", min=0, max=MAX_SEED, help="Seed of the sampler; printed and kept with the run."
+        ),
     ] = SEED,
     weight_bits: WeightBits = 5,
     passes: Passes = 1,

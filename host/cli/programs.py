@@ -35,6 +35,7 @@ def assemble_file(
     """
     with errors():
         outputs = resolve_outputs(json_file)
+        outputs.check([file])
         from triplane.host.programs import show_program
 
         show_program(file, listing=listing, source=source, json_file=outputs.json_file)
@@ -77,6 +78,7 @@ def timeline_of(
     """See what a program plays and decides, cycle by cycle, on the golden model: no board, results as you say."""
     with errors():
         outputs = resolve_outputs(json_file, plot, vcd)
+        outputs.check([file])
         from triplane.host.programs import show_run
 
         show_run(

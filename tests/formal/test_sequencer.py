@@ -92,10 +92,12 @@ class Queue(FormalBench):
         self.always("a_cut_pulse_is_a_fault", ~cut | (queue.fault == Fault.COLLISION))
         self.always("no_other_fault", told | cut | (queue.fault == Fault.NONE) | self.first)
         self.always("empty", queue.empty == (inside == 0))
-        # What waits is not past: else it would leave a turn of the counter later.
-        left_until = Signal(TIME_BITS)
-        self.comb += left_until.eq(leaves - present)
-        self.always("never_missed", (inside == 0) | (left_until < (1 << TIME_BITS - 1) + DEPTH - 1))
+        # What waits is not past: else it would leave a turn of the counter later. Its time is less than half a turn
+        # ahead; it leaves as many cycles after that as there are before it in its chain.
+        left_until, behind = Signal(TIME_BITS), Signal(TIME_BITS)
+        self.comb += [left_until.eq(leaves - present), behind.eq(leaves - time)]
+        self.always("never_missed", (inside == 0) | (left_until < (1 << TIME_BITS - 1) + behind))
+        self.always("a_chain_is_short", (inside == 0) | (behind < len(Kind)))
         self.sometime("full", inside == DEPTH)
         self.sometime("a_chain_leaves", left & (inside == 1) & (leaves != time))
         for name, signal in (("inside", inside), ("now", present), ("left", left), ("fault", queue.fault)):

@@ -95,6 +95,12 @@ def test_the_listing_is_the_program(tmp_path, capsys):
     assert read_program(copy).words.tolist() == program.words.tolist()
 
 
+def test_what_is_no_text_is_said(tmp_path):
+    (tmp_path / "bin.tasm").write_bytes(b"wait\xff")
+    with pytest.raises(ProgramFileError, match=r"bin\.tasm: byte 4 is no UTF-8; give a program's source"):
+        read_program(tmp_path / "bin.tasm")
+
+
 def test_errors_have_places(tmp_path):
     wrong = tmp_path / "wrong.tasm"
     wrong.write_text("    wait 5\n    plai drive, 1\n")

@@ -3,7 +3,6 @@
 
 import os
 import random
-from dataclasses import dataclass
 from pathlib import Path
 
 import cocotb
@@ -11,57 +10,23 @@ import numpy as np
 import pytest
 import stim
 from cocotb.triggers import ReadOnly, RisingEdge
-from litex.gen import LiteXModule
 
 from triplane.gateware.decoder.graph import compile_graph
-from triplane.gateware.decoder.table import CHECKING, MISMATCH, TRUSTED
+from triplane.gateware.decoder.table import MISMATCH, TRUSTED
 from triplane.gateware.syndrome.compile import slots_by_qubit, syndrome_table
 from triplane.gateware.syndrome.formation import DOUBLED, OVERRUN, TIMED_OUT, UNTRUSTED, SyndromeFormation
 from triplane.gateware.syndrome.layouts import LAST_ROUND, LEAKED, round_record
 from triplane.gateware.syndrome.shape import SyndromeShape
-from triplane.gateware.syndrome.table import SyndromeTable
-from triplane.sim.cocotb_runner import endpoint_ios, parameters, run_cocotb
-from triplane.sim.models.syndrome.formation import FormationModel, Inputs, Outputs
-from triplane.sim.streams import start_clock
-
-PULSES = ("formed", "untrusted", "overrun", "doubled", "timed_out", "held_up", "record_lost", "stopped")
-INPUTS = ("valid", "bit", "leaked", "arm", "round_kind", "last", "known", "now", "clear")
-STATUSES = (
-    "fault_round", "fault_shot", "fault_slot", "rounds", "shots", "held_up", "backlog_max", "stray",
-    "records_lost", "table_found",
-)  # fmt: skip
-SETTINGS = {"ahead": 3, "queue_rounds": 2, "records": 2}
-"""Small, so that all of them fill up."""
-
-
-class Bench(LiteXModule):
-    """Formation whose registers are pins."""
-
-    def __init__(self, shape: SyndromeShape) -> None:
-        self.core = core = SyndromeFormation(shape, **SETTINGS)
-        core._control.finalize(32, "big")  # its bank would do this
-        self.submodules += core._control
-        pins = {name: getattr(core, name) for name in (*INPUTS, *PULSES, "observables", "last_formed")}
-        pins |= {f"{name}_status": getattr(core, f"_{name}").status for name in STATUSES}
-        for name in ("table_index", "table_data", "table_crc"):
-            pins |= {name: getattr(core, f"_{name}").storage, f"{name}_re": getattr(core, f"_{name}").re}
-        pins["timeout"] = core._timeout.storage
-        pins |= {name: getattr(core._status.fields, name) for name in ("table", "cause", "busy")}
-        for name, signal in pins.items():
-            signal.name_override = f"pin_{name}"
-        self.pins = set(pins.values()) | endpoint_ios(core.source, "source")
-        self.pins |= endpoint_ios(core.records, "records")
-
-
-@dataclass
-class Data:
-    """Shots to be fed, and what must come of them."""
-
-    table: SyndromeTable
-    bits: np.ndarray
-    leaked: np.ndarray
-    known: np.ndarray
-    words: np.ndarray
+from triplane.sim.cocotb_runner import parameters, run_cocotb
+from triplane.sim.models.syndrome.formation import Inputs, Outputs
+from triplane.sim.syndrome.formation import (
+    SETTINGS,
+    FormationBench,
+    FormationDriver,
+    FormationShots,
+    RoundPlayer,
+    mask,
+)
 
 
 def without_reset(rounds: int) -> stim.Circuit:
@@ -102,7 +67,7 @@ def circuit_of(name: str) -> stim.Circuit:
     )
 
 
-def sampled(name: str, shots: int, *, leaks: float = 0.0, seed: int = 3) -> Data:
+def sampled(name: str, shots: int, *, leaks: float = 0.0, seed: int = 3) -> FormationShots:
     """Shots of a circuit as Stim samples them; with leakage the words are left out."""
     circuit = circuit_of(name)
     layout = compile_graph(circuit.detector_error_model(decompose_errors=True))
@@ -114,10 +79,10 @@ def sampled(name: str, shots: int, *, leaks: float = 0.0, seed: int = 3) -> Data
     bits = table.by_round(measurements)
     rng = np.random.default_rng(seed)
     none = np.zeros((shots, table.shape.known), dtype=bool)
-    return Data(table, bits, rng.random(bits.shape) < leaks, none, layout.pack_events(events))
+    return FormationShots(table, bits, rng.random(bits.shape) < leaks, none, layout.pack_events(events))
 
 
-def recorded(name: str, shots: int) -> Data:
+def recorded(name: str, shots: int) -> FormationShots:
     """Shots of Google's experiment."""
     folder = Path(os.environ["TRIPLANE_SYCAMORE"]) / name
     circuit = stim.Circuit.from_file(folder / "circuit_noisy.stim")
@@ -130,146 +95,18 @@ def recorded(name: str, shots: int) -> Data:
     bits = table.by_round(read("measurements.b8", num_measurements=circuit.num_measurements))
     events = read("detection_events.b8", num_detectors=circuit.num_detectors)
     sweep = read("sweep.b8", num_measurements=circuit.num_sweep_bits)
-    return Data(table, bits, np.zeros_like(bits), sweep, layout.pack_events(events))
+    return FormationShots(table, bits, np.zeros_like(bits), sweep, layout.pack_events(events))
 
 
-def data_of(p: dict) -> Data:
+def data_of(p: dict) -> FormationShots:
     if p["code"].startswith("surface_code_b"):
         return recorded(p["code"], p["shots"])
     return sampled(p["code"], p["shots"], leaks=p.get("leaks", 0.0))
 
 
-def mask(bits) -> int:
-    return sum(1 << k for k, bit in enumerate(bits) if bit)
-
-
-class Player:
-    """Arms rounds and delivers their slots in any order, as early as they may come."""
-
-    def __init__(self, data: Data, model: FormationModel, *, idle: float, seed: int) -> None:
-        self.data, self.model, self.idle = data, model, idle
-        self.random = random.Random(seed)
-        kinds = data.table.rounds
-        self.rounds = [(shot, r, kind) for shot in range(len(data.bits)) for r, kind in enumerate(kinds)]
-        self.armed: list[tuple[int, int, int, set[int]]] = []  # number, shot, round, slots to come
-        self.at = 0
-
-    @property
-    def done(self) -> bool:
-        return self.at == len(self.rounds) and not self.model.armed and not self.model.queue
-
-    def inputs(self) -> Inputs:
-        given = Inputs()
-        model, chance = self.model, self.random
-        oldest = self.at - len(model.armed)  # rounds before it have left
-        blocked = set()
-        for number, shot, r, slots in self.armed:
-            if number >= oldest:
-                for slot in sorted(slots - blocked):
-                    if chance.random() >= self.idle:
-                        given.valid |= 1 << slot
-                        given.bit |= int(self.data.bits[shot, r, slot]) << slot
-                        given.leaked |= int(self.data.leaked[shot, r, slot]) << slot
-                        slots.discard(slot)
-                blocked |= self.data.table.kinds[self.data.table.rounds[r]].expected
-        self.armed = [entry for entry in self.armed if entry[0] >= oldest]
-        if self.at < len(self.rounds) and len(model.armed) < model.ahead and chance.random() >= self.idle:
-            shot, r, kind = self.rounds[self.at]
-            given.arm, given.kind, given.last = 1, kind, int(r == len(self.data.table.rounds) - 1)
-            given.known = mask(self.data.known[shot])
-            expected = self.data.table.kinds[kind].expected
-            self.armed.append((self.at, shot, r, set(expected)))
-            self.at += 1
-        return given
-
-
-class Driver:
-    """The pins, and the model beside them."""
-
-    def __init__(self, dut, shape: SyndromeShape, words, *, timeout: int = 2**24 - 1) -> None:
-        self.dut, self.shape = dut, shape
-        self.model = FormationModel(shape, words, timeout=timeout, **SETTINGS)
-        self.timeout = timeout
-        self.words: list[int] = []
-        self.records: list[int] = []
-
-    def put(self, **values: int) -> None:
-        for name, value in values.items():
-            getattr(self.dut, f"pin_{name}").value = value
-
-    def get(self, name: str) -> int:
-        return int(getattr(self.dut, f"pin_{name}").value)
-
-    def offered(self, prefix: str) -> tuple[int, int, int] | None:
-        if not int(getattr(self.dut, f"{prefix}_valid").value):
-            return None
-        return tuple(int(getattr(self.dut, f"{prefix}_{name}").value) for name in ("data", "first", "last"))
-
-    async def start(self) -> None:
-        self.put(**dict.fromkeys(INPUTS, 0), timeout=self.timeout)
-        for name in ("table_index", "table_data", "table_crc"):
-            self.put(**{name: 0, f"{name}_re": 0})
-        self.dut.source_ready.value = self.dut.records_ready.value = 0
-        await start_clock(self.dut)
-
-    async def write(self, name: str, *values: int) -> None:
-        for value in values:
-            self.put(**{name: value, f"{name}_re": 1})
-            await RisingEdge(self.dut.sys_clk)
-        self.put(**{f"{name}_re": 0})
-
-    async def load(self, words, crc: int) -> int:
-        """Write a table and have it checked: its state, and the cycles of the check in `checked`."""
-        await self.write("table_index", 0)
-        await self.write("table_data", *(int(word) for word in words))
-        await self.write("table_crc", crc)
-        self.checked = 0
-        while True:
-            await RisingEdge(self.dut.sys_clk)
-            if self.get("table") != CHECKING:
-                return self.get("table")
-            self.checked += 1
-
-    async def cycle(self, given: Inputs) -> Outputs:
-        """A cycle; whatever the model says of it must be on the pins."""
-        self.put(
-            valid=given.valid, bit=given.bit, leaked=given.leaked, arm=given.arm, round_kind=given.kind,
-            last=given.last, known=given.known, clear=given.clear, now=self.model.now,
-        )  # fmt: skip
-        self.dut.source_ready.value = given.ready
-        self.dut.records_ready.value = given.records_ready
-        await ReadOnly()
-        now = self.model.now
-        expected = self.model.step(given)
-        for name in PULSES:
-            assert self.get(name) == getattr(expected, name), f"{name} in cycle {now}"
-        if expected.formed:
-            assert self.get("observables") == expected.observables, f"cycle {now}"
-        for prefix, word, taken, ready in (
-            ("source", expected.word, self.words, given.ready),
-            ("records", expected.record, self.records, given.records_ready),
-        ):
-            assert self.offered(prefix) == word, f"{prefix} in cycle {now}"
-            if word and ready:
-                taken.append(word[0])
-        await RisingEdge(self.dut.sys_clk)
-        return expected
-
-    async def registers(self) -> None:
-        """The model's registers are the hardware's, when all has settled."""
-        model, quiet = self.model, 0
-        while quiet < 3:
-            before = (model.cause, model.rounds, model.backlog_max, model.stray)
-            await self.cycle(Inputs(ready=0, records_ready=0))
-            quiet = quiet + 1 if before == (model.cause, model.rounds, model.backlog_max, model.stray) else 0
-        for name in ("fault_round", "fault_shot", "fault_slot", "rounds", "stray", "backlog_max"):
-            assert self.get(f"{name}_status") == getattr(model, name), name
-        assert (self.get("cause"), self.get("shots_status")) == (model.cause, model.shot)
-
-
-async def started(dut, p: dict, **more: int) -> tuple[Driver, Data]:
+async def started(dut, p: dict, **more: int) -> tuple[FormationDriver, FormationShots]:
     data = data_of(p)
-    driver = Driver(dut, data.table.shape, data.table.words(), **more)
+    driver = FormationDriver(dut, data.table.shape, data.table.words(), **more)
     await driver.start()
     assert await driver.load(data.table.words(), data.table.crc()) == TRUSTED
     return driver, data
@@ -283,7 +120,7 @@ async def events_are_stims(dut) -> None:
     for number, run in enumerate(p["runs"]):
         data = data_of(run)
         words = data.table.words(shape)
-        driver = Driver(dut, shape, words)
+        driver = FormationDriver(dut, shape, words)
         if not number:
             await driver.start()
         assert await driver.load(words, data.table.crc(shape)) == TRUSTED
@@ -291,9 +128,9 @@ async def events_are_stims(dut) -> None:
         await play(driver, data, run)
 
 
-async def play(driver: Driver, data: Data, run: dict) -> None:
+async def play(driver: FormationDriver, data: FormationShots, run: dict) -> None:
     idle, pressure = run.get("idle", 0.0), run.get("pressure", 0.0)
-    player = Player(data, driver.model, idle=idle, seed=1)
+    player = RoundPlayer(data, driver.model, idle=idle, seed=1)
     chance = random.Random(2)
     measured, lost = [], 0
     while not player.done or driver.model.records:
@@ -312,7 +149,7 @@ async def play(driver: Driver, data: Data, run: dict) -> None:
     check_records(driver, data, lost, measured)
 
 
-def check_records(driver: Driver, data: Data, lost: int, measured: list[int]) -> None:
+def check_records(driver: FormationDriver, data: FormationShots, lost: int, measured: list[int]) -> None:
     """What was measured, what leaked, what was made of it; gaps where there was no room."""
     record = round_record(driver.shape)
     read = record.parse(np.array(driver.records, dtype=np.uint32).reshape(-1, record.words))
@@ -337,7 +174,7 @@ def check_records(driver: Driver, data: Data, lost: int, measured: list[int]) ->
 def simulate(testcase: str, code: str, **more) -> None:
     """Run `testcase` on hardware of just the shape that the code needs."""
     p = {"code": code, "shots": 20, **more}
-    bench = Bench(data_of(p | {"shots": 1}).table.shape)
+    bench = FormationBench(data_of(p | {"shots": 1}).table.shape)
     run_cocotb(bench, bench.pins, __file__, "formation", p, testcase=testcase)
 
 
@@ -416,7 +253,7 @@ async def anything_goes_as_in_the_model(dut) -> None:
     causes = set()
     everything = (1 << data.table.shape.slots) - 1
     for _ in range(60):
-        player = Player(data, driver.model, idle=0.3, seed=chance.randrange(2**32))
+        player = RoundPlayer(data, driver.model, idle=0.3, seed=chance.randrange(2**32))
         for _ in range(chance.randrange(150)):
             given = player.inputs()
             given.ready, given.records_ready = int(chance.random() < 0.6), int(chance.random() < 0.5)
@@ -506,7 +343,7 @@ async def only_trusted_tables_form_rounds(dut) -> None:
     p = parameters()
     data = data_of(p)
     words, crc = data.table.words(), data.table.crc()
-    driver = Driver(dut, data.table.shape, words)
+    driver = FormationDriver(dut, data.table.shape, words)
     await driver.start()
 
     async def refused() -> bool:

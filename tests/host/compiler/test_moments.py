@@ -7,7 +7,6 @@ import pytest
 
 from triplane import hal
 from triplane.gateware.sequencer.assembler import assemble
-from triplane.hal.device import Device, load_device
 from triplane.host.bench.resetting import DRIVES, small_board
 from triplane.host.compiler import demodulation_of, line_tones
 from triplane.host.compiler.alignment import EPOCH_REGISTER
@@ -44,37 +43,25 @@ WRONG = 1
 
 
 @pytest.fixture(scope="module")
-def device():
-    """The first three qubits of a line."""
-    described = load_device("line5").model_dump()
-    described["qubits"] = described["qubits"][:3]
-    described["couplings"] = described["couplings"][:2]
-    (line,) = described["lines"]
-    line["tones"] = line["tones"][:3]
-    line["crosstalk"] = [row[:3] for row in line["crosstalk"][:3]]
-    return Device.model_validate(described)
-
-
-@pytest.fixture(scope="module")
 def board():
     with small_board() as board:
         yield board
 
 
-def found(board, device, gates, repeats):
+def found(board, three_qubits, gates, repeats):
     """Bits of all three qubits after so many repetitions, as often as they came."""
     board.load_control(
         hal.ControlProgram(
             assemble(gates.source(TEXT)),
             drives=gates.compiled()[0],
-            tones=(line_tones(device, 0, (0b111,)),),
-            demodulation=(demodulation_of(device, 0, (0b111,)),),
+            tones=(line_tones(three_qubits, 0, (0b111,)),),
+            demodulation=(demodulation_of(three_qubits, 0, (0b111,)),),
             epoch_register=EPOCH_REGISTER,
         )
     )
     codes = []
     for seed in range(SHOTS):
-        board.attach(Processor(device, seed=seed))
+        board.attach(Processor(three_qubits, seed=seed))
         codes.append(board.execute({1: repeats}, limit_cycles=50_000).exit_code)
     return {code: codes.count(code) for code in codes}
 
@@ -115,15 +102,15 @@ def flip_by_phase(gates):
         (flip_by_phase, 3, 0b001),
     ],
 )
-def test_a_body_may_be_repeated(board, device, body, repeats, expected):
-    gates = Moments(device, DRIVES)
+def test_a_body_may_be_repeated(board, three_qubits, body, repeats, expected):
+    gates = Moments(three_qubits, DRIVES)
     body(gates)
-    assert found(board, device, gates, repeats).get(expected, 0) >= SHOTS - WRONG
+    assert found(board, three_qubits, gates, repeats).get(expected, 0) >= SHOTS - WRONG
 
 
-def test_frames_of_slots_that_play_nothing(board, device):
+def test_frames_of_slots_that_play_nothing(board, three_qubits):
     """Qubit 1 is turned about Z by what it controls; its slot on channel 0 plays nothing, and follows all the same."""
-    gates = Moments(device, DRIVES)
+    gates = Moments(three_qubits, DRIVES)
     gates.rz(1, math.pi)
     tables, groups, body = gates.compiled()
     assert body.count("play") == 1  # both channels at once
@@ -133,8 +120,8 @@ def test_frames_of_slots_that_play_nothing(board, device):
     assert gates.cycles > 0
 
 
-def test_what_no_device_can_play_is_refused(device):
-    gates = Moments(device, DRIVES)
+def test_what_no_three_qubits_can_play_is_refused(three_qubits):
+    gates = Moments(three_qubits, DRIVES)
     with pytest.raises(ValueError, match="qubit 1 is in two gates at once"):
         gates.cnot([(0, 1), (1, 2)])
     with pytest.raises(ValueError, match="no coupling from control 1 to target 0"):

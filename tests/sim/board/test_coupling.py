@@ -8,7 +8,7 @@ import pytest
 
 from triplane.gateware.fabric import FRAME_FIRST
 from triplane.gateware.frame.layouts import Operation
-from triplane.hal.device import Device, load_device
+from triplane.hal.device import load_device
 from triplane.hal.errors import SafeStateError
 from triplane.host.bench.resetting import SHAPE, active_reset, control_program, emulated_reset, small_board
 from triplane.sim.qpu import EventError, Processor
@@ -33,19 +33,6 @@ MEASURE = """
 @pytest.fixture(scope="module")
 def one_qubit():
     return load_device("one_qubit")
-
-
-@pytest.fixture(scope="module")
-def three_qubits():
-    """The first three of a line of five."""
-    line5 = load_device("line5")
-    described = line5.model_dump()
-    described["qubits"] = described["qubits"][:3]
-    described["couplings"] = described["couplings"][:2]
-    (line,) = described["lines"]
-    line["tones"] = line["tones"][:3]
-    line["crosstalk"] = [row[:3] for row in line["crosstalk"][:3]]
-    return Device.model_validate(described)
 
 
 @pytest.fixture(scope="module")
