@@ -101,7 +101,9 @@ DEFECTS = {
     "words come in during a restart": ("self.sink.ready.eq(~self.restart & ", "self.sink.ready.eq(", {
         "no_word_during_restart",
     }),
-    "a restart drops one word": ("fifo.reset.eq(self.restart)", "fifo.reset.eq(0)", {"tagged", "invented", "empty"}),
+    "a restart drops one word": ("fifo.reset.eq(self.restart)", "fifo.reset.eq(0)", {
+        "tagged", "invented", "empty", "offer_stays",
+    }),
 }  # fmt: skip
 
 

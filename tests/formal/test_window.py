@@ -164,7 +164,7 @@ BUFFER_DEFECTS = {
     "toggles are lost": ("beyond.eq(beyond ^ self.toggles)", "beyond.eq(beyond)"),
     "words overwrite toggles": ("events[vertex] ^ (writes", "(writes"),
     "toggles stay after the shift": (
-        "_moved(plan, events, beyond))), beyond.eq(0)",
+        "_moved(plan, events, beyond))), beyond.eq(nearer)",
         "_moved(plan, events, beyond)))",
     ),
 }
