@@ -4,11 +4,9 @@
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,16 +15,16 @@ from triplane.gateware.decoder.layouts import RESULT, correction_words
 from triplane.gateware.decoder.table import CHECKING, TRUSTED
 from triplane.gateware.shape import FabricShape
 from triplane.hal.barrier import BarrierRequest, BarrierState, DecodeLimits, check_whole
-from triplane.hal.board import Fault, Identity, Words
+from triplane.hal.board import Words
 from triplane.hal.control import ControlProgram, Execution
 from triplane.hal.descriptor import Descriptor
+from triplane.hal.drivers.access import RegisterAccess
 from triplane.hal.drivers.collect import Collector
 from triplane.hal.drivers.control import ControlBus
 from triplane.hal.errors import (
     BoardError,
     IdentityError,
     ProgramError,
-    RegisterValueError,
     UnsupportedError,
 )
 from triplane.hal.program import DecoderProgram
@@ -34,11 +32,8 @@ from triplane.hal.records import Pacing, Records, RecordSource, RunStream
 from triplane.hal.registers import WORD_MAX, RegisterMap
 from triplane.hal.target import Target
 
-NAME = "triplane"
-HASH_DIGITS = 64
 
-
-class RegisterBoard(ABC):
+class RegisterBoard(RegisterAccess):
     """A board behind a register bus. Subclasses move words and run streams; see `hal.board.Board` for the methods.
 
     Args:
@@ -63,23 +58,13 @@ class RegisterBoard(ABC):
         self.fabric = fabric
         self._control = None if fabric is None else ControlBus(self, fabric, self.LEAD_CYCLES)
         self.descriptor = descriptor
-        self.registers = registers
+        super().__init__(registers)
         self._target = target
         self._correction = correction
         self._program: DecoderProgram | None = None
         self._run: RunStream | None = None
         self._limits = DecodeLimits()
         self._awaited: BarrierRequest | None = None
-
-    # Transport
-
-    @abstractmethod
-    def _read(self, address: int, count: int, increment: bool) -> Words:
-        """Read words; the access has been checked."""
-
-    @abstractmethod
-    def _write(self, address: int, words: Words, increment: bool) -> None:
-        """Write words; the access has been checked."""
 
     @abstractmethod
     def _source(
@@ -91,93 +76,13 @@ class RegisterBoard(ABC):
         are taken, with a start of the pacer of its own.
         """
 
-    @abstractmethod
-    def close(self) -> None:
-        """Stop and free the board; closing twice does no harm."""
+    def start_pacer(self) -> None:
+        """Release rounds from now on."""
+        self._pulse("pacer_control", "start")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    # Registers
-
-    def read(self, address: int) -> int:
-        """Read one word."""
-        return int(self.burst_read(address, 1)[0])
-
-    def write(self, address: int, value: int) -> None:
-        """Write one word."""
-        self.burst_write(address, [value])
-
-    def burst_read(self, address: int, count: int, *, increment: bool = True) -> Words:
-        """Read `count` words from consecutive addresses, or all from `address`."""
-        self.registers.check_read(address, count, increment)
-        return self._read(address, count, increment)
-
-    def burst_write(self, address: int, words: npt.ArrayLike, *, increment: bool = True) -> None:
-        """Write words to consecutive addresses, or all to `address`."""
-        given = np.asarray(words, dtype=object).reshape(-1)
-        for word in given:
-            if not isinstance(word, int | np.integer):
-                raise RegisterValueError(f"{word!r} is no whole number; registers take 32-bit words")
-        values = [int(word) for word in given]
-        self.registers.check_write(address, values, increment)
-        self._write(address, np.array(values, dtype=np.uint32), increment)
-
-    def get(self, name: str) -> int:
-        """Value of a register by name, of all its words."""
-        register = self.registers[name]
-        words = self.burst_read(register.address, register.size_words)
-        return sum(int(word) << 32 * index for index, word in enumerate(words))
-
-    def set(self, name: str, value: int) -> None:
-        """Write all words of a register by name; raises RegisterValueError for a value that does not fit."""
-        register = self.registers[name]
-        if not 0 <= value < 2**register.bits:
-            raise RegisterValueError(
-                f"{name} takes 0 to {2**register.bits - 1:#x} ({register.bits} bits), not {value:#x}"
-            )
-        words = [value >> 32 * index & WORD_MAX for index in range(register.size_words)]
-        self.burst_write(register.address, words)
-
-    def _pulse(self, name: str, field: str, others: int = 0) -> None:
-        """Write 1 to a field; `others` is the rest of the register."""
-        register = self.registers[name]
-        self.write(register.address, others | 1 << register.fields[field].offset)
-
-    # Identity and state
-
-    def identify(self) -> Identity:
-        """Read the identification; raises IdentityError where there is none."""
-        name = self.get("identification_name").to_bytes(16, "little").rstrip(b"\0")
-        if name != NAME.encode():
-            raise IdentityError(
-                f"the board calls itself {name!r}, not {NAME!r}: this is no Triplane gateware"
-            )
-        version = self.get("identification_version")
-        fields = self.registers["identification_version"].fields
-        return Identity(
-            NAME,
-            ".".join(str(fields[part].of(version)) for part in ("major", "minor", "patch")),
-            f"{self.get('identification_build_hash'):0{HASH_DIGITS}x}",
-            f"{self.get('identification_table_hash'):0{HASH_DIGITS}x}",
-            self.get("identification_clock_hz"),
-        )
-
-    def fault(self) -> Fault | None:
-        """Why the board is in its safe state, or None if it is not."""
-        if not self.get("faults_state"):
-            return None
-        seen, stop_on = self.get("faults_status"), self.get("faults_stop_on")
-        fields = self.registers["faults_status"].fields
-        stopping = [name for name, field in fields.items() if field.of(seen & stop_on)]
-        others = [name for name, field in fields.items() if field.of(seen & ~stop_on)]
-        explanation = " ".join(fields[name].description for name in stopping)
-        return Fault((*stopping, *others), tuple(stopping), self.get("faults_cycle"), explanation)
+    def stop_pacer(self) -> None:
+        """Release none any more."""
+        self._pulse("pacer_control", "stop")
 
     def pacing(self) -> Pacing:
         """The schedule of the current run so far."""
@@ -418,6 +323,11 @@ class RegisterBoard(ABC):
         return self._correction or (self._program is not None and self._program.correction)
 
     @property
+    def num_edges(self) -> int | None:
+        """Bits of the correction in each record, None where records carry none."""
+        return self._target.num_edges if self.with_correction else None
+
+    @property
     def record_words(self) -> int:
         """Words of one record as the board is set up now."""
         return RESULT.words + (correction_words(self._target.num_edges) if self.with_correction else 0)
@@ -456,7 +366,7 @@ class RegisterBoard(ABC):
 
     def _rearm(self) -> None:
         """Leave nothing of an earlier run: stop rounds, let the decoder finish, empty everything, count from 0."""
-        self._pulse("pacer_control", "stop")
+        self.stop_pacer()
         if self._awaited is not None:
             # The decoder does not rest while a barrier waits for an amendment; none will come any more.
             self.set("decoder_barrier_timeout", 0)

@@ -45,6 +45,9 @@ class Bus(Protocol):
     def elapse(self, cycles: int) -> None:
         """Let cycles pass."""
 
+    def now(self) -> int:
+        """The cycle counter."""
+
 
 class ControlBus:
     """Loads and executes control programs on a board with a fabric.
@@ -125,7 +128,7 @@ class ControlBus:
                 )
         self.rest()
         if program.epoch_register is not None:
-            epoch = (self.now() + self.lead_cycles) & WORD_MAX
+            epoch = (self.bus.now() + self.lead_cycles) & WORD_MAX
             given[program.epoch_register] = epoch
             for line in range(self.shape.lines):
                 self.bus.set(f"line{line}_settings_epoch", epoch)
@@ -133,11 +136,11 @@ class ControlBus:
             self.bus.set("sequencer_control_register", number)
             self.bus.set("sequencer_control_register_data", value & WORD_MAX)
         self.bus.elapse(SETTLE_CYCLES)
-        begun, deadline = self.now(), None if timeout_s is None else time.monotonic() + timeout_s
+        begun, deadline = self.bus.now(), None if timeout_s is None else time.monotonic() + timeout_s
         self._pulse("sequencer_control_control", "start")
         while True:
             self.bus.elapse(POLL_CYCLES)
-            now = self.now()
+            now = self.bus.now()
             state = self._state()
             meanwhile()
             self._check_safe(program)
@@ -166,11 +169,6 @@ class ControlBus:
         """Value of a register of the sequencer."""
         self.bus.set("sequencer_control_register", number)
         return self.bus.get("sequencer_control_register_value")
-
-    def now(self) -> int:
-        """The cycle counter."""
-        self._pulse("counter_control", "latch")
-        return self.bus.get("counter_cycles")
 
     def _check_safe(self, program: ControlProgram) -> None:
         if not self.bus.get("faults_state"):

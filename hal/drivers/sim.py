@@ -8,15 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from triplane.boards import descriptor_path
 from triplane.gateware.shape import FabricShape
 from triplane.hal.barrier import DecodeLimits, check_whole
 from triplane.hal.board import Words
 from triplane.hal.control import ControlProgram
-from triplane.hal.descriptor import Descriptor, load_descriptor
 from triplane.hal.drivers.bus import RegisterBoard
+from triplane.hal.drivers.parts import Parts
+from triplane.hal.drivers.simulated import simulated_design
 from triplane.hal.errors import (
     BoardClosedError,
     BoardError,
@@ -25,13 +23,12 @@ from triplane.hal.errors import (
     ProgramError,
     RunTimeoutError,
     SafeStateError,
-    UnsupportedError,
 )
 from triplane.hal.program import DecoderProgram
 from triplane.hal.records import Pacing, RecordSource
 from triplane.hal.registers import WORD_MAX, RegisterMap
 from triplane.hal.target import ArrayTarget, TableTarget
-from triplane.sim.board import BoardBuild, Design, SimulatedBoard, build_board
+from triplane.sim.board import BoardBuild, SimulatedBoard, build_board
 from triplane.sim.board import BoardError as SimulationError
 from triplane.sim.cache import CacheError
 from triplane.sim.toolchain import ToolchainError
@@ -66,26 +63,7 @@ class SimBoard(RegisterBoard):
         progress: Callable[[str], None] | None = None,
     ) -> None:
         self._board: SimulatedBoard | None = None
-        descriptor = load_descriptor(descriptor_path("sim"))
-        if correction and not target.num_edges:
-            raise UnsupportedError("corrections are asked for, but a lookup table holds none")
-        depths = {
-            "event_depth": descriptor.control.event_fifo_words,
-            "result_depth": descriptor.control.result_fifo_words,
-        }
-        if isinstance(target, ArrayTarget):
-            bits, qec = target.plan.weight_bits, descriptor.qec
-            if not qec.min_weight_bits <= bits <= qec.max_weight_bits:
-                raise UnsupportedError(
-                    f"the graph has weights of {bits} bits; the board takes "
-                    f"{qec.min_weight_bits} to {qec.max_weight_bits}"
-                )
-            self._design = Design.for_plan(target.plan, **depths)
-        else:
-            self._design = Design.for_table(target.graph, target.shape, **depths)
-        if fabric is not None:
-            self._design = self._design.with_fabric(fabric)
-            descriptor = with_fabric(descriptor, fabric)
+        self._design, descriptor = simulated_design(target, fabric=fabric, correction=correction)
         self._coupling: Coupling | None = None
         self._progress = progress
         self._build = self._built(trace=False)
@@ -147,7 +125,21 @@ class SimBoard(RegisterBoard):
     ) -> RecordSource:
         if parts is None:
             return _Transfer(self, words, records, idle_limit, timeout_s)
-        return _Parts(self, words.reshape(parts, -1), records // parts, idle_limit, timeout_s)
+        count = records // parts
+        return Parts(
+            lambda part, left: _Transfer(self, part, count, idle_limit, left),
+            words.reshape(parts, -1),
+            record_words=self.record_words,
+            num_edges=self.num_edges,
+            clock=lambda: self.simulation.cycles,
+            stop=self.stop_pacer,
+            timeout_s=timeout_s,
+        )
+
+    def stop_pacer(self) -> None:
+        """Release no rounds any more; a board that is closed releases none."""
+        if self._board is not None:
+            super().stop_pacer()
 
     def elapse(self, cycles: int) -> None:
         """Simulate so many clock cycles without bus traffic."""
@@ -212,17 +204,6 @@ class SimBoard(RegisterBoard):
         super().load(program)
 
 
-def with_fabric(descriptor: Descriptor, shape: FabricShape) -> Descriptor:
-    """The descriptor of a board that has a control fabric as well."""
-    features = descriptor.features.model_copy(
-        update={"sequencer": True, "readout": True, "pauli_frame": bool(shape.frame_qubits)}
-    )
-    control = descriptor.control.model_copy(
-        update={"dac_channels": shape.drives + shape.lines, "adc_channels": shape.lines}
-    )
-    return descriptor.model_copy(update={"features": features, "control": control})
-
-
 class _Transfer:
     """One run: a native transfer in slices."""
 
@@ -231,7 +212,7 @@ class _Transfer:
     ) -> None:
         self._board = board
         self.record_words = board.record_words
-        self.num_edges = board._target.num_edges if board.with_correction else None
+        self.num_edges = board.num_edges
         self._words_taken = 0
         self._slice = FIRST_SLICE_CYCLES
         self._deadline = None if timeout_s is None else time.monotonic() + timeout_s
@@ -247,7 +228,7 @@ class _Transfer:
             idle_limit=idle_limit,
         )
         simulation.fill(self._transfer)
-        board._pulse("pacer_control", "start")
+        board.start_pacer()
 
     @property
     def cycles(self) -> int:
@@ -292,59 +273,4 @@ class _Transfer:
                 )
 
     def stop(self) -> None:
-        if self._board._board is not None:
-            self._board._pulse("pacer_control", "stop")
-
-
-class _Parts:
-    """A run of which every part starts when its records are taken, words uint32 (parts, words of one)."""
-
-    def __init__(
-        self, board: SimBoard, words: Words, records: int, idle_limit: int, timeout_s: float | None
-    ) -> None:
-        self._board, self._words, self._records = board, words, records
-        self._idle_limit, self._timeout_s = idle_limit, timeout_s
-        self._deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        self.record_words = board.record_words
-        self.num_edges = board._target.num_edges if board.with_correction else None
-        self._done = 0
-        self._start = self._end = board.simulation.cycles
-        self._pacing = Pacing(0, 0, 0, 0)
-
-    @property
-    def cycles(self) -> int:
-        return self._end - self._start
-
-    def pacing(self) -> Pacing:
-        return self._pacing
-
-    def take(self) -> Words | None:
-        if self._done == len(self._words):
-            return None
-        left = None if self._deadline is None else self._deadline - time.monotonic()
-        if left is not None and left <= 0:
-            raise RunTimeoutError(
-                f"the run was stopped after {self._timeout_s:g} s with {self._done} of {len(self._words)} shots; "
-                "allow more time or run fewer shots"
-            )
-        chunks: list[Words] = []
-        try:
-            part = _Transfer(self._board, self._words[self._done], self._records, self._idle_limit, left)
-            while (words := part.take()) is not None:
-                chunks.append(words)
-        except BoardError as error:
-            raise type(error)(f"shot {self._done} of {len(self._words)}: {error}") from error
-        found, before = part.pacing(), self._pacing
-        self._pacing = Pacing(
-            before.released + found.released,
-            before.starved + found.starved,
-            before.stalled + found.stalled,
-            max(before.backlog_max, found.backlog_max),
-        )
-        self._end = self._board.simulation.cycles
-        self._done += 1
-        return np.concatenate(chunks)
-
-    def stop(self) -> None:
-        if self._board._board is not None:
-            self._board._pulse("pacer_control", "stop")
+        self._board.stop_pacer()

@@ -3,6 +3,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from triplane.sim.verilate import Progress, run_tool, verilate
 HARNESS = Path(__file__).with_name("harness.cpp")
 # Files of a cache entry, each with its SHA-256 beside it: what a full disk or a bad one has damaged is built again.
 LIBRARY, DESIGN = "board.so", "design.json"
+MODEL_ARCHIVES = ("model.a", "runtime.a")
 
 VERILATOR_FLAGS = (
     "--cc", "-O3", "--top-module", "board", "--no-timing", "--no-assert",
@@ -52,6 +54,50 @@ class BoardBuild:
     compiled: bool
 
 
+@dataclass(frozen=True)
+class Elaborated:
+    """What a design says of itself without being compiled.
+
+    verilog: of the module `board`.
+    registers: register map (see `gateware.registers.register_map`).
+    build_hash: SHA-256 (hex), as its identification reads.
+    fresh: whether this call had to elaborate it.
+    """
+
+    verilog: str
+    registers: dict[str, Any]
+    build_hash: str
+    fresh: bool
+
+
+def elaborate_board(
+    design: Design, *, progress: Progress | None = None, before: Callable[[], object] = lambda: None
+) -> Elaborated:
+    """The register map and the hash of a design, from the cache or elaborated now, which needs no compiler.
+
+    before: called before it is elaborated, if it must be.
+    """
+    report = progress or (lambda _: None)
+
+    def elaborate(folder: Path) -> None:
+        before()
+        report("elaborating the gateware")
+        verilog, registers, build_hash = design.elaborate()
+        entry = {"verilog": verilog, "build_hash": build_hash, **registers}
+        (folder / DESIGN).write_text(json.dumps(entry, indent=1))
+        seal(folder / DESIGN)
+
+    folder, fresh = cached(
+        "designs",
+        content_key([design.source_key]),
+        elaborate,
+        intact=lambda folder: sealed(folder / DESIGN),
+        report=report,
+    )
+    entry = json.loads((folder / DESIGN).read_text())
+    return Elaborated(entry["verilog"], {"registers": entry["registers"]}, entry["build_hash"], fresh)
+
+
 def build_board(design: Design, *, trace: bool = False, progress: Progress | None = None) -> BoardBuild:
     """The library of a design, from the cache or built now.
 
@@ -64,74 +110,75 @@ def build_board(design: Design, *, trace: bool = False, progress: Progress | Non
     flags = [*VERILATOR_FLAGS, *COMPILER_FLAGS, *MAKE_FLAGS, *LINK_FLAGS, *(["--trace"] if trace else [])]
     tools = [verilator_version(), compiler_version() or "none"]
     drives, lines = design.converters
-    defines = [f"-DNUM_DRIVES={drives}", f"-DNUM_LINES={lines}"]
+    defines = [f"-DNUM_DRIVES={drives}", f"-DNUM_LINES={lines}", f"-DLINKS={int(design.links)}"]
     recipe = [HARNESS.read_text(), *flags, *defines, *tools]
-    compiled = False
 
-    def library(verilog: str) -> Path:
-        nonlocal compiled
-        key = content_key([verilog, *recipe])
-        folder, compiled = cached(
-            "boards",
-            key,
-            lambda work: _compile(find_toolchain(), verilog, trace, defines, work, report),
-            intact=lambda folder: sealed(folder / LIBRARY),
-            report=report,
-        )
-        return folder
-
-    def elaborate(folder: Path) -> None:
-        find_toolchain()  # what is missing is said before the long part
-        report("elaborating the gateware")
-        verilog, registers, build_hash = design.elaborate()
-        entry = {"library": library(verilog).name, "verilog": verilog, "build_hash": build_hash, **registers}
-        (folder / DESIGN).write_text(json.dumps(entry, indent=1))
-        seal(folder / DESIGN)
-
-    folder, elaborated = cached(
-        "designs",
-        content_key([design.source_key, *recipe]),
-        elaborate,
-        intact=lambda folder: sealed(folder / DESIGN),
+    # A tool that is missing is named before the long part.
+    board = elaborate_board(design, progress=progress, before=find_toolchain)
+    library, compiled = cached(
+        "boards",
+        content_key([board.verilog, *recipe]),
+        lambda work: _compile(find_toolchain(), board.verilog, trace, defines, work, report),
+        intact=lambda folder: sealed(folder / LIBRARY),
         report=report,
     )
-    entry = json.loads((folder / DESIGN).read_text())
-    # The library may have been evicted, or damaged, since.
-    path = folder.parents[1] / "boards" / entry["library"] / LIBRARY
-    if not elaborated and not sealed(path):
-        path = library(entry["verilog"]) / LIBRARY
-    return BoardBuild(path, {"registers": entry["registers"]}, entry["build_hash"], elaborated, compiled)
+    return BoardBuild(library / LIBRARY, board.registers, board.build_hash, board.fresh, compiled)
 
 
 def _compile(
     tools: Toolchain, verilog: str, trace: bool, defines: list[str], work: Path, report: Progress
 ) -> None:
-    source = work / "board.v"
-    source.write_text(verilog)
-    objects = work / "objects"
-    model = verilate(
-        tools,
-        source,
-        objects,
-        prefix="Vboard",
-        flags=[*VERILATOR_FLAGS, *(["--trace"] if trace else [])],
-        compiler_flags=COMPILER_FLAGS,
-        make_flags=MAKE_FLAGS,
-        report=report,
-    )
+    """The shared library: a model from the cache or compiled now, and the harness around it."""
+    model = _model(tools, verilog, trace, report)
     report("linking")
     tracing = [f"-DVM_TRACE={int(trace)}", f"-DVM_TRACE_VCD={int(trace)}"]
-    inputs = [*model.include_flags, str(HARNESS), *model.archives]
+    includes = [model, tools.verilator_root / "include", tools.verilator_root / "include" / "vltstd"]
     command = [
         tools.cxx,
         *LINK_FLAGS,
         *COMPILER_FLAGS,
         *tracing,
         *defines,
-        *inputs,
+        *(f"-I{folder}" for folder in includes),
+        str(HARNESS),
+        *(str(model / name) for name in MODEL_ARCHIVES),
         "-o",
         str(work / LIBRARY),
     ]
-    run_tool(command, model.environment)
+    run_tool(command, tools.environment(tools.verilator_root))
     seal(work / LIBRARY)
-    shutil.rmtree(objects)
+
+
+def _model(tools: Toolchain, verilog: str, trace: bool, report: Progress) -> Path:
+    """Folder with the archives and headers of the verilated model. It takes minutes, and outlives the harness."""
+    flags = [*VERILATOR_FLAGS, *(["--trace"] if trace else [])]
+    recipe = [*flags, *COMPILER_FLAGS, *MAKE_FLAGS, verilator_version(), compiler_version() or "none"]
+
+    def build(work: Path) -> None:
+        source, objects = work / "board.v", work / "objects"
+        source.write_text(verilog)
+        made = verilate(
+            tools,
+            source,
+            objects,
+            prefix="Vboard",
+            flags=flags,
+            compiler_flags=COMPILER_FLAGS,
+            make_flags=MAKE_FLAGS,
+            report=report,
+        )
+        for archive, name in zip(made.archives, MODEL_ARCHIVES, strict=True):
+            shutil.copy(archive, work / name)
+            seal(work / name)
+        for header in objects.glob("*.h"):
+            shutil.copy(header, work)
+        shutil.rmtree(objects)
+
+    folder, _ = cached(
+        "models",
+        content_key([verilog, *recipe]),
+        build,
+        intact=lambda folder: all(sealed(folder / name) for name in MODEL_ARCHIVES),
+        report=report,
+    )
+    return folder

@@ -157,7 +157,7 @@ def test_an_interrupted_build_leaves_nothing_and_no_compiler(two, cache, tmp_pat
     process.communicate(timeout=60)
     assert process.returncode != 0
     left = [
-        path.name for kind in ("boards", "designs") for path in (tmp_path / kind).iterdir() if path.is_dir()
+        path.name for kind in ("boards", "models") for path in (tmp_path / kind).iterdir() if path.is_dir()
     ]
     assert left == []
     assert not [command for command in commands() if str(tmp_path) in command]
