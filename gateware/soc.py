@@ -16,8 +16,11 @@ from triplane.gateware.counter import CycleCounter
 from triplane.gateware.fabric import ControlFabric
 from triplane.gateware.faults import Faults
 from triplane.gateware.identification import Identification
-from triplane.gateware.link import LinkStatus, ResultPort
-from triplane.gateware.link.status import LEVEL_BITS
+from triplane.gateware.link.exchange import Exchange
+from triplane.gateware.link.network import Network
+from triplane.gateware.link.results import ResultPort
+from triplane.gateware.link.serial import SerialLink
+from triplane.gateware.link.status import LEVEL_BITS, LinkStatus
 from triplane.gateware.syndrome import EventPort, RoundPacer, RoundSwitch
 
 NAME = "triplane"
@@ -27,8 +30,11 @@ VERSION = "0.1.0"
 BANKS = ("identification", "counter", "faults", "events", "pacer", "results", "link", "decoder")
 """Register banks in the order of their addresses. The order is part of the register map: append, never insert.
 
-Behind them stand those of a fabric: `rounds`, `measured`, then its `cores`.
+Behind them stand those of a fabric: `rounds`, `measured`, then its `cores`; behind these those of its links.
 """
+
+NETWORK_BANKS, SERIAL_BANKS = ("udp", "network"), ("uart", "serial")
+"""Of a board with a PHY, and with a UART: the exchange of each, and what brings its datagrams."""
 
 CSR_PAGING = 0x800
 """Bytes of a bank."""
@@ -54,6 +60,9 @@ class TriplaneSoC(SoCMini):
     event_depth, result_depth: FIFO depths in words, at most 2**15 - 1.
     fabric: what stands between converters and decoder; None for a board that decodes rounds from the bus only. The
         decoder must then have a frame and a barrier, `decoder.barrier`.
+    phy: of LiteEth, for a board on a network.
+    network_width: bits of the data path behind it.
+    uart: module with streams of bytes, `source` from the line and `sink` to it, for a board on a serial line.
 
     Attributes
     ----------
@@ -72,8 +81,16 @@ class TriplaneSoC(SoCMini):
         event_depth: int = 1024,
         result_depth: int = 1024,
         fabric: ControlFabric | None = None,
+        phy: LiteXModule | None = None,
+        network_width: int = 8,
+        uart: LiteXModule | None = None,
     ) -> None:
-        names = [*BANKS, *(["rounds", "measured", *fabric.cores] if fabric else [])]
+        names = [
+            *BANKS,
+            *(["rounds", "measured", *fabric.cores] if fabric else []),
+            *(NETWORK_BANKS if phy else ()),
+            *(SERIAL_BANKS if uart else ()),
+        ]
         self.csr_map = {name: number for number, name in enumerate(names)}
         for what, depth, least in (
             ("event", event_depth, 2 * decoder.words_per_round),
@@ -154,6 +171,28 @@ class TriplaneSoC(SoCMini):
         else:
             self._add_fabric(fabric, decoder, result_depth)
         self.comb += self.gate.request.eq(awake)
+        if phy is not None:
+            self.phy = phy
+            self.udp = Exchange()
+            self.network = Network(phy, self.udp, clock_hz, data_width=network_width)
+            self.bus.add_master(name="udp", master=self.udp.bus)
+        if uart is not None:
+            self._add_serial(uart)
+
+    def _add_serial(self, uart: LiteXModule) -> None:
+        self.line = uart
+        self.uart = exchange = Exchange()
+        self.serial = link = SerialLink()
+        self.bus.add_master(name="uart", master=exchange.bus)
+
+        # # #
+
+        self.comb += [
+            uart.source.connect(link.rx),
+            link.tx.connect(uart.sink),
+            link.source.connect(exchange.sink),
+            exchange.source.connect(link.sink),
+        ]
 
     def _add_fabric(self, fabric: ControlFabric, decoder: LiteXModule, depth: int) -> None:
         self.fabric = fabric

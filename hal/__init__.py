@@ -9,10 +9,12 @@ its descriptor, and refused by name; what does not fit it is refused before anyt
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from triplane.gateware.decoder.graph import DecodingGraph
 from triplane.gateware.decoder.table import TableShape
 from triplane.gateware.decoder.window import WindowPlan, whole_window
+from triplane.gateware.link.etherbone import EXCHANGE_PORT
 from triplane.gateware.shape import FabricShape
 from triplane.hal import errors
 from triplane.hal.barrier import NEVER_HARD, PASSES_DISAGREE, BarrierRequest, BarrierState, DecodeLimits
@@ -55,7 +57,10 @@ __all__ = [
     "load_descriptor",
 ]
 
-DRIVERS = ("sim",)
+DRIVERS = ("sim", "udp://HOST:PORT", "uart:DEVICE")
+
+BAUDRATE = 1_000_000
+"""Of a board's serial line."""
 
 
 def connect(
@@ -71,7 +76,9 @@ def connect(
     """Connect to a board.
 
     Args:
-        url: "sim" builds the simulated board, or finds it in the cache.
+        url: "sim" builds the simulated board, or finds it in the cache. "udp://HOST:PORT" is a board on a network;
+            "uart:DEVICE" one on a serial line, by whatever pyserial opens, such as "uart:/dev/ttyUSB1" or
+            "uart:socket://HOST:PORT". These must carry the gateware that this host would build for the same arguments.
         graph: what the board's decoder must decode, a whole shot at a time.
         plan: instead of a graph, the window that its arrays decode.
         table: beside a graph, shape of the lookup table that takes the place of arrays.
@@ -82,20 +89,36 @@ def connect(
     Raises:
         ValueError: unknown driver, or not exactly one of `graph` and `plan`.
         errors.BuildError: the simulated board must be built and a tool is missing, or failed.
+        errors.LinkError: the board cannot be reached, or does not answer.
         errors.BoardError: the board is not what it should be.
     """
     if (graph is None) == (plan is None):
         raise ValueError("give the graph that the board decodes, or the plan of its window, one of them")
     if table is not None and graph is None:
         raise ValueError("a lookup table needs the graph whose shots it decodes")
+    target: ArrayTarget | TableTarget
+    if graph is not None:
+        target = TableTarget(graph, table) if table is not None else ArrayTarget(whole_window(graph))
+    else:
+        assert plan is not None
+        target = ArrayTarget(plan)
     if url == "sim":
         from triplane.hal.drivers.sim import SimBoard
 
-        target: ArrayTarget | TableTarget
-        if graph is not None:
-            target = TableTarget(graph, table) if table is not None else ArrayTarget(whole_window(graph))
-        else:
-            assert plan is not None
-            target = ArrayTarget(plan)
         return SimBoard(target, fabric=fabric, correction=correction, progress=progress)
+    parts = urlsplit(url)
+    if (parts.scheme == "udp" and parts.hostname) or (url.startswith("uart:") and url != "uart:"):
+        from triplane.hal.drivers.remote.board import RemoteBoard
+        from triplane.hal.drivers.remote.links import Link, SerialLink, UdpLink
+        from triplane.hal.drivers.simulated import served_gateware, simulated_design
+
+        design, descriptor = simulated_design(target, fabric=fabric, correction=correction)
+        gateware = served_gateware(design, descriptor, progress)
+        if parts.scheme == "udp":
+            link: Link = UdpLink(str(parts.hostname), parts.port or EXCHANGE_PORT)
+            bank = "udp"
+        else:
+            link = SerialLink(url.removeprefix("uart:"), BAUDRATE)
+            bank = "uart"
+        return RemoteBoard(link, bank, gateware, target, fabric=fabric, correction=correction)
     raise ValueError(f"no driver for board {url!r}; there are: {', '.join(DRIVERS)}")

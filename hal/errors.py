@@ -48,3 +48,19 @@ class BoardClosedError(BoardError):
 
 class UnsupportedError(BoardError):
     """The board lacks the feature; its descriptor says so."""
+
+
+class LinkError(BoardError):
+    """The board cannot be reached."""
+
+
+class LinkTimeoutError(LinkError, TimeoutError):
+    """The board does not answer. Whether it has done what it was asked last is not known."""
+
+
+class SessionLostError(LinkError):
+    """Somebody else uses the board now."""
+
+
+class BusError(BoardError):
+    """Nothing answers at an address of the board's bus."""

@@ -36,6 +36,27 @@ _io = [
     ),
 ]
 
+LINK_PINS = [
+    (
+        "ethernet",
+        0,
+        Subsignal("rx_valid", Pins(1)),
+        Subsignal("rx_data", Pins(8)),
+        Subsignal("rx_last", Pins(1)),
+        Subsignal("tx_valid", Pins(1)),
+        Subsignal("tx_data", Pins(8)),
+        Subsignal("tx_last", Pins(1)),
+    ),
+    (
+        "serial",
+        0,
+        Subsignal("rx_valid", Pins(1)),
+        Subsignal("rx_ready", Pins(1)),
+        Subsignal("rx_data", Pins(8)),
+        Subsignal("tx_valid", Pins(1)),
+        Subsignal("tx_data", Pins(8)),
+    ),
+]
 
 WORD_BITS = 32
 WIDE_WORDS = 3
@@ -72,12 +93,13 @@ class Platform(GenericPlatform):
 
     Args:
         drives, lines: channels with converters; none without a line.
+        links: network and serial line (`links.py`).
     """
 
-    def __init__(self, drives: int = 0, lines: int = 0) -> None:
+    def __init__(self, drives: int = 0, lines: int = 0, *, links: bool = False) -> None:
         pins = converter_words(drives, lines) if lines else {}
         converters = [(name, 0, Pins(WORD_BITS * words)) for name, words in pins.items()]
-        super().__init__("sim", [*_io, *converters], name="board")
+        super().__init__("sim", [*_io, *converters, *(LINK_PINS if links else [])], name="board")
 
 
 class ClockReset(LiteXModule):

@@ -51,6 +51,7 @@ class Design:
     identity: what the decoder follows from besides the gateware sources.
     event_depth, result_depth: FIFO depths in words.
     fabric: what stands between converters and decoder; None for a board without converters.
+    links: with a network and a serial line.
     """
 
     decoder: Callable[[], Any]
@@ -58,6 +59,7 @@ class Design:
     event_depth: int = 1024
     result_depth: int = 1024
     fabric: FabricShape | None = None
+    links: bool = False
 
     @classmethod
     def for_plan(cls, plan: WindowPlan, *, event_depth: int = 1024, result_depth: int = 1024) -> Design:
@@ -76,7 +78,7 @@ class Design:
     @property
     def source_key(self) -> str:
         """SHA-256 (hex) of everything that the Verilog follows from; known without elaborating it."""
-        sizes = [self.event_depth, self.result_depth, self.fabric]
+        sizes = [self.event_depth, self.result_depth, self.fabric, self.links]
         return content_key([*self.identity, *map(repr, sizes), sources_digest()])
 
     @property
@@ -87,6 +89,10 @@ class Design:
     def with_fabric(self, shape: FabricShape) -> Design:
         """The same decoder behind converters."""
         return replace(self, fabric=shape)
+
+    def with_links(self) -> Design:
+        """The same board on a network and a serial line."""
+        return replace(self, links=True)
 
     def elaborate(self) -> tuple[str, dict[str, Any], str]:
         """Verilog of the top module `board`, its register map, and its build hash.
@@ -107,6 +113,7 @@ class Design:
                 event_depth=self.event_depth,
                 result_depth=self.result_depth,
                 fabric=ControlFabric(self.fabric) if self.fabric else None,
+                links=self.links,
             )
             with linear_time():
                 output = soc.platform.get_verilog(soc, name="board")

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -118,6 +119,52 @@ struct Converters {
 };
 #endif
 
+#if LINKS
+// The cables: frames as they are on an Ethernet cable, preamble to check sequence, and bytes of a serial line.
+struct Links {
+    // Byte times between two frames, at the least; cycles without a byte after which a serial message is over
+    static constexpr int GAP = 12;
+    static constexpr int PAUSE = 64;
+    std::deque<std::vector<uint8_t>> to_board, from_board;
+    std::vector<uint8_t> leaving;
+    size_t at = 0;
+    int gap = 0;
+    std::deque<uint8_t> serial_to_board;
+    std::vector<uint8_t> serial_from_board;
+    int quiet = 0;
+
+    bool anything() const { return !from_board.empty() || (!serial_from_board.empty() && quiet > PAUSE); }
+    void drive(Vboard& top) {
+        const bool frame = !gap && !to_board.empty();
+        top.ethernet_rx_valid = frame;
+        top.ethernet_rx_data = frame ? to_board.front()[at] : 0;
+        top.ethernet_rx_last = frame && at + 1 == to_board.front().size();
+        top.serial_rx_valid = !serial_to_board.empty();
+        top.serial_rx_data = serial_to_board.empty() ? 0 : serial_to_board.front();
+    }
+    void watch(const Vboard& top) {
+        if (gap) {
+            --gap;
+        } else if (!to_board.empty() && ++at == to_board.front().size()) {
+            to_board.pop_front();
+            at = 0;
+            gap = GAP;
+        }
+        if (top.serial_rx_valid && top.serial_rx_ready) serial_to_board.pop_front();
+        ++quiet;
+        if (top.serial_tx_valid) {
+            serial_from_board.push_back(top.serial_tx_data);
+            quiet = 0;
+        }
+        if (!top.ethernet_tx_valid) return;
+        leaving.push_back(top.ethernet_tx_data);
+        if (!top.ethernet_tx_last) return;
+        from_board.push_back(std::move(leaving));
+        leaving.clear();
+    }
+};
+#endif
+
 struct Board {
     std::unique_ptr<VerilatedContext> context = std::make_unique<VerilatedContext>();
     std::unique_ptr<Vboard> top;
@@ -126,6 +173,9 @@ struct Board {
     uint64_t epoch = 0;
 #if NUM_LINES
     Converters converters;
+#endif
+#if LINKS
+    Links links;
 #endif
 #if VM_TRACE
     TraceFile file;
@@ -149,6 +199,9 @@ struct Board {
 #if NUM_LINES
         converters.drive(*top, cycles - epoch);
 #endif
+#if LINKS
+        links.drive(*top);
+#endif
         top->eval();
         dump(2 * cycles);
     }
@@ -157,6 +210,9 @@ struct Board {
         top->decoder_clk = top->decoder_enable;
 #if NUM_LINES
         converters.watch(*top, cycles - epoch);
+#endif
+#if LINKS
+        links.watch(*top);
 #endif
         top->sys_clk = 1;
         top->eval();
@@ -244,20 +300,81 @@ void board_reset(Board* board) {
 #if NUM_LINES
     board->converters = Converters();
 #endif
+#if LINKS
+    board->links = Links();
+#endif
     board->run(1);
 }
 
 // Cycle of the board's own counter.
 uint64_t board_now(const Board* board) { return board->cycles - board->epoch; }
 
-// Runs for `max_cycles` at most, and no further than the next tones that a readout line plays. Returns how many lines
-// have begun to play since.
-uint64_t board_play([[maybe_unused]] Board* board, [[maybe_unused]] uint64_t max_cycles) {
+// Runs for `max_cycles` at most, and no further than the next tones that a readout line plays, or the end of the next
+// frame, or of bytes on the serial line, that the board sends. Returns how many lines have begun to play since.
+uint64_t board_play(Board* board, uint64_t max_cycles) {
+    const uint64_t end = board->cycles + max_cycles;
+    uint64_t lines = 0;
 #if NUM_LINES
     const uint64_t before = board->converters.lines_played;
-    const uint64_t end = board->cycles + max_cycles;
-    while (board->cycles < end && board->converters.lines_played == before) board->run(1);
-    return board->converters.lines_played - before;
+#endif
+    for (bool stop = false; board->cycles < end && !stop;) {
+        board->run(1);
+#if NUM_LINES
+        lines = board->converters.lines_played - before;
+        stop |= lines > 0;
+#endif
+#if LINKS
+        stop |= board->links.anything();
+#endif
+    }
+    return lines;
+}
+
+// A frame that goes to the board, preamble to check sequence. At least one byte.
+void board_frame_in([[maybe_unused]] Board* board, [[maybe_unused]] const uint8_t* bytes, [[maybe_unused]] uint64_t count) {
+#if LINKS
+    board->links.to_board.emplace_back(bytes, bytes + count);
+#endif
+}
+
+// The oldest frame that the board has sent, which is then forgotten. Returns its length, 0 if there is none; only
+// `limit` bytes of it are copied.
+uint64_t board_frame_out([[maybe_unused]] Board* board, [[maybe_unused]] uint8_t* bytes, [[maybe_unused]] uint64_t limit) {
+#if LINKS
+    auto& frames = board->links.from_board;
+    if (frames.empty()) return 0;
+    const uint64_t length = frames.front().size();
+    std::copy_n(frames.front().begin(), std::min(limit, length), bytes);
+    frames.pop_front();
+    return length;
+#else
+    return 0;
+#endif
+}
+
+// Frames and bytes that have not entered the board yet.
+uint64_t board_waiting([[maybe_unused]] const Board* board) {
+#if LINKS
+    return board->links.to_board.size() + board->links.serial_to_board.size();
+#else
+    return 0;
+#endif
+}
+
+// Bytes of the serial line to the board, and from it: at most `limit` of them, returns how many.
+void board_serial_in([[maybe_unused]] Board* board, [[maybe_unused]] const uint8_t* bytes, [[maybe_unused]] uint64_t count) {
+#if LINKS
+    board->links.serial_to_board.insert(board->links.serial_to_board.end(), bytes, bytes + count);
+#endif
+}
+
+uint64_t board_serial_out([[maybe_unused]] Board* board, [[maybe_unused]] uint8_t* bytes, [[maybe_unused]] uint64_t limit) {
+#if LINKS
+    auto& sent = board->links.serial_from_board;
+    const uint64_t count = std::min<uint64_t>(limit, sent.size());
+    std::copy_n(sent.begin(), count, bytes);
+    sent.erase(sent.begin(), sent.begin() + count);
+    return count;
 #else
     return 0;
 #endif

@@ -33,6 +33,10 @@ TAKEN = 256
 """Records that are taken at a time."""
 
 
+BUFFER_BYTES = 16_384
+"""More than the longest frame."""
+
+
 class BoardError(RuntimeError):
     """The simulated board did not do what it was told."""
 
@@ -96,6 +100,11 @@ def _load(path: Path) -> ctypes.CDLL:
         ("board_played", ctypes.c_uint64, board, words, ctypes.c_uint64),
         ("board_edges", ctypes.c_uint64, board, words, ctypes.c_uint64),
         ("board_samples", None, board, ctypes.c_uint32, ctypes.c_uint64, words, ctypes.c_uint64),
+        ("board_frame_in", None, board, ctypes.c_char_p, ctypes.c_uint64),
+        ("board_frame_out", ctypes.c_uint64, board, ctypes.c_char_p, ctypes.c_uint64),
+        ("board_waiting", ctypes.c_uint64, board),
+        ("board_serial_in", None, board, ctypes.c_char_p, ctypes.c_uint64),
+        ("board_serial_out", ctypes.c_uint64, board, ctypes.c_char_p, ctypes.c_uint64),
     ):
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
@@ -113,6 +122,7 @@ class SimulatedBoard:
         self._library = _load(library)
         self._board: int | None = self._library.board_create()
         self._trace_path = ""
+        self._buffer = ctypes.create_string_buffer(BUFFER_BYTES)
         self.reset()
 
     def __enter__(self) -> "SimulatedBoard":
@@ -240,7 +250,10 @@ class SimulatedBoard:
         return int(self._library.board_now(self._handle))
 
     def play(self, max_cycles: int) -> bool:
-        """Let time pass, up to the next tones of a readout line. Returns whether there were any."""
+        """Let time pass, up to the next tones of a readout line, or the next frame or byte that the board sends.
+
+        Returns whether there were tones.
+        """
         return bool(self._library.board_play(self._handle, max_cycles))
 
     def played(self) -> npt.NDArray[np.void]:
@@ -267,6 +280,35 @@ class SimulatedBoard:
         """
         words = np.ascontiguousarray(samples, dtype="<i2").view("<u4").reshape(-1)
         self._library.board_samples(self._handle, line, start, words.ctypes.data, words.size)
+
+    def put_frame(self, frame: bytes) -> None:
+        """A frame for the board's network, preamble to check sequence; it enters as time passes."""
+        if not frame:
+            raise ValueError("a frame has at least one byte")
+        self._library.board_frame_in(self._handle, frame, len(frame))
+
+    def frames(self) -> list[bytes]:
+        """Frames that the board has sent since the last call, preamble to check sequence."""
+        taken = []
+        while length := self._library.board_frame_out(self._handle, self._buffer, len(self._buffer)):
+            taken.append(self._buffer.raw[:length])
+        return taken
+
+    def put_serial(self, data: bytes) -> None:
+        """Bytes for the board's serial line; they enter as they are taken."""
+        self._library.board_serial_in(self._handle, data, len(data))
+
+    def serial(self) -> bytes:
+        """Bytes that the board has sent on its serial line since the last call."""
+        data = b""
+        while count := self._library.board_serial_out(self._handle, self._buffer, len(self._buffer)):
+            data += self._buffer.raw[:count]
+        return data
+
+    @property
+    def waiting(self) -> int:
+        """Frames and serial bytes that have not entered the board yet."""
+        return int(self._library.board_waiting(self._handle))
 
     def trace(self, path: Path | str, cycles: int) -> None:
         """Write a VCD of the next `cycles` cycles (time unit: half a clock cycle). Needs a build with `trace=True`."""

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A simulated board that listens as a real one does: UDP datagrams and a serial line over TCP, on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from triplane.gateware.link.etherbone import EXCHANGE_PORT
+from triplane.sim.board.library import SimulatedBoard
+from triplane.sim.board.wire import Address, Gateway
+
+LOOPBACK = "127.0.0.1"
+
+SLICE_CYCLES = 2_000
+"""Cycles between two looks at the sockets, at most."""
+
+BUSY_S = 2.0
+"""After the last word from a client time passes as fast as it can; then it slows down, and the processor rests."""
+
+REST_S = 0.005
+"""Between two slices of a board that nobody talks to."""
+
+BACKLOG_FRAMES = 64
+"""Frames that wait for the board at the most; what comes beyond is lost, as in any network interface."""
+
+SERIAL_BACKLOG_BYTES = 65_536
+"""Bytes that wait for the serial line before its client is no longer read."""
+
+Run = Callable[[int], object]
+"""Lets a number of cycles pass at most, and stops where the board has sent something."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where a board listens, on loopback."""
+
+    udp: int
+    serial: int
+
+
+class BoardServer:
+    """Serves one board until it is cancelled.
+
+    Args:
+        board: that is served; nobody else may use it meanwhile.
+        run: lets time pass, `board.play` unless something is attached to the board.
+        udp_port, serial_port: to listen on; 0 for any that is free.
+    """
+
+    def __init__(
+        self,
+        board: SimulatedBoard,
+        *,
+        run: Run | None = None,
+        udp_port: int = EXCHANGE_PORT,
+        serial_port: int = 0,
+    ) -> None:
+        self.board = board
+        self.gateway = Gateway()
+        self.lost = 0
+        self._run = run or board.play
+        self._wanted = Ports(udp_port, serial_port)
+        self._udp: asyncio.DatagramTransport | None = None
+        self._serial: asyncio.StreamWriter | None = None
+        self._heard = 0.0
+
+    async def serve(self, ready: Callable[[Ports], object] = lambda _: None) -> None:
+        """Listen and let time pass, for ever.
+
+        Args:
+            ready: called once the ports are open.
+
+        Raises:
+            OSError: a port is taken.
+        """
+        loop = asyncio.get_running_loop()
+        udp, _ = await loop.create_datagram_endpoint(
+            lambda: _Datagrams(self), local_addr=(LOOPBACK, self._wanted.udp)
+        )
+        self._udp = udp
+        try:
+            server = await asyncio.start_server(self._serve_serial, LOOPBACK, self._wanted.serial)
+            async with server:
+                ready(Ports(udp.get_extra_info("sockname")[1], server.sockets[0].getsockname()[1]))
+                while True:
+                    self._run(SLICE_CYCLES)
+                    self._deliver()
+                    resting = time.monotonic() - self._heard > BUSY_S and not self.board.waiting
+                    await asyncio.sleep(REST_S if resting else 0)
+        finally:
+            udp.close()
+
+    def datagram_received(self, payload: bytes, client: Address) -> None:
+        """A datagram from a client."""
+        self._heard = time.monotonic()
+        frame = self.gateway.frame(payload, client, EXCHANGE_PORT)
+        if frame is None or self.board.waiting > BACKLOG_FRAMES:
+            self.lost += 1
+        else:
+            self.board.put_frame(frame)
+
+    def _deliver(self) -> None:
+        """What the board has sent, to whom it was sent."""
+        for frame in self.board.frames():
+            answer, datagram = self.gateway.receive(frame)
+            if answer is not None:
+                self.board.put_frame(answer)
+            if datagram is not None and self._udp is not None:
+                payload, client, _ = datagram
+                self._udp.sendto(payload, client)
+        data = self.board.serial()
+        if data and self._serial is not None and not self._serial.is_closing():
+            self._serial.write(data)
+
+    async def _serve_serial(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One client at a time: the next one takes the line over, as by putting the cable into another machine."""
+        before, self._serial = self._serial, writer
+        if before is not None:
+            before.close()
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(SERIAL_BACKLOG_BYTES):
+                if self._serial is not writer:
+                    break
+                self._heard = time.monotonic()
+                self.board.put_serial(data)
+                while self.board.waiting > SERIAL_BACKLOG_BYTES:
+                    await asyncio.sleep(0)
+        writer.close()
+
+
+class _Datagrams(asyncio.DatagramProtocol):
+    def __init__(self, server: BoardServer) -> None:
+        self._server = server
+
+    def datagram_received(self, data: bytes, addr: Address) -> None:
+        self._server.datagram_received(data, addr)
