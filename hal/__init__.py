@@ -53,6 +53,7 @@ __all__ = [
     "Target",
     "Tones",
     "connect",
+    "driver_of",
     "errors",
     "load_descriptor",
 ]
@@ -102,23 +103,41 @@ def connect(
     else:
         assert plan is not None
         target = ArrayTarget(plan)
-    if url == "sim":
+    driver = driver_of(url)
+    if driver == "sim":
         from triplane.hal.drivers.sim import SimBoard
 
         return SimBoard(target, fabric=fabric, correction=correction, progress=progress)
-    parts = urlsplit(url)
-    if (parts.scheme == "udp" and parts.hostname) or (url.startswith("uart:") and url != "uart:"):
-        from triplane.hal.drivers.remote.board import RemoteBoard
-        from triplane.hal.drivers.remote.links import Link, SerialLink, UdpLink
-        from triplane.hal.drivers.simulated import served_gateware, simulated_design
+    from triplane.hal.drivers.remote.board import RemoteBoard
+    from triplane.hal.drivers.remote.links import Link, SerialLink, UdpLink
+    from triplane.hal.drivers.simulated import served_gateware, simulated_design
 
-        design, descriptor = simulated_design(target, fabric=fabric, correction=correction)
-        gateware = served_gateware(design, descriptor, progress)
-        if parts.scheme == "udp":
-            link: Link = UdpLink(str(parts.hostname), parts.port or EXCHANGE_PORT)
-            bank = "udp"
-        else:
-            link = SerialLink(url.removeprefix("uart:"), BAUDRATE)
-            bank = "uart"
-        return RemoteBoard(link, bank, gateware, target, fabric=fabric, correction=correction)
+    design, descriptor = simulated_design(target, fabric=fabric, correction=correction)
+    gateware = served_gateware(design, descriptor, progress)
+    link: Link
+    if driver == "udp":
+        parts = urlsplit(url)
+        link = UdpLink(str(parts.hostname), parts.port or EXCHANGE_PORT)
+    else:
+        link = SerialLink(url.removeprefix("uart:"), BAUDRATE)
+    return RemoteBoard(link, driver, gateware, target, fabric=fabric, correction=correction)
+
+
+def driver_of(url: str) -> str:
+    """The driver for a board: "sim", "udp" or "uart".
+
+    Raises:
+        ValueError: there is none, or a part of the address is missing or out of range.
+    """
+    if url == "sim":
+        return url
+    parts = urlsplit(url)
+    if parts.scheme == "udp" and parts.hostname:
+        try:
+            _ = parts.port
+        except ValueError as error:
+            raise ValueError(f"board {url!r}: {error}") from error
+        return "udp"
+    if parts.scheme == "uart" and url.removeprefix("uart:"):
+        return "uart"
     raise ValueError(f"no driver for board {url!r}; there are: {', '.join(DRIVERS)}")

@@ -14,6 +14,7 @@ from triplane.host.cli.common import Outputs, errors, resolve_outputs
 from triplane.host.cli.options import (
     AmendNs,
     AnswerNs,
+    BoardUrl,
     DeadlineNs,
     Decoder,
     Escalate,
@@ -100,6 +101,7 @@ def sample(
     passes: Passes = 1,
     round_ns: RoundNs = None,
     deadline_ns: DeadlineNs = None,
+    board: BoardUrl = "sim",
     json_file: Json = None,
     plot: Plot = None,
     vcd: Vcd = None,
@@ -139,7 +141,9 @@ def sample(
                 "seed": seed,
             },
         )
-        options = ReplayOptions(weight_bits, round_ns, deadline_ns, outputs.vcd, vcd_shots, passes)
+        options = ReplayOptions(
+            weight_bits, round_ns, deadline_ns, outputs.vcd, vcd_shots, passes, board=board
+        )
         run_replay(
             dataset,
             options,
@@ -192,6 +196,7 @@ def replay(
     amend_ns: AmendNs = None,
     round_ns: RoundNs = None,
     deadline_ns: DeadlineNs = None,
+    board: BoardUrl = "sim",
     json_file: Json = None,
     plot: Plot = None,
     vcd: Vcd = None,
@@ -217,6 +222,7 @@ def replay(
             passes,
             decoder,
             EscalateOptions.given(escalate, hard_above=hard_above, answer_ns=answer_ns, amend_ns=amend_ns),
+            board,
         )
         dataset = load_dataset(paths, model=model, shots=shots)
         outputs.check(dataset.files.all().values() if dataset.files else ())

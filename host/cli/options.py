@@ -118,6 +118,17 @@ Plot = Annotated[
         help="Draw the latency histogram and the logical error rates.",
     ),
 ]
+BoardUrl = Annotated[
+    str,
+    typer.Option(
+        "--board",
+        metavar="URL",
+        help=(
+            "The board: sim, in this process; udp://HOST:PORT, on a network; uart:DEVICE, on a serial line. "
+            "`triplane board` lets a simulated one listen."
+        ),
+    ),
+]
 Vcd = Annotated[
     Path | None,
     typer.Option(

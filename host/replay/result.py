@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from triplane.gateware.decoder.graph import DecodingGraph
 from triplane.gateware.syndrome.pacer import BACKLOG_BITS
-from triplane.hal import NEVER_HARD, PASSES_DISAGREE, Pacing
+from triplane.hal import NEVER_HARD, PASSES_DISAGREE, Pacing, driver_of
 from triplane.host.replay.datasets import Dataset
 from triplane.host.replay.ledger import LatencyLedger
 from triplane.host.replay.references import Rate, Reference
@@ -78,6 +78,7 @@ class ReplayOptions:
         passes: correlated passes of the arrays.
         decoder: "array", or "table" for an exact lookup table.
         escalate: have hard shots amended by the outer decoder; None has none.
+        board: URL of the board, as `hal.connect` takes it.
     """
 
     weight_bits: int = 5
@@ -88,8 +89,15 @@ class ReplayOptions:
     passes: int = 1
     decoder: Literal["array", "table"] = "array"
     escalate: EscalateOptions | None = None
+    board: str = "sim"
 
     def __post_init__(self) -> None:
+        try:
+            driver = driver_of(self.board)
+        except ValueError as error:
+            raise OptionsError(str(error)) from error
+        if self.vcd is not None and driver != "sim":
+            raise OptionsError(f"board {self.board} writes no waveforms; leave --board out, or --vcd")
         for name, value in (("round_ns", self.round_ns), ("deadline_ns", self.deadline_ns)):
             if value is not None and not 1 <= value <= LONGEST_NS:
                 raise OptionsError(f"{name} must be 1 to {LONGEST_NS:g} ns, not {value:g}")

@@ -94,7 +94,7 @@ def replay(
 
     started = time.monotonic()
     try:
-        found = (connect or hal.connect)("sim", **decoder.built_from, progress=view.build)
+        found = (connect or hal.connect)(options.board, **decoder.built_from, progress=view.build)
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise ReplayError(
             f"the cached build of the board is damaged ({error}); delete it from Triplane's cache and run again"

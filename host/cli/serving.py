@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Commands that serve."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from triplane.host.cli.app import app
+from triplane.host.cli.common import errors
+from triplane.host.cli.options import Decoder, WeightBits
+
+PORT_MAX = 2**16 - 1
+
+
+@app.command(
+    epilog="Example, in two terminals:\n\n"
+    "triplane board --distance 3\n\n"
+    "triplane sample --distance 3 --board udp://127.0.0.1:1234"
+)
+def board(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[DIR | MODEL EVENTS [OBSERVABLES]]",
+            show_default="a rotated surface code",
+            help="A data set as replay takes it, which the board is to decode.",
+        ),
+    ] = None,
+    distance: Annotated[int, typer.Option("--distance", min=3, help="Of a rotated surface code, odd.")] = 5,
+    rounds: Annotated[
+        int | None, typer.Option("--rounds", min=1, show_default="the distance", help="Rounds of a shot.")
+    ] = None,
+    weight_bits: WeightBits = 5,
+    decoder: Decoder = "array",
+    udp_port: Annotated[
+        int, typer.Option("--udp-port", min=0, max=PORT_MAX, help="UDP port on loopback; 0: any.")
+    ] = 1234,
+    uart_port: Annotated[
+        int,
+        typer.Option("--uart-port", min=0, max=PORT_MAX, help="TCP port of the serial line; 0: any."),
+    ] = 0,
+) -> None:
+    """Let a simulated board listen on loopback, as a board on a network and on a serial line does.
+
+    Its gateware is that of `sample` or `replay` for the same code, and LiteEth in front of it. Connect from another
+    process with `--board`, or with `triplane.hal.connect`. It runs until Ctrl-C.
+    """
+    with errors():
+        from triplane.host.replay.datasets import load_dataset
+        from triplane.host.replay.result import OptionsError
+        from triplane.host.replay.sampling import memory_circuit
+        from triplane.host.serving import board_for, serve_board
+
+        if paths:
+            model = load_dataset(paths, shots=1).model
+        else:
+            try:
+                circuit = memory_circuit(distance=distance, rounds=rounds or distance, probability=0.001)
+            except ValueError as error:
+                raise OptionsError(str(error)) from error
+            model = circuit.detector_error_model(decompose_errors=True)
+        design = board_for(model, weight_bits=weight_bits, decoder=decoder)
+        serve_board(design, udp_port=udp_port, uart_port=uart_port)

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""`triplane board` in one process, `triplane sample --board` in another: real sockets, real signals."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+CODE = ("--distance", "3", "--rounds", "1")
+NOISE = ("--probability", "0.02")
+TIMEOUT_S = 600
+
+
+def triplane(*arguments, home):
+    command = [sys.executable, "-m", "triplane.host", *arguments]
+    return subprocess.Popen(
+        command,
+        env={**os.environ, "TRIPLANE_HOME": str(home)},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs a command to its end: (exit code, output, errors)."""
+
+    def run(*arguments):
+        process = triplane(*arguments, home=tmp_path / "home")
+        output, error = process.communicate(timeout=TIMEOUT_S)
+        return process.returncode, output, error
+
+    return run
+
+
+@pytest.fixture
+def served(tmp_path):
+    """A board that listens: (its process, URLs by link)."""
+    process = triplane("board", *CODE, "--udp-port", "0", home=tmp_path / "home")
+    urls = {}
+    for line in process.stdout:
+        if found := re.search(r"--board ((udp|uart)\S+)", line):
+            urls[found[2]] = found[1]
+        if len(urls) == 2:
+            break
+    assert len(urls) == 2, process.communicate()
+    yield process, urls
+    process.terminate()
+    process.communicate(timeout=60)
+
+
+def figures(path):
+    """What must not depend on the way to the board."""
+    result = json.loads(path.read_text())
+    return {
+        "failures": result["failures"],
+        "decode": result["latency"]["decode"]["cycles"],
+        "shots": result["shots"],
+    }
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("local")
+    process = triplane("sample", *CODE, *NOISE, "--shots", "300", "--json", str(folder / "local.json"), home=folder)
+    _, error = process.communicate(timeout=TIMEOUT_S)
+    assert process.returncode == 0, error
+    return figures(folder / "local.json")
+
+
+def test_the_same_figures_by_every_link(run, served, local, tmp_path):
+    _, urls = served
+    for link, url in urls.items():
+        path = tmp_path / f"{link}.json"
+        code, output, error = run("sample", *CODE, *NOISE, "--shots", "300", "--board", url, "--json", str(path))
+        assert code == 0, output + error
+        assert figures(path) == local
+
+
+def test_a_board_that_dies_is_told_in_time(served, tmp_path):
+    process, urls = served
+    client = triplane("sample", *CODE, *NOISE, "--shots", "200000", "--board", urls["udp"], home=tmp_path / "home")
+    for line in client.stdout:
+        if line.startswith("graph:"):
+            break
+    with pytest.raises(subprocess.TimeoutExpired):
+        client.wait(5)
+    process.kill()
+    _, error = client.communicate(timeout=60)
+    assert client.returncode == 1, error
+    assert "has not answered within 5 s" in error
+
+
+def test_ctrl_c_ends_it(served):
+    process, _ = served
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert "Traceback" not in error
+
+
+def test_a_port_that_is_taken(run):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        code, _, error = run("board", *CODE, "--udp-port", str(taken.getsockname()[1]))
+    assert code == 1
+    assert "--udp-port" in error
+    assert "Traceback" not in error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("--board", "tcp://x"), "no driver for board 'tcp://x'"),
+        (("--board", "udp://x:70000"), "udp://x:70000"),
+        (("--board", "uart:"), "no driver for board 'uart:'"),
+        (("--board", "udp://127.0.0.1:9", "--vcd", "x.vcd"), "writes no waveforms"),
+    ],
+)
+def test_what_cannot_be(run, arguments, text):
+    code, _, error = run("sample", *CODE, *NOISE, *arguments)
+    assert code == 1
+    assert text in error
