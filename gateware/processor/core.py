@@ -181,7 +181,7 @@ class Processor(LiteXModule):
             boot.trap.eq(private.writes["trap"]),
             boot.checking.eq(slot_b.checking),
             boot.trusted.eq(slot_b.trusted),
-            update.runs.eq(boot.slot),
+            update.locked.eq(boot.slot | boot.hold),
             update.check.eq(boot.check),
             self.expired.eq(boot.expired),
             # What the host asks for

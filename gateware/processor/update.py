@@ -16,18 +16,18 @@ class UpdatePort(LiteXModule):
     """Registers through which slot B is written, word by word, and checked.
 
     An image is as long as the slot: what is not used is written as 0, since the check covers everything. Nothing is
-    written while the slot runs or is checked.
+    written while the slot is checked, runs, or is about to: what passed the check is what runs.
 
     Args:
         slot: to fill.
 
     Attributes:
-        runs: input; the processor runs from this slot.
+        locked: input; the processor runs from this slot, or is about to be started.
         check: input; the boot control wants it checked. The CRC is the one that the host wrote last.
     """
 
     def __init__(self, slot: Slot) -> None:
-        self.runs = Signal()
+        self.locked = Signal()
         self.check = Signal()
         self._index = CSRStorage(
             bits_for(SLOT_WORDS - 1),
@@ -41,12 +41,12 @@ class UpdatePort(LiteXModule):
             fields=[
                 CSRField("trusted", description="All of slot B was read back and found right."),
                 CSRField("checking", description="It is being read back."),
-                CSRField("runs", description="The processor runs from it: it cannot be written."),
+                CSRField("locked", description="The processor runs from it, or is in reset: it cannot be written."),
                 CSRField(
                     "refused",
                     size=COUNT_BITS,
                     offset=16,
-                    description="Writes that came while it ran or was checked; counts modulo 65,536.",
+                    description="Writes that came while it was locked or checked; counts modulo 65,536.",
                 ),
             ],
             description="Slot B.",
@@ -58,7 +58,7 @@ class UpdatePort(LiteXModule):
         place, busy = Signal(bits_for(SLOT_WORDS - 1)), Signal()
         status = self._status.fields
         self.comb += [
-            busy.eq(self.runs | slot.checking),
+            busy.eq(self.locked | slot.checking),
             slot.write.eq(self._data.re & ~busy),
             slot.write_address.eq(place),
             slot.write_data.eq(self._data.storage),
@@ -66,7 +66,7 @@ class UpdatePort(LiteXModule):
             slot.check.eq(self.check | (self._crc.re & ~busy)),
             status.trusted.eq(slot.trusted),
             status.checking.eq(slot.checking),
-            status.runs.eq(self.runs),
+            status.locked.eq(self.locked),
             self._found.status.eq(slot.found),
         ]
         self.sync += [
