@@ -41,7 +41,9 @@ class UpdatePort(LiteXModule):
             fields=[
                 CSRField("trusted", description="All of slot B was read back and found right."),
                 CSRField("checking", description="It is being read back."),
-                CSRField("locked", description="The processor runs from it, or is in reset: it cannot be written."),
+                CSRField(
+                    "locked", description="The processor runs from it, or is in reset: it cannot be written."
+                ),
                 CSRField(
                     "refused",
                     size=COUNT_BITS,
