@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Stack and longest path of a linked image, from its instructions: what the compiler emitted, not what was written.
 
-The call graph must be known and without a cycle, and every loop must have a bound (`BOUND` in machine.h). Then the
+The call graph must be known and without a cycle, and every loop must have a bound (`BOUND` in machine.h): in the
+source, so that no loop lives by the bound of another one, and in the object code, where the bounds are read. Then the
 deepest stack is the heaviest path in the call graph, and the longest path of a function is that of its control flow
 with every loop replaced by bound + 1 times the longest way through its body.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -21,6 +23,20 @@ FOREVER = 0
 
 class AnalysisError(ValueError):
     """The image has something that cannot be bounded; the text says where, and what to change."""
+
+
+def check_source(name: str, text: str) -> None:
+    """Raise AnalysisError where a loop of a C file does not begin with its bound."""
+    # Comments and strings may say anything; lines stay lines.
+    code = re.sub(
+        r"/\*.*?\*/|\"(?:\\.|[^\"\\])*\"", lambda found: "\n" * found[0].count("\n"), text, flags=re.DOTALL
+    )
+    for loop in re.finditer(r"\b(?:for|while|do|goto)\b", code):
+        if not re.match(r"(?:for|while|do)\b[^{};]*(?:;[^{};]*;[^{};]*)?\{\s*BOUND\(", code[loop.start() :]):
+            line = code[: loop.start()].count("\n") + 1
+            raise AnalysisError(
+                f"{name}:{line}: {loop[0]} without BOUND(...) as the first statement of its body"
+            )
 
 
 @dataclass
@@ -56,7 +72,8 @@ class Program:
         text = elf.sections[".text"]
         self.functions = {f.name: f for f in elf.functions if f.end > f.start}
         self._starts = {f.start: f.name for f in self.functions.values()}
-        raw = elf.sections[".bounds"].content
+        # A program without loops has no such section.
+        raw = elf.sections[".bounds"].content if ".bounds" in elf.sections else b""
         self.bounds: dict[int, list[int]] = {}
         for k in range(0, len(raw), BOUND_BYTES):
             address, bound = (int.from_bytes(raw[k + half : k + half + 4], "little") for half in (0, 4))
@@ -78,7 +95,8 @@ class Program:
             change = here.stack_change
             if change is None and function.name != "begin":
                 raise AnalysisError(f"{place}: the stack pointer is computed; use arrays of constant size")
-            flow.frame = max(flow.frame, -(change or 0))
+            # All that is ever taken, also where it is taken in parts: never too little.
+            flow.frame += max(-(change or 0), 0)
             following = [address + BYTES]
             if here.branches:
                 following.append(here.target)
@@ -185,6 +203,11 @@ class Program:
         if len(heads) != 1:
             raise AnalysisError(f"{name}+{offset:#x}: a loop with {len(heads)} entries; it has no bound")
         (head,) = heads
+        if sum(head in successors[n] for n in nodes) > 1:
+            raise AnalysisError(
+                f"{name}+{offset:#x}: two ways back to one beginning may be two loops, one of them without a "
+                "bound; make BOUND(...) the first statement of both, and do without continue"
+            )
         # One turn: the loop's nodes without the way back to its head.
         turn = {n: [t for t in successors[n] if t in nodes and t != head] for n in nodes}
         inner = {n for part in strong_components(turn, head) if len(part) > 1 for n in part}

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from triplane.firmware.analysis import Program
+from triplane.firmware.analysis import Program, check_source
 from triplane.firmware.elf import Elf
 from triplane.firmware.image import IMAGE, Image, ImageError
 from triplane.firmware.registers import STACK_BYTES, firmware_header
@@ -92,6 +92,8 @@ def build(cache: Path | None = None) -> tuple[Image, Report]:
     AnalysisError: stack or longest path cannot be bounded.
     """
     check_compiler()
+    for name in C_FILES:
+        check_source(name, (FOLDER / name).read_text())
     with tempfile.TemporaryDirectory(prefix="firmware.") as work:
         folder = Path(work)
         (folder / "registers.h").write_text(firmware_header())

@@ -2,7 +2,7 @@
 """Static RAM of the processor: data and stack."""
 
 from litex.gen import LiteXModule
-from migen import Memory, Signal, bits_for
+from migen import If, Memory, Signal, bits_for
 
 from triplane.gateware.processor.layouts import RAM_BYTES, WORD_BITS, WORD_BYTES
 
@@ -16,7 +16,7 @@ class StaticRam(LiteXModule):
         address: input; a word.
         write: input; a bit for each byte of it.
         write_data: input.
-        data: that word, one cycle later.
+        data: that word, one cycle later, where it was not written.
     """
 
     def __init__(self) -> None:
@@ -27,12 +27,15 @@ class StaticRam(LiteXModule):
 
         # # #
 
+        # Two ports with addresses of their own: of one port Yosys makes LUTs, and fails at 2,048 words of them.
         memory = Memory(WORD_BITS, RAM_WORDS)
-        port = memory.get_port(write_capable=True, we_granularity=8)
-        self.specials += memory, port
+        writer = memory.get_port(write_capable=True, we_granularity=8)
+        reader = memory.get_port()
+        self.specials += memory, writer, reader
         self.comb += [
-            port.adr.eq(self.address),
-            port.we.eq(self.write),
-            port.dat_w.eq(self.write_data),
-            self.data.eq(port.dat_r),
+            writer.adr.eq(self.address),
+            writer.we.eq(self.write),
+            writer.dat_w.eq(self.write_data),
+            If(self.write == 0, reader.adr.eq(self.address)),
+            self.data.eq(reader.dat_r),
         ]
