@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from triplane.firmware.image import committed
+from triplane.gateware.processor.boardtable import GROUPS
 from triplane.gateware.processor.layouts import Command, LogCode, Result, State
 from triplane.sim.processor.native import ABORT, BACKLOG, CLEAR, FINISHED, MISSES, SCRATCH, START, TABLES
 
@@ -129,6 +130,58 @@ def test_a_bus_that_fails_while_a_job_starts(machine):
     assert machine.turn(Command.CLEAR)[0] == Result.OK
     assert (machine.state, machine.safe_request) == (State.IDLE, 0)
     assert (CLEAR, 1) in machine.writes
+
+
+def test_a_write_that_fails_while_a_job_starts(machine):
+    machine.begin()
+    machine.turn(Command.CHECK)
+    machine.turn(Command.ARM)
+    plain = machine.access
+
+    def deaf(address, value):
+        machine.silent = address == START and value is not None
+        return plain(address, value)
+
+    machine.access = deaf
+    assert machine.turn(Command.START)[0] == Result.BUS_FAILED
+    assert (machine.state, machine.safe_request) == (State.FAULT, 1), "in the same turn"
+    assert machine.writes.index((ABORT, 2)) > 0
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_limits_hold_once_a_job_is_armed(machine, started):
+    machine.private["backlog_limit"] = 7
+    machine.begin()
+    machine.turn(Command.CHECK)
+    machine.turn(Command.ARM)
+    if started:
+        machine.turn(Command.START)
+    machine.board[BACKLOG] = 7
+    machine.turn()
+    assert machine.state == (State.RUNNING if started else State.ARMED)
+    machine.board[BACKLOG] = 8
+    machine.turn()
+    assert (machine.state, machine.safe_request) == (State.SAFE, 1)
+
+
+def test_a_job_does_without_the_tables_that_its_check_left_out(machine):
+    machine.begin()
+    machine.board[TABLES[1]] = 0
+    assert machine.turn(Command.CHECK) == (Result.NOT_TRUSTED, 2)
+    assert machine.turn(Command.CHECK, 2)[0] == Result.OK
+    assert machine.turn(Command.ARM)[0] == Result.OK
+    for _ in range(GROUPS["trusted"][0] + 1):
+        machine.turn()
+    assert machine.state == State.ARMED
+    assert machine.turn(Command.ABORT)[0] == Result.OK
+    assert machine.turn(Command.CHECK)[0] == Result.NOT_TRUSTED, "the next check says anew"
+
+
+def test_a_request_stands_until_it_is_cleared(machine):
+    machine.begin()
+    machine.turn(Command.MAKE_SAFE)
+    machine.turn()
+    assert (machine.state, machine.safe_request) == (State.SAFE, 1), "though the board is not safe yet"
 
 
 def test_no_reboot_while_a_job_is_armed(machine):
