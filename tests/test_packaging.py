@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("boards", "gateware", "hal", "host", "sim")
-DATA = ("py.typed", "*.yaml", "*.cpp", "*.h", "*.lua")
+FOLDERS = ("boards", "firmware", "gateware", "hal", "host", "sim")
+DATA = ("py.typed", "*.yaml", "*.cpp", "*.h", "*.lua", "*.c", "*.S", "*.ld", "*.hex")
 LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv*", "build", "dist", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis", "_build"
 )

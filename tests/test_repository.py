@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = ("boards", "gateware", "hal", "host", "sim")
-CODE = {".py", ".cpp", ".c", ".h", ".lua", ".yaml", ".svg"}
+FOLDERS = ("boards", "firmware", "gateware", "hal", "host", "sim")
+CODE = {".py", ".cpp", ".c", ".h", ".S", ".ld", ".hex", ".lua", ".yaml", ".svg"}
 
 
 def files():

@@ -68,7 +68,9 @@ def figures(path):
 @pytest.fixture(scope="module")
 def local(tmp_path_factory):
     folder = tmp_path_factory.mktemp("local")
-    process = triplane("sample", *CODE, *NOISE, "--shots", "300", "--json", str(folder / "local.json"), home=folder)
+    process = triplane(
+        "sample", *CODE, *NOISE, "--shots", "300", "--json", str(folder / "local.json"), home=folder
+    )
     _, error = process.communicate(timeout=TIMEOUT_S)
     assert process.returncode == 0, error
     return figures(folder / "local.json")
@@ -78,14 +80,18 @@ def test_the_same_figures_by_every_link(run, served, local, tmp_path):
     _, urls = served
     for link, url in urls.items():
         path = tmp_path / f"{link}.json"
-        code, output, error = run("sample", *CODE, *NOISE, "--shots", "300", "--board", url, "--json", str(path))
+        code, output, error = run(
+            "sample", *CODE, *NOISE, "--shots", "300", "--board", url, "--json", str(path)
+        )
         assert code == 0, output + error
         assert figures(path) == local
 
 
 def test_a_board_that_dies_is_told_in_time(served, tmp_path):
     process, urls = served
-    client = triplane("sample", *CODE, *NOISE, "--shots", "200000", "--board", urls["udp"], home=tmp_path / "home")
+    client = triplane(
+        "sample", *CODE, *NOISE, "--shots", "200000", "--board", urls["udp"], home=tmp_path / "home"
+    )
     for line in client.stdout:
         if line.startswith("graph:"):
             break
