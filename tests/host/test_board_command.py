@@ -87,22 +87,6 @@ def test_the_same_figures_by_every_link(run, served, local, tmp_path):
         assert figures(path) == local
 
 
-def test_a_board_that_dies_is_told_in_time(served, tmp_path):
-    process, urls = served
-    client = triplane(
-        "sample", *CODE, *NOISE, "--shots", "200000", "--board", urls["udp"], home=tmp_path / "home"
-    )
-    for line in client.stdout:
-        if line.startswith("graph:"):
-            break
-    with pytest.raises(subprocess.TimeoutExpired):
-        client.wait(5)
-    process.kill()
-    _, error = client.communicate(timeout=60)
-    assert client.returncode == 1, error
-    assert "has not answered within 5 s" in error
-
-
 def test_ctrl_c_ends_it(served):
     process, _ = served
     process.send_signal(signal.SIGINT)
