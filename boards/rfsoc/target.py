@@ -7,7 +7,7 @@ from litex.build.generic_platform import GenericPlatform, Pins, Subsignal
 from litex.gen import LiteXModule
 from litex.soc.interconnect import wishbone
 from litex.soc.interconnect.axi import AXILite2Wishbone, AXILiteInterface
-from migen import Cat, ClockDomain, Signal
+from migen import Cat, ClockDomain, Module, Signal
 
 from triplane.boards.rfsoc.board import CLOCK_HZ, RfsocBoard, board
 from triplane.gateware.fabric import ControlFabric
@@ -85,8 +85,12 @@ def rfsoc_soc(
     build_hash: str,
     event_depth: int,
     result_depth: int,
+    crg: Module | None = None,
 ) -> TriplaneSoC:
-    """The unfinalised SoC of the board `name` around `decoder`; the other parameters are those of `TriplaneSoC`."""
+    """The unfinalised SoC of the board `name` around `decoder`; the other parameters are those of `TriplaneSoC`.
+
+    crg: in the place of the board's clocks and resets, for a design that is only to be measured.
+    """
     rfsoc = board(name)
     platform = Platform(rfsoc, shape)
     axi = AXILiteInterface(data_width=32, address_width=ADDRESS_BITS)
@@ -94,7 +98,7 @@ def rfsoc_soc(
     fabric = ControlFabric(shape)
     soc = TriplaneSoC(
         platform,
-        ClockReset(platform),
+        ClockReset(platform) if crg is None else crg,
         decoder,
         {"axi": bus},
         build_hash=build_hash,

@@ -18,7 +18,7 @@ from migen import ClockDomain, Instance, Module, Signal
 from migen.fhdl.structure import _Fragment
 from migen.fhdl.tools import list_inputs, list_special_ios, list_targets
 
-from triplane.gateware.verilog import convert, without_comments
+from triplane.gateware.verilog import convert, with_contents, without_comments
 
 Owned = tuple[Module, Module]
 """A module, and the one that it was added to."""
@@ -98,7 +98,8 @@ def _read(fragment: _Fragment) -> set[Signal]:
 def _verilog(fragment: _Fragment, name: str, clock: ClockDomain, ports: set[Signal]) -> tuple[str, Any]:
     fragment.clock_domains.append(clock)
     output = convert(fragment, ios={*ports, clock.clk, clock.rst}, name=name)
-    return without_comments(output.main_source), output.ns.get_name
+    text = with_contents(without_comments(output.main_source), output.data_files)
+    return text, output.ns.get_name
 
 
 def _stub(name, inputs, outputs, signals_in, signals_out) -> str:
