@@ -21,9 +21,7 @@ class RgmiiPHY(LiteXModule):
 
     def __init__(self, platform: Platform) -> None:
         clocks = platform.request("eth_clocks")
-        phy = LiteEthPHYRGMII(
-            clocks, platform.request("eth"), rx_delay=RX_DELAY_S, with_inband_status=False
-        )
+        phy = LiteEthPHYRGMII(clocks, platform.request("eth"), rx_delay=RX_DELAY_S, with_inband_status=False)
         self.dw = phy.dw
         self.sink, self.source = phy.sink, phy.source
 

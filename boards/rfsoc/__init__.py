@@ -7,9 +7,9 @@
     design.py      the block design as data: cells, nets, interfaces, addresses
     project.py     a Vivado project of it: Tcl, constraints, sources
 
-The rates follow from one clock of 245.76 MHz: an ADC of 1966.08 MSPS decimated by 8 gives a complex sample a clock, a DAC
-of 3932.16 MSPS interpolated by 8 takes two. All tiles are synchronised to SYSREF (MTS), since a phase between a drive
-and its readout that changes with each power-up could not be calibrated.
+The rates follow from one clock of 245.76 MHz: an ADC of 1966.08 MSPS decimated by 8 gives a complex sample a clock, a
+DAC of 3932.16 MSPS interpolated by 8 takes two. All tiles are synchronised to SYSREF (MTS), since a phase between a
+drive and its readout that changes with each power-up could not be calibrated.
 
 No open tool builds for these devices. What is generated here is checked without Vivado: the core is elaborated and
 mapped by Yosys, the Tcl is executed with recorders in the place of Vivado's commands, and what it connects is compared

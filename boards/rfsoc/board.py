@@ -73,7 +73,9 @@ class RfsocBoard:
 
     def __post_init__(self) -> None:
         if self.sysref_hz >= MAX_SYSREF_HZ:
-            raise ValueError(f"SYSREF must be below {MAX_SYSREF_HZ / 1e6:g} MHz, not {self.sysref_hz / 1e6:g}")
+            raise ValueError(
+                f"SYSREF must be below {MAX_SYSREF_HZ / 1e6:g} MHz, not {self.sysref_hz / 1e6:g}"
+            )
         limits = {
             "the greatest common divisor of both sampling rates / 16": Fraction(gcd(ADC_HZ, DAC_HZ), 16),
             "the fabric's reference": Fraction(self.pl_clock_hz),
@@ -81,14 +83,18 @@ class RfsocBoard:
         }
         for what, limit in limits.items():
             if (limit / self.sysref_hz).denominator != 1:
-                raise ValueError(f"SYSREF of {self.sysref_hz} Hz does not divide {what}, {float(limit):.0f} Hz")
+                raise ValueError(
+                    f"SYSREF of {self.sysref_hz} Hz does not divide {what}, {float(limit):.0f} Hz"
+                )
         for what, rate in (("ADCs", ADC_HZ), ("DACs", DAC_HZ)):
             if rate % self.reference_hz:
                 raise ValueError(
                     f"{rate} Hz for {what} are no multiple of the reference, {self.reference_hz} Hz"
                 )
         if CLOCK_HZ % self.pl_clock_hz:
-            raise ValueError(f"{CLOCK_HZ} Hz are no multiple of the fabric's reference, {self.pl_clock_hz} Hz")
+            raise ValueError(
+                f"{CLOCK_HZ} Hz are no multiple of the fabric's reference, {self.pl_clock_hz} Hz"
+            )
         for what, converters, clocks in (
             ("DAC", self.dacs, self.dac_clocks),
             ("ADC", self.adcs, self.adc_clocks),

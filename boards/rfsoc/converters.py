@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Parameters and ports of AMD's RF Data Converter for a board and a fabric.
 
-Names and codes are those of `usp_rf_data_converter` 2.6 as Vivado 2023.1 writes them into the hwh of QICK's block designs
-(qick 0.2.436), and their meaning is that of PG269.
+Names and codes are those of `usp_rf_data_converter` 2.6 as Vivado 2023.1 writes them into the hwh of QICK's block
+designs (qick 0.2.436), and their meaning is that of PG269.
 """
 
 from __future__ import annotations
@@ -70,7 +70,9 @@ class Converters:
         self.parameters = {
             "Axiclk_Freq": "100.0",
             "Sysref_Source": "1",  # from the pins of DAC tile 0
-            **self._tiles("DAC", self._used(self.dacs, rfsoc.dac_clocks), rfsoc.dac_clocks, DAC_HZ, DAC_SOURCES),
+            **self._tiles(
+                "DAC", self._used(self.dacs, rfsoc.dac_clocks), rfsoc.dac_clocks, DAC_HZ, DAC_SOURCES
+            ),
             **self._tiles("ADC", self._used(self.adcs, rfsoc.adc_clocks), rfsoc.adc_clocks, ADC_HZ, 0),
         }
         for tile, slot in self._used(self.dacs, rfsoc.dac_clocks):
@@ -143,7 +145,7 @@ class Converters:
     def _tiles(
         self, kind: str, converters: tuple[Converter, ...], clocks: dict[int, int], rate_hz: int, sources: int
     ) -> dict[str, str]:
-        parameters = {}
+        parameters: dict[str, str] = {}
         used = sorted({tile for tile, _ in converters})
         for tile in used:
             owner = clocks[tile]

@@ -6,9 +6,9 @@ r"""The block design around the core, as data: what `project.py` writes as Tcl, 
     processor -> bus ---> core, converters, mover          mover: records into memory, without the processor
               <- bus <--- mover
 
-The processor's 100 MHz clock drives the register ports of the converters and of the mover; the bus crosses into the core's
-clock. The mover is a CDMA whose reads stay at one address (keyhole), which is how records leave the core: one register
-that gives one word after another.
+The processor's 100 MHz clock drives the register ports of the converters and of the mover; the bus crosses into the
+core's clock. The mover is a CDMA whose reads stay at one address (keyhole), which is how records leave the core: one
+register that gives one word after another.
 """
 
 from __future__ import annotations
@@ -102,12 +102,17 @@ def block_design(rfsoc: RfsocBoard, shape: FabricShape) -> BlockDesign:
     """
     converters = Converters(rfsoc, shape)
     analog = converters.analog_ports()
-    interfaces = {name: (DIFF_CLOCK, "Slave") for name in converters.clock_ports()}
+    interfaces = dict.fromkeys(converters.clock_ports(), (DIFF_CLOCK, "Slave"))
     interfaces["sysref_in"] = (DIFF_PINS, "Slave")
     interfaces |= {name: (ANALOG, "Slave" if name.startswith("vin") else "Master") for name in analog}
     return BlockDesign(
         cells=_cells(rfsoc, converters),
-        ports={"pl_clk_p": rfsoc.pl_clock_hz, "pl_clk_n": rfsoc.pl_clock_hz, "pl_sysref_p": 0, "pl_sysref_n": 0},
+        ports={
+            "pl_clk_p": rfsoc.pl_clock_hz,
+            "pl_clk_n": rfsoc.pl_clock_hz,
+            "pl_sysref_p": 0,
+            "pl_sysref_n": 0,
+        },
         interfaces=interfaces,
         nets=_nets(converters),
         links=(
@@ -145,9 +150,7 @@ def _cells(rfsoc: RfsocBoard, converters: Converters) -> dict[str, Cell]:
             "xilinx.com:ip:axi_cdma:4.1",
             {"C_INCLUDE_SG": "0", "C_M_AXI_DATA_WIDTH": "32", "C_M_AXI_MAX_BURST_LEN": "16"},
         ),
-        "bus": Cell(
-            "xilinx.com:ip:smartconnect:1.0", {"NUM_SI": "2", "NUM_MI": "4", "NUM_CLKS": "2"}
-        ),
+        "bus": Cell("xilinx.com:ip:smartconnect:1.0", {"NUM_SI": "2", "NUM_MI": "4", "NUM_CLKS": "2"}),
         "bus_reset": Cell("xilinx.com:ip:proc_sys_reset:5.0"),
         "core_reset": Cell("xilinx.com:ip:proc_sys_reset:5.0"),
         "clock_input": Cell(buffer, {"C_BUF_TYPE": "IBUFDS"}),

@@ -15,9 +15,10 @@ VIVADO = "2023.1"
 """Version whose names of cores and parameters are used; later ones upgrade the cores."""
 
 SYSREF_DELAYS_NS = (2.0, 2.031)
-"""Earliest and latest arrival of SYSREF after its clock, at the pins, as AMD's design for the same clock chips has it."""
+"""Earliest and latest arrival of SYSREF after its clock at the pins, as AMD's design for these clock chips has it."""
 
 PACKAGE, DESIGN, BUILD, CONSTRAINTS = "package_ip.tcl", "block_design.tcl", "build.tcl", "constraints.xdc"
+HANDED_OVER = "vivado/triplane.gen/sources_1/bd/triplane/hw_handoff/triplane.hwh"
 RESULTS = "out"
 """Folder that a build leaves: `triplane.bit`, `triplane.hwh`, and the report of timing."""
 
@@ -95,10 +96,9 @@ def _design(design: BlockDesign) -> list[str]:
         lines.append(f"connect_bd_intf_net -intf_net link{number} {_interface(one)} {_interface(other)}")
     lines += ["", "# Addresses"]
     for address in design.addresses:
-        cell, _, rest = address.segment.partition("/")
         lines.append(
             f"assign_bd_address -offset {address.base:#010x} -range {address.size:#x} -target_address_space "
-            f"[get_bd_addr_spaces {address.space}] [get_bd_addr_segs {cell}/{rest}] -force"
+            f"[get_bd_addr_spaces {address.space}] [get_bd_addr_segs {address.segment}] -force"
         )
     return [*lines, "", "validate_bd_design", "save_bd_design"]
 
@@ -112,7 +112,9 @@ def _interface(end: str) -> str:
 
 
 def _constraints(rfsoc: RfsocBoard) -> list[str]:
-    lines = ["# Converters and processor have pins of their own; what is left is the fabric's clock and SYSREF."]
+    lines = [
+        "# Converters and processor have pins of their own; what is left is the fabric's clock and SYSREF."
+    ]
     for name, pair in (("pl_clk", rfsoc.pl_clock), ("pl_sysref", rfsoc.pl_sysref)):
         lines += _differential(name, pair)
     early, late = SYSREF_DELAYS_NS
@@ -172,8 +174,7 @@ def _build(rfsoc: RfsocBoard, build_hash: str) -> list[str]:
         f'    error "timing is missed by $slack ns; read {RESULTS}/timing.rpt. No bitstream is handed out"',
         "}",
         f"file copy -force vivado/triplane.runs/impl_1/triplane_wrapper.bit {RESULTS}/triplane.bit",
-        "file copy -force vivado/triplane.gen/sources_1/bd/triplane/hw_handoff/triplane.hwh "
-        f"{RESULTS}/triplane.hwh",
+        f"file copy -force {HANDED_OVER} {RESULTS}/triplane.hwh",
         f"set stamp [open {RESULTS}/build_hash w]",
         f"puts $stamp {build_hash}",
         "close $stamp",

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from litex.build.generic_platform import GenericPlatform, Pins, Subsignal
 from litex.gen import LiteXModule
 from litex.soc.interconnect import wishbone
@@ -44,7 +46,10 @@ class Platform(GenericPlatform):
         bus = {"awaddr": ADDRESS_BITS, "awprot": 3, "awvalid": 1, "awready": 1, "wdata": 32, "wstrb": 4}
         bus |= {"wvalid": 1, "wready": 1, "bresp": 2, "bvalid": 1, "bready": 1, "araddr": ADDRESS_BITS}
         bus |= {"arprot": 3, "arvalid": 1, "arready": 1, "rdata": 32, "rresp": 2, "rvalid": 1, "rready": 1}
-        ports = [(name, 0, Pins(1)) for name in ("aclk", "aresetn", "reference_clk", "sysref", "user_sysref", "irq")]
+        ports: list[tuple[Any, ...]] = [
+            (name, 0, Pins(1))
+            for name in ("aclk", "aresetn", "reference_clk", "sysref", "user_sysref", "irq")
+        ]
         ports.append(_bundle("s_axi", bus))
         for line in range(shape.lines):
             bits = SAMPLE_BITS * (2 if rfsoc.quad else 1)
@@ -120,7 +125,7 @@ def rfsoc_soc(
     return soc
 
 
-def _bundle(name: str, widths: dict[str, int]) -> tuple[object, ...]:
+def _bundle(name: str, widths: dict[str, int]) -> tuple[Any, ...]:
     return (name, 0, *(Subsignal(signal, Pins(bits)) for signal, bits in widths.items()))
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`triplane bench board`: what boards' gateware takes of their devices, and whether its timing is met.
 
-The ECPIX-5 is placed and routed, and its clocks are those of nextpnr's slowest corner. The ZCU216 is mapped by Yosys, part by part,
-and added up: each kind of core once, times how often the board has it, and the decode engine as in `bench resources`.
-The processor's AXI interconnect and the converters' core are the vendor's and are not in it.
+The ECPIX-5 is placed and routed, and its clocks are those of nextpnr's slowest corner. The ZCU216 is mapped by Yosys,
+part by part, and added up: each kind of core once, times how often the board has it, and the decode engine as in
+`bench resources`. The processor's AXI interconnect and the converters' core are the vendor's and are not in it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from triplane.gateware.decoder.engine import DecodeEngine
 from triplane.hal import load_descriptor
 from triplane.host.bench import BenchContext, benchmark
 from triplane.host.bench.resources import map_engine
-from triplane.host.build import BuildFailedError, build_bundle
-from triplane.host.build.decoders import fabric_shape, window_plan
+from triplane.host.building import BuildFailedError, build_bundle
+from triplane.host.building.decoders import fabric_shape, window_plan
 from triplane.host.replay.progress import ProgressView
 
 BOARD, DISTANCE = "zcu216", 5
@@ -85,7 +85,7 @@ def _whole(ctx: BenchContext, command: str, view: ProgressView) -> None:
         found[name] = figures(netlist, part.name), entry.count
     found["engine"] = map_engine(DISTANCE, view).whole, 1
     row = functools.partial(ctx.row, command=command)
-    luts = sum(count * part.luts for part, count in found.values())
+    luts = sum(count * kind.luts for kind, count in found.values())
     row(
         work=title,
         measure="share of the XCZU49DR",
@@ -95,10 +95,10 @@ def _whole(ctx: BenchContext, command: str, view: ProgressView) -> None:
     )
     row(work=title, measure="LUTs", value=luts, unit="LUTs", goal=None)
     for measure, attribute, unit, available in MEASURES:
-        total = sum(count * getattr(part, attribute) for part, count in found.values())
+        total = sum(count * getattr(kind, attribute) for kind, count in found.values())
         row(work=title, measure=measure, value=total, unit=f"{unit} of {available}", goal=None)
-    for name, (part, count) in found.items():
+    for name, (kind, count) in found.items():
         work = f"{title}: {name}" + (f", one of {count}" if count > 1 else "")
-        row(work=work, measure="LUTs", value=part.luts, unit="LUTs", goal=None)
+        row(work=work, measure="LUTs", value=kind.luts, unit="LUTs", goal=None)
         for measure, attribute, unit, _ in MEASURES:
-            row(work=work, measure=measure, value=getattr(part, attribute), unit=unit, goal=None)
+            row(work=work, measure=measure, value=getattr(kind, attribute), unit=unit, goal=None)

@@ -13,7 +13,7 @@ from triplane.host.cli.common import errors, resolve_outputs
 from triplane.host.cli.options import Json
 
 if TYPE_CHECKING:
-    from triplane.host.build import Bundle
+    from triplane.host.building import Bundle
 
 BoardName = Literal["ecpix5", "zcu216", "rfsoc4x2", "zcu111"]
 
@@ -28,7 +28,9 @@ def build(
     board: Annotated[BoardName, typer.Argument(metavar="BOARD", help="ecpix5, zcu216, rfsoc4x2 or zcu111.")],
     output: Annotated[
         Path | None,
-        typer.Option("--output", metavar="DIR", show_default="BOARD-dDISTANCE", help="Where the bundle goes."),
+        typer.Option(
+            "--output", metavar="DIR", show_default="BOARD-dDISTANCE", help="Where the bundle goes."
+        ),
     ] = None,
     distance: Annotated[
         int, typer.Option("--distance", min=3, help="Of the surface code that the decoder decodes, odd.")
@@ -51,7 +53,7 @@ def build(
     built once is taken from the cache.
     """
     with errors():
-        from triplane.host.build import build_bundle
+        from triplane.host.building import build_bundle
         from triplane.host.outputs import write_json
         from triplane.host.replay.progress import ProgressView
 
@@ -64,11 +66,7 @@ def build(
             write_json(outputs.json_file, bundle.manifest.model_dump(mode="json"))
 
 
-@app.command(
-    epilog="Examples:\n\n"
-    "triplane flash ecpix5-d3\n\n"
-    "triplane flash zcu216-d5-ready --host 10.0.0.7"
-)
+@app.command(epilog="Examples:\n\ntriplane flash ecpix5-d3\n\ntriplane flash zcu216-d5-ready --host 10.0.0.7")
 def flash(
     bundle: Annotated[
         Path, typer.Argument(metavar="BUNDLE", help="Folder that `triplane build` wrote.", show_default=False)
@@ -84,17 +82,18 @@ def flash(
     ] = None,
     user: Annotated[str, typer.Option("--user", help="Of the board, for ssh; may load overlays.")] = "root",
     permanent: Annotated[
-        bool, typer.Option("--permanent", help="Into the flash memory of an ECP5 board, not only into the device.")
+        bool,
+        typer.Option("--permanent", help="Into the flash memory of an ECP5 board, not only into the device."),
     ] = False,
 ) -> None:
     """Bring a bundle into a board, after verifying every byte of it, and ask the board what it now carries.
 
-    By openFPGALoader for the ECPIX-5, by ssh and scp for boards under PYNQ. Nothing but the bundle's build hash and version
-    is an answer: anything else is an error that says what to do.
+    By openFPGALoader for the ECPIX-5, by ssh and scp for boards under PYNQ. Nothing but the bundle's build hash and
+    version is an answer: anything else is an error that says what to do.
     """
     with errors():
-        from triplane.host.build import load_bundle
-        from triplane.host.build.flash import flash as bring
+        from triplane.host.building import load_bundle
+        from triplane.host.building.flash import flash as bring
         from triplane.host.replay.progress import ProgressView
 
         found = load_bundle(bundle)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A Tcl interpreter with recorders in the place of Vivado's commands.
 
-What a core of AMD's has for pins stands here by itself, from its product guide and from the hwh of QICK's block designs, and not
-in the generator: a pin that the generator invents is an error in the interpreter.
+What a core of AMD's has for pins stands here by itself, from its product guide and from the hwh of QICK's block
+designs, and not in the generator: a pin that the generator invents is an error in the interpreter.
 """
 
 from __future__ import annotations
@@ -69,8 +69,6 @@ class Vivado:
         files: name -> text that was written.
         properties: answers of get_property.
     """
-
-    outputs = OUTPUTS
 
     outputs = OUTPUTS
 
@@ -208,7 +206,14 @@ class Vivado:
             buffers = {"IBUFDS": ["IBUF_DS_P", "IBUF_DS_N", "IBUF_OUT"], "BUFG": ["BUFG_I", "BUFG_O"]}
             return buffers[parameters["CONFIG.C_BUF_TYPE"]]
         if kind == "usp_rf_data_converter":
-            return ["s_axi_aclk", "s_axi_aresetn", "irq", "user_sysref_adc", "user_sysref_dac", *self.stream_pins()]
+            return [
+                "s_axi_aclk",
+                "s_axi_aresetn",
+                "irq",
+                "user_sysref_adc",
+                "user_sysref_dac",
+                *self.stream_pins(),
+            ]
         assert kind == "board"
         return [port for port in self.core_ports if not re.match(r"(s_axi|[ms]_(adc|dac)\d+\w*)_", port)]
 

@@ -29,10 +29,17 @@ from triplane.gateware.decoder.engine import DecodeEngine
 from triplane.gateware.decoder.graph import compile_graph
 from triplane.gateware.decoder.window import whole_window
 from triplane.gateware.registers import register_map
-from triplane.host.build import build_bundle
-from triplane.host.build.command import ecp5_device
+from triplane.host.building import build_bundle
+from triplane.host.building.command import ecp5_device
 
-CELLS = {"TRELLIS_COMB": 34_141, "TRELLIS_FF": 12_566, "DP16KD": 30, "MULT18X18D": 0, "TRELLIS_IO": 20, "EHXPLLL": 1}
+CELLS = {
+    "TRELLIS_COMB": 34_141,
+    "TRELLIS_FF": 12_566,
+    "DP16KD": 30,
+    "MULT18X18D": 0,
+    "TRELLIS_IO": 20,
+    "EHXPLLL": 1,
+}
 
 
 def report(**reached):
@@ -155,7 +162,9 @@ def test_next_seed_where_timing_is_missed(tools):
 def test_no_bitstream_where_no_seed_meets_timing(tools):
     calls, speeds = tools
     speeds += [40.0] * len(module.SEEDS)
-    with pytest.raises(TimingError, match=r"50 MHz are not met: sys_clk reaches 40.0 MHz with seed 1; .*smaller decoder"):
+    with pytest.raises(
+        TimingError, match=r"50 MHz are not met: sys_clk reaches 40.0 MHz with seed 1; .*smaller decoder"
+    ):
         make_bitstream("module board; endmodule", "", DEVICE, label="test")
     assert not [call for call in calls if call[0] == "ecppack"]
     speeds.append(55.0)

@@ -23,7 +23,7 @@ from triplane.gateware.registers import register_map
 from triplane.gateware.shape import FabricShape
 from triplane.gateware.syndrome.shape import SyndromeShape
 from triplane.hal import load_descriptor
-from triplane.host.build.decoders import channels
+from triplane.host.building.decoders import channels
 
 BOARDS = ("zcu216", "rfsoc4x2", "zcu111")
 HASH = "5" * 64
@@ -60,9 +60,7 @@ def small_soc(name):
     )
     plan = whole_window(compile_graph(circuit.detector_error_model(decompose_errors=True)))
     fabric = FabricShape(1, 1, SyndromeShape(slots=8, events=2, kept=2, history=1, known=0, kinds=4))
-    soc = rfsoc_soc(
-        DecodeEngine(plan), fabric, name, build_hash=HASH, event_depth=64, result_depth=64
-    )
+    soc = rfsoc_soc(DecodeEngine(plan), fabric, name, build_hash=HASH, event_depth=64, result_depth=64)
     return soc, str(soc.platform.get_verilog(soc, name="board").main_source)
 
 
@@ -127,7 +125,9 @@ def test_converters_are_as_the_fabric_needs_them(vivado, name):
             assert config[f"{kind}{tile}_Multi_Tile_Sync"] == "true"
             assert float(config[f"{kind}{tile}_Fabric_Freq"]) == 245.76
             source = int(config[f"{kind}{tile}_Clock_Source"]) - (4 if kind == "DAC" else 0)
-            assert config[f"{kind}{source}_PLL_Enable"] == "true", "a tile's clock comes from one that makes it"
+            assert config[f"{kind}{source}_PLL_Enable"] == "true", (
+                "a tile's clock comes from one that makes it"
+            )
             for slot in recorded.slots(kind, tile):
                 assert int(config[f"{kind}_Data_Width{tile}{slot}"]) == words
         assert 0 in recorded.tiles(kind), "SYSREF enters by tile 0"

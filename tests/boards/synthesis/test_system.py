@@ -27,7 +27,13 @@ def test_every_core_is_a_part_once_with_its_count():
     assert counts == expected
     top = parts[-1].part.verilog
     boxes = set(re.findall(r"\(\* blackbox \*\) module (\w+)", top))
-    assert boxes == {"sequencer", "formation", "pauli", ENGINE, *(f"{k}{n}" for k in ("drive", "tones", "line") for n in "01")}
+    assert boxes == {
+        "sequencer",
+        "formation",
+        "pauli",
+        ENGINE,
+        *(f"{k}{n}" for k in ("drive", "tones", "line") for n in "01"),
+    }
     for entry in parts:
         assert re.search(rf"^module {entry.part.name}\b", entry.part.verilog, re.MULTILINE)
         assert "readmemh" not in entry.part.verilog, "contents of memories are in the text"
