@@ -3,7 +3,7 @@
 
 RUN := uv run --group lint --group docs
 
-.PHONY: help check lint types docs generated regenerate format test formal lowest clean
+.PHONY: help check lint types docs generated regenerate format test formal bitstream lowest clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -42,6 +42,10 @@ test: ## the tests, on the locked versions
 formal: export FORMAL := all
 formal: ## all proofs, also those that take minutes; what was proven stays in the cache
 	uv run --extra formal pytest tests/formal --durations=0
+
+bitstream: export BITSTREAM := 1
+bitstream: ## the ECPIX-5 placed and routed, timing met; what was built stays in the cache
+	uv run --extra synth pytest tests/boards/test_ecpix5.py --durations=0
 
 # The lowest versions that pyproject.toml admits, in an environment of their own; uv.lock is not touched.
 lowest: export UV_PROJECT_ENVIRONMENT := .venv-lowest
