@@ -5,6 +5,7 @@
     gateware.py    Verilog, register map, build hash and pins of a board
     command.py     `triplane build`: tools, progress, table, bundle
     bundle.py      the folder, and its manifest with the SHA-256 of each file
+    connecting.py  a driver for the board that carries a bundle
     flash.py       `triplane flash`: a bundle into a board, and the handshake afterwards
 
 **One hash names the hardware.** The build hash is the SHA-256 of the Verilog as it is before the hash is put into it.
@@ -18,6 +19,7 @@ Vivado has made one; `triplane flash` refuses such a bundle and names the comman
 
 from triplane.host.building.bundle import Bundle, BundleError, Manifest, load_bundle
 from triplane.host.building.command import BOARDS, BuildFailedError, build_bundle
+from triplane.host.building.connecting import connect_bundle
 
 __all__ = [
     "BOARDS",
@@ -26,5 +28,6 @@ __all__ = [
     "BundleError",
     "Manifest",
     "build_bundle",
+    "connect_bundle",
     "load_bundle",
 ]

@@ -6,6 +6,8 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 from functools import cache
+from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 import stim
@@ -211,6 +213,25 @@ def test_build_hands_out_nothing_when_timing_is_missed(vivado, tmp_path, propert
     with pytest.raises(tkinter.TclError, match=text):
         recorded.run(files[BUILD])
     assert not [call for call in recorded.calls if call[:2] == ("file", "copy")]
+
+
+@pytest.mark.parametrize(("name", "file"), [("zcu216", "216"), ("rfsoc4x2", "4x2"), ("zcu111", "111")])
+def test_parameters_are_those_that_vivado_knows(name, file):
+    package = importlib.util.find_spec("qick")
+    if package is None or not package.submodule_search_locations:
+        pytest.skip("needs the block designs that the package qick holds (0.2.436)")
+    root = ElementTree.parse(Path(package.submodule_search_locations[0]) / f"qick_{file}.hwh").getroot()
+    known = {
+        module.get("MODTYPE"): {entry.get("NAME") for entry in module.iter("PARAMETER")}
+        for module in root.iter("MODULE")
+    }
+    cells = block_design(board(name), shape(name)).cells
+    for cell in (cells["converters"], cells["processor"]):
+        strange = set(cell.parameters) - known[cell.vlnv.split(":")[2]]
+        assert not strange
+        assert any(module.get("VLNV") == cell.vlnv for module in root.iter("MODULE"))
+    assert root.find("SYSTEMINFO").get("BOARD") == board(name).board_part
+    assert board(name).part.startswith(root.find("SYSTEMINFO").get("DEVICE"))
 
 
 def test_board_without_enough_converters():
