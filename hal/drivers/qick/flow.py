@@ -21,7 +21,7 @@ from typing import NoReturn
 from triplane.gateware.dsp.layouts import NUM_TONES, SCALE_BITS
 from triplane.gateware.sequencer.layouts import Kind
 from triplane.hal.control import ControlProgram
-from triplane.hal.drivers.qick.machine import Machine, Operand, Wave, program_register
+from triplane.hal.drivers.qick.machine import TRIGGER_TICKS, Machine, Operand, Wave, program_register
 from triplane.hal.drivers.qick.readout import window_of
 from triplane.hal.drivers.qick.state import UNKNOWN, Chain, Now, State, beginning
 from triplane.hal.drivers.qick.steps import EPOCH_IDIOM, Step, Steps
@@ -69,6 +69,7 @@ class Translation:
         self.wiring = wiring
         self.per_cycle = per_cycle
         self.most = most
+        self.held = int(TRIGGER_TICKS / per_cycle) + 1
         self.steps = Steps(program.sequence, program.epoch_register)
         self._names: dict[tuple[int, State], str] = {}
         self._pending: list[tuple[int, State]] = []
@@ -124,19 +125,19 @@ class Translation:
 
     def _settled(self, address: int, now: Now, machine: Machine) -> tuple[int, State]:
         """Moves the reference to the cursor, for a piece that begins at an address."""
-        whole, state = now.settle(
-            self.per_cycle, self.wiring.decision_cycles, joins=address in self.steps.joins
-        )
+        whole, state = self._settle(address, now)
         if whole:
             machine.advance(whole)
         return address, state
 
+    def _settle(self, address: int, now: Now) -> tuple[int, State]:
+        """Whole ticks from the reference to the cursor, and what is known at an address that is reached there."""
+        joins = address in self.steps.joins
+        return now.settle(self.per_cycle, self.wiring.decision_cycles, self.held, joins=joins)
+
     def _turned_to(self, address: int, now: Now) -> str:
         """Label of a piece that is gone to after the reference was moved to the cursor."""
-        _, state = now.settle(
-            self.per_cycle, self.wiring.decision_cycles, joins=address in self.steps.joins
-        )
-        return self._name(address, state)
+        return self._name(address, self._settle(address, now)[1])
 
     def _tick(self, now: Now, cycles: int) -> int:
         """The whole tick nearest to a time."""
@@ -355,9 +356,16 @@ class Translation:
             )
         lines: dict[int, list[int]] = {}
         for slot, begins in windows:
-            lines.setdefault(self._tick(now, begins), []).append(slot // self.wiring.tones_per_line)
-        for at, those in sorted(lines.items()):
-            machine.trigger(those, at, step.address)
+            lines.setdefault(begins, []).append(slot // self.wiring.tones_per_line)
+        for begins, those in sorted(lines.items()):
+            if now.triggered is not None and begins < now.triggered + self.held:
+                self._refuse(
+                    step,
+                    f"windows would begin {begins - now.triggered} cycles after each other; a trigger is held for "
+                    f"{TRIGGER_TICKS} ticks: begin them at once, or {self.held} cycles apart",
+                )
+            now.triggered = begins
+            machine.trigger(those, self._tick(now, begins), step.address)
 
     # Results
 
@@ -385,11 +393,9 @@ class Translation:
 
     def _on(self, step: Step, now: Now, machine: Machine) -> tuple[int, State]:
         line = self._awaited(step, now, machine)
-        whole, _ = now.settle(self.per_cycle, self.wiring.decision_cycles, joins=False)
-        if whole:
-            machine.advance(whole)
+        follows = self._settled(step.address + 1, now, machine)
         machine.branch_on_bit(line, int(step.mnemonic == "on.one"), self._turned_to(step["target"], now))
-        return step.address + 1, self._rest(step.address + 1, now)
+        return follows
 
     def _read(self, step: Step, now: Now, machine: Machine) -> None:
         follows = self.steps.at(step.address + 1)
@@ -406,13 +412,6 @@ class Translation:
             )
         line = self._awaited(step, now, machine)
         machine.read_bit(line, program_register(into))
-
-    def _rest(self, address: int, now: Now) -> State:
-        """What is known at an address after the reference was moved to the cursor."""
-        _, state = now.settle(
-            self.per_cycle, self.wiring.decision_cycles, joins=address in self.steps.joins
-        )
-        return state
 
     # Registers, and the way
 
@@ -434,7 +433,7 @@ class Translation:
         """Nothing: time passes by the cursor only."""
 
     def _branch(self, step: Step, now: Now, machine: Machine) -> tuple[int, State]:
-        _, state = self._settled(step.address + 1, now, machine)
+        follows = self._settled(step.address + 1, now, machine)
         left = program_register(step["ra"])
         name = self._turned_to(step["target"], now)
         if step.mnemonic == "loop":
@@ -444,7 +443,7 @@ class Translation:
             machine.branch("bne", left, 0, name)
         else:
             machine.branch(step.mnemonic, left, self._operand(step), name)
-        return step.address + 1, state
+        return follows
 
     def _jump(self, step: Step, now: Now, machine: Machine) -> tuple[int, State]:
         return self._settled(step["target"], now, machine)

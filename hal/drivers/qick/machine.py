@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+TRIGGER_TICKS = 10
+"""For which a readout's trigger is held, as QICK does."""
+
 Register = str
 """Name of a register of the processor: `r5` is the program's, others have names of what they hold."""
 

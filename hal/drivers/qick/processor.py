@@ -19,6 +19,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from triplane.hal.drivers.qick.machine import (
+    TRIGGER_TICKS,
     Needs,
     Operand,
     Register,
@@ -35,9 +36,6 @@ from triplane.hal.errors import ProgramError
 
 if TYPE_CHECKING:
     from qick.asm_v2 import QickProgramV2
-
-TRIGGER_TICKS = 10
-"""For which a readout's trigger is held, as QICK does."""
 
 SCRATCH, SPARE = "scratch", "spare"
 """Registers of the translation; QICK's own macros use the first one too."""

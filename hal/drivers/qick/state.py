@@ -7,7 +7,7 @@ before the first of them: QICK's reference is whole ticks, a program's cursor ne
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from triplane.gateware.dsp.layouts import NUM_TONES, SCALE_BITS
@@ -109,6 +109,7 @@ class State:
         channels: what they are set to.
         results: measurement slot -> when the window of its last CAPTURE ends.
         windows: line -> when its last window ends.
+        triggered: when the last window began, while others may still meet its trigger.
     """
 
     fraction: Fraction
@@ -117,6 +118,7 @@ class State:
     channels: tuple[Channel, ...]
     results: tuple[tuple[int, int], ...] = ()
     windows: tuple[tuple[int, int], ...] = ()
+    triggered: int | None = None
 
 
 def beginning(program: Program, channels: int) -> State:
@@ -135,8 +137,8 @@ class Now:
     channels: list[Channel]
     results: dict[int, int]
     windows: dict[int, int]
+    triggered: int | None = None
     cursor: int = 0
-    reads: set[int] = field(default_factory=set)
 
     @classmethod
     def of(cls, state: State) -> Now:
@@ -148,18 +150,22 @@ class Now:
             list(state.channels),
             dict(state.results),
             dict(state.windows),
+            state.triggered,
         )
 
     def ticks(self, cycles: int, per_cycle: Fraction) -> Fraction:
         """Ticks from QICK's reference to a time."""
         return self.fraction + cycles * per_cycle
 
-    def settle(self, per_cycle: Fraction, oldest: int, *, joins: bool) -> tuple[int, State]:
+    def settle(
+        self, per_cycle: Fraction, oldest: int, held: int, *, joins: bool
+    ) -> tuple[int, State]:
         """Moves the reference to the cursor.
 
         Args:
             per_cycle: ticks of a cycle.
             oldest: cycles after which the end of a window needs not be known any better.
+            held: cycles for which a trigger is held.
             joins: the next instruction is gone to from elsewhere too.
 
         Returns:
@@ -179,6 +185,7 @@ class Now:
             tuple(channel.later(self.cursor) for channel in self.channels),
             tuple(sorted(results.items())),
             tuple(sorted(windows.items())),
+            None if self.triggered is None or self.cursor > self.triggered + held else self.triggered - self.cursor,
         )
         return whole, state
 
@@ -189,6 +196,7 @@ class Now:
             slot: ends if ends <= self.cursor - oldest else UNKNOWN for slot, ends in self.results.items()
         }
         self.windows = {}
+        self.triggered = None
         self.channels = [
             replace(channel, chain=None, ends=None, playing=frozenset()) for channel in self.channels
         ]
