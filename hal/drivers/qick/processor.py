@@ -29,7 +29,7 @@ from triplane.hal.drivers.qick.machine import (
     phase_register,
     program_register,
 )
-from triplane.hal.drivers.qick.readout import Threshold
+from triplane.hal.drivers.qick.readout import Threshold, signed_word
 from triplane.hal.drivers.qick.waves import Generators
 from triplane.hal.drivers.qick.wiring import Wiring
 from triplane.hal.errors import ProgramError
@@ -386,9 +386,10 @@ class Processor:
         """Second operand: a register, or a number, which goes to a register where it is too long."""
         if isinstance(operand, str):
             return self._at(operand)
-        if -IMMEDIATE <= operand < IMMEDIATE:
-            return f"#{operand}"
-        self.program.write_reg(dst=self._at(SCRATCH), src=operand)
+        number = signed_word(operand)
+        if -IMMEDIATE <= number < IMMEDIATE:
+            return f"#{number}"
+        self.program.write_reg(dst=self._at(SCRATCH), src=number)
         return self._at(SCRATCH)
 
     def _operate(self, name: str, operation: str) -> None:
