@@ -304,6 +304,7 @@ def interpret():
         memory = [0] * (2 + len(compiled.lines)) + kept
         return Interpreter(compiled.program.binprog, answers, windows, memory, **more).run()
 
+    run.interpreter = Interpreter
     return run
 
 

@@ -42,8 +42,8 @@ def test_a_pulse_in_all_its_registers(ran):
     assert played.port == 1
     wanted = 4.5e9 + 1_000_000 * 491.52e6 / 2**32
     assert abs(played.frequency * STEP_HZ - wanted) <= STEP_HZ / 2
-    # The slot's phase is continuous: it was 0 at the beginning, when the frequency was set.
-    assert played.phase == 2**30
+    # The slot's phase is continuous: it was 0 until the frequency was set, one cycle after the slot was selected.
+    assert played.phase == 2**30 - 2 * 1_000_000
     assert played.gain == round(20000 * 32766 / 2**15)
     assert (played.first, played.clocks, played.configuration) == (0, 28, SHAPED)
     assert compiled.program.binprog["pmem"]
@@ -150,8 +150,10 @@ def test_ticks_that_are_whole_cycles_have_no_error(ran, config):
 
 
 @pytest.mark.parametrize("cycles", [0, 4, 100, 2**24 - 4])
-def test_a_wait_by_a_register(ran, cycles):
-    _, outcome = ran("    wait 100\n    wait r1\n    play q0, 0\n    halt 0", registers={1: cycles})
+def test_a_wait_by_a_register(config, wiring, make, interpret, cycles):
+    compiled = compile_program(make("    wait 100\n    wait r1\n    play q0, 0\n    halt 0"), config, wiring)
+    outcome = interpret(compiled, registers={1: cycles}, cost=3 + cycles // 1000)
+    assert outcome.ended
     assert outcome.memory[:2] == [0, 0]
     assert outcome.plays[0].tick == 448 + 175 + cycles * 7 // 4
 
