@@ -73,6 +73,8 @@ class SocLink:
         import Pyro4
         from qick.pyro import make_proxy
 
+        usual = Pyro4.config.COMMTIMEOUT
+        Pyro4.config.COMMTIMEOUT = ANSWER_S  # without it, nobody at the other end is waited for without end
         try:
             with contextlib.redirect_stdout(io.StringIO()):  # it prints what the name server knows
                 soc, _ = make_proxy(where[0], where[1], PROXY_NAME, remote_traceback=False)
@@ -83,7 +85,8 @@ class SocLink:
             ) from error
         except (Pyro4.errors.CommunicationError, OSError) as error:
             raise LinkError(f"{url} cannot be reached: {error}; check host, port and network") from error
-        soc._pyroTimeout = ANSWER_S
+        finally:
+            Pyro4.config.COMMTIMEOUT = usual
         return cls(soc, url)
 
     @property

@@ -21,6 +21,7 @@ from triplane.hal.drivers.qick import ACCUMULATED, QickBoard, SocLink, Wiring, c
 from triplane.hal.drivers.qick.link import parse
 
 Pyro4 = pytest.importorskip("Pyro4", reason="Pyro4 is not installed (uv sync --extra qick)")
+naming = pytest.importorskip("Pyro4.naming", reason="Pyro4 is not installed (uv sync --extra qick)")
 
 TUNE = "    slot l0, 0\n    freq l0, 134217728\n    slot l1, 0\n    freq l1, 134217728\n    wait 200\n"
 
@@ -109,7 +110,7 @@ def served(soc):
     Pyro4.config.SERIALIZER = "pickle"
     Pyro4.config.SERIALIZERS_ACCEPTED = {"pickle"}
     Pyro4.config.PICKLE_PROTOCOL_VERSION = 4
-    _, names, _ = Pyro4.naming.startNS(host="127.0.0.1", port=0, enableBroadcast=False)
+    _, names, _ = naming.startNS(host="127.0.0.1", port=0, enableBroadcast=False)
     daemon = Pyro4.Daemon(host="127.0.0.1")
     threads = [threading.Thread(target=each.requestLoop) for each in (names, daemon)]
     for thread in threads:
