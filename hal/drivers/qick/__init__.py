@@ -3,7 +3,8 @@
 
 QICK (the Quantum Instrumentation Control Kit) has a timed processor, generators and readouts of its own. A control
 program that stays within what these can do is compiled for the board's configuration (`soccfg`), assembled by QICK's
-assembler, and run by QICK's software on the board; whatever goes beyond is refused by name, with its place in the source.
+assembler, and run by QICK's software on the board; whatever goes beyond is refused by name, with its place in the
+source.
 
     firmware, offboard    what a configuration says; one worked out without a board
     wiring                which generators and readouts are which channels
@@ -14,8 +15,8 @@ assembler, and run by QICK's software on the board; whatever goes beyond is refu
 
 Why words are compiled, and not source: a program is checked, stored and named by what a sequencer would be loaded with,
 and there is one translation, whatever made the words. Why settings are followed and the program is unrolled by them,
-rather than kept in the processor's registers: an instruction of QICK's processor costs time that it does not have, and a
-pulse with a fixed frequency, phase and gain is one instruction.
+rather than kept in the processor's registers: an instruction of QICK's processor costs time that it does not have, and
+a pulse with a fixed frequency, phase and gain is one instruction.
 
 What can go wrong: QICK does not notice an event that comes too late. How far its processor is ahead is assumed
 (`Wiring.lead_cycles`, `decision_cycles`), and nothing here was run on a board.

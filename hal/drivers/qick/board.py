@@ -229,7 +229,9 @@ class QickBoard:
 
     def read(self, address: int) -> int:
         """Refused: there are no registers of Triplane's."""
-        raise AddressError(f"there is no register at {address:#x}: {self._descriptor.name} runs QICK's firmware")
+        raise AddressError(
+            f"there is no register at {address:#x}: {self._descriptor.name} runs QICK's firmware"
+        )
 
     def write(self, address: int, value: int) -> None:
         """Refused, as `read`."""

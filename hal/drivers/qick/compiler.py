@@ -5,10 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from triplane.hal.control import ControlProgram, Demodulation
-from triplane.hal.drivers.qick.firmware import CYCLE_HZ, Configuration, Limits, installed, limits_of, megahertz
+from triplane.hal.drivers.qick.firmware import (
+    CYCLE_HZ,
+    Configuration,
+    Limits,
+    installed,
+    limits_of,
+    megahertz,
+)
 from triplane.hal.drivers.qick.flow import Translation
 from triplane.hal.drivers.qick.machine import Needs
 from triplane.hal.drivers.qick.processor import FIRST, Processor, Sight, declared
@@ -210,10 +217,13 @@ def _setting(
     readout = configuration["readouts"][wiring.lines[line].readout]
     rate = megahertz(readout["f_output"])
     samples = -int(-(rate * window.length) // CYCLE_HZ)
-    threshold = threshold_of(demodulation.discriminants[tone], f"the discriminant of tone {tone} of line {line}")
+    threshold = threshold_of(
+        demodulation.discriminants[tone], f"the discriminant of tone {tone} of line {line}"
+    )
     if SAMPLE_RANGE * samples + abs(threshold.least) >= 2**31:
         raise ProgramError(
-            f"{name} adds up {samples} samples and compares with {threshold.least}; the difference has no room in 32 bits"
+            f"{name} adds up {samples} samples and compares with {threshold.least}; "
+            "the difference has no room in 32 bits"
         )
     return LineSettings(
         (wiring.lines[line].lo_hz + signed_word(demodulation.frequencies[tone]) * ADC_WORD_HZ) / 1e6,

@@ -89,7 +89,9 @@ def limits_of(configuration: Configuration) -> Limits:
         UnsupportedError: it has no tProcessor.
     """
     if not configuration.get("tprocs"):
-        raise UnsupportedError("this QICK firmware has no tProcessor: nothing can run a control program on it")
+        raise UnsupportedError(
+            "this QICK firmware has no tProcessor: nothing can run a control program on it"
+        )
     processor = configuration["tprocs"][0]
     v2 = processor["type"] == "qick_processor"
     generators, readouts = configuration["gens"], configuration["readouts"]

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A program's instructions, followed along all of its ways, become what a timed processor is asked for.
 
-A processor of QICK's knows times from a reference, in ticks of its own clock, and a generator knows a frequency, a phase
-and a gain for each pulse; a program has a cursor, in cycles, and channels that are set beforehand. What the channels are
-set to, and what part of a tick the cursor is beyond a whole one, is followed here while the program is translated: an
-instruction that is reached with two different settings is translated twice, for each of them. So a loop of 10 cycles,
-17.5 ticks of QICK's, becomes two turns that take 17 and 18: no event is ever further than half a tick from its time.
+A processor of QICK's knows times from a reference, in ticks of its own clock, and a generator knows a frequency, a
+phase and a gain for each pulse; a program has a cursor, in cycles, and channels that are set beforehand. What the
+channels are set to, and what part of a tick the cursor is beyond a whole one, is followed here while the program is
+translated: an instruction that is reached with two different settings is translated twice, for each of them. So a loop
+of 10 cycles, 17.5 ticks of QICK's, becomes two turns that take 17 and 18: no event is ever further than half a tick
+from its time.
 
-What depends on what happens (a phase that is turned in a loop, an amplitude from a register) is kept in registers of the
-processor. Whatever can be neither followed nor kept is refused.
+What depends on what happens (a phase that is turned in a loop, an amplitude from a register) is kept in registers of
+the processor. Whatever can be neither followed nor kept is refused.
 """
 
 from __future__ import annotations
@@ -256,9 +257,7 @@ class Translation:
                 amplitude,
             )
             machine.play(wave, self._tick(now, time), slot, step.address)
-            now.channels[channel] = replace(
-                setting, ends=time + entry["length"], playing=frozenset({slot})
-            )
+            now.channels[channel] = replace(setting, ends=time + entry["length"], playing=frozenset({slot}))
         if after % 2**32:
             self._turn(now, machine, channel, slot, after)
 
@@ -426,7 +425,9 @@ class Translation:
         if step["rd"]:
             left, right = program_register(step["ra"]), self._operand(step)
             if step.mnemonic in ("shl", "shr", "sar") and isinstance(right, str):
-                self._refuse(step, "its tProcessor takes four bits of an amount in a register; shift by a number")
+                self._refuse(
+                    step, "its tProcessor takes four bits of an amount in a register; shift by a number"
+                )
             machine.compute(step.mnemonic, program_register(step["rd"]), left, right, step.address)
 
     def _nop(self, step: Step, now: Now, machine: Machine) -> None:
@@ -471,7 +472,6 @@ _Go = Callable[[Translation, Step, Now, Machine], tuple[int, State] | None]
 _Event = Callable[[Translation, Step, Now, Machine, int, int], None]
 
 # The methods belong to the class above; these tables only say which one is for which instruction.
-# ruff: noqa: SLF001
 EVENTS: dict[Kind, _Event] = {
     Kind.PLAY: Translation._play,
     Kind.PHASE: Translation._phase,

@@ -69,7 +69,9 @@ class SocLink:
         if where is None:
             return cls(_on_board(), url)
         if find_spec("Pyro4") is None or find_spec("psutil") is None:
-            raise BuildError("Pyro4 or psutil is not installed, by which QICK's boards are reached; install triplane[qick]")
+            raise BuildError(
+                "Pyro4 or psutil is not installed, by which QICK's boards are reached; install triplane[qick]"
+            )
         import Pyro4
         from qick.pyro import make_proxy
 
@@ -109,7 +111,7 @@ class SocLink:
             yield self.soc
         except BoardError:
             raise
-        except Exception as error:  # noqa: BLE001  # whatever QICK raises over there arrives here as it is
+        except Exception as error:  # whatever QICK raises over there arrives here as it is
             raise _as_board_error(self.name, error) from error
 
     def close(self) -> None:

@@ -73,7 +73,7 @@ class Machine(Protocol):
         """Move the reference on."""
 
     def advance_by(self, cycles: Register, address: int) -> None:
-        """Move the reference on by cycles in a register; those must be whole ticks, or the program ends with a fault."""
+        """Move the reference on by cycles in a register; what is no whole number of ticks is a fault."""
 
     def play(self, wave: Wave, at: int, slot: int, address: int) -> None:
         """Play; with what the slot's phase was turned by, if it is ever turned while the program runs."""

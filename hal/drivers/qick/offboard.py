@@ -7,8 +7,8 @@ QICK makes a `soccfg` while `QickSoc` starts: it reads the hardware hand-off (.h
 of each block, and lets the drivers follow the wires from one to the next. All of that is in the package; what it
 needs of a board is `pynq`, `xrfdc`, `xrfclk` and the supply's monitor. Here these are stand-ins with just that much in
 them: blocks with their parameters from the hand-off, registers that hold nothing, converters whose clocks are as the
-hand-off says. So the result is what a board says that runs the firmware as it was built; what software changes on a board
-(sample rates) is not in it.
+hand-off says. So the result is what a board says that runs the firmware as it was built; what software changes on a
+board (sample rates) is not in it.
 
 The stand-ins would be in the way of a real `pynq`: therefore this is a process of its own (`firmware.shipped_config`).
 """
@@ -20,9 +20,9 @@ import json
 import os
 import sys
 import types
-import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any, ClassVar
+from xml.etree import ElementTree
 
 import numpy as np
 
@@ -68,7 +68,7 @@ class Overlay:
     """Stand-in of `pynq.Overlay`: the blocks of a hand-off that have an address, as attributes of those names."""
 
     def __init__(self, bitfile: str, **_: Any) -> None:
-        root = ET.parse(Path(bitfile).with_suffix(".hwh")).getroot()
+        root = ElementTree.parse(Path(bitfile).with_suffix(".hwh")).getroot()
         self.parser = types.SimpleNamespace(root=root)
         self.blocks: dict[str, DefaultIP] = {}
         spans = {

@@ -290,14 +290,24 @@ class Processor:
         )
 
     def _wave(
-        self, name: str, generator: int, frequency: int, phase: int, first: int, gain: int, clocks: int, conf: int
+        self,
+        name: str,
+        generator: int,
+        frequency: int,
+        phase: int,
+        first: int,
+        gain: int,
+        clocks: int,
+        conf: int,
     ) -> str:
         """A wave of the wave memory; returns its name there."""
         from qick.asm_v2 import Waveform
 
         having = self.program.tproccfg["wmem_size"]
         if len(self.program.waves) >= having:
-            raise ProgramError(f"the program plays more than {having} different waves, the tProcessor has memory for those")
+            raise ProgramError(
+                f"the program plays more than {having} different waves, the tProcessor has memory for those"
+            )
         wave = Waveform(frequency, phase, first, gain, clocks, conf)
         self.program.add_raw_pulse(name, [wave], gen_ch=generator)
         return str(wave.name)
@@ -333,7 +343,9 @@ class Processor:
                 ports[port] = ports.get(port, 0) | 1 << readout["trigger_bit"]
             else:
                 for source, time in (("set", at), ("clr", at + TRIGGER_TICKS)):
-                    self.program.asm_inst({"CMD": "TRIG", "SRC": source, "DST": str(port), "TIME": f"@{time}"})
+                    self.program.asm_inst(
+                        {"CMD": "TRIG", "SRC": source, "DST": str(port), "TIME": f"@{time}"}
+                    )
             self._operate(count_register(line), f"{self._at(count_register(line))} + #1")
         for port, bits in ports.items():
             for data, time in ((bits, at), (0, at + TRIGGER_TICKS)):

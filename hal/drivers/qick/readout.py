@@ -3,8 +3,8 @@
 
 QICK's readout mixes with one frequency, adds up the samples of a window without weights, and gives the sums i and q to
 the tProcessor, which compares one of them with a threshold. So a window has one tone, weights that are all alike (their
-angle is the readout's phase, their size means nothing), and a discriminant that looks at i or at q alone. The i and q of
-a discriminant are QICK's sums: whoever calibrates this board makes it so.
+angle is the readout's phase, their size means nothing), and a discriminant that looks at i or at q alone. The i and q
+of a discriminant are QICK's sums: whoever calibrates this board makes it so.
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ def threshold_of(discriminant: Discriminant, name: str) -> Threshold:
         ProgramError: it needs both sums, or has a third state.
     """
     if (discriminant.a2, discriminant.b2) != (0, 0) or discriminant.c2 > 0:
-        raise ProgramError(f"{name} tells leakage; QICK's tProcessor compares with one threshold, for two states")
+        raise ProgramError(
+            f"{name} tells leakage; QICK's tProcessor compares with one threshold, for two states"
+        )
     a, b, c = discriminant.a1, discriminant.b1, discriminant.c1
     if (a == 0) == (b == 0):
         raise ProgramError(

@@ -157,9 +157,7 @@ class Now:
         """Ticks from QICK's reference to a time."""
         return self.fraction + cycles * per_cycle
 
-    def settle(
-        self, per_cycle: Fraction, oldest: int, held: int, *, joins: bool
-    ) -> tuple[int, State]:
+    def settle(self, per_cycle: Fraction, oldest: int, held: int, *, joins: bool) -> tuple[int, State]:
         """Moves the reference to the cursor.
 
         Args:
@@ -185,7 +183,9 @@ class Now:
             tuple(channel.later(self.cursor) for channel in self.channels),
             tuple(sorted(results.items())),
             tuple(sorted(windows.items())),
-            None if self.triggered is None or self.cursor > self.triggered + held else self.triggered - self.cursor,
+            None
+            if self.triggered is None or self.cursor > self.triggered + held
+            else self.triggered - self.cursor,
         )
         return whole, state
 

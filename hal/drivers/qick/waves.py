@@ -2,8 +2,9 @@
 """Pulses as QICK's generators take them: frequency, phase, gain, length, and samples of the envelope memory.
 
 A clock of Triplane's has two samples of an envelope; QICK's converters are faster. Each of QICK's samples takes that of
-Triplane's in whose time it is (a zero-order hold), and zeros fill the last clock of the generator. An envelope that is one
-real number from beginning to end, and fills the generator's clocks, needs no memory: it is played by the oscillator alone.
+Triplane's in whose time it is (a zero-order hold), and zeros fill the last clock of the generator. An envelope that is
+one real number from beginning to end, and fills the generator's clocks, needs no memory: it is played by the oscillator
+alone.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ FULL_SCALE = 2**15 - 1
 ONE = 2**30
 SHORTEST_CLOCKS = 3
 LONGEST_CLOCKS = 2**16 - 1
-
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class Generator:
         rate = megahertz(self.block["f_dds"])
         if not -rate < frequency < rate:
             raise ProgramError(
-                f"{name} has {frequency / 1e6:g} MHz; the converter of generator {self.number} takes {float(rate) / 1e6:g} "
-                "million samples a second and plays in two Nyquist zones"
+                f"{name} has {frequency / 1e6:g} MHz; the converter of generator {self.number} takes "
+                f"{float(rate) / 1e6:g} million samples a second and plays in two Nyquist zones"
             )
         part = envelope[2 * wave.start : 2 * (wave.start + wave.length)].astype(np.int64)
         per_clock = self.block["samps_per_clk"]
@@ -106,13 +106,9 @@ class Generator:
             gain = round(loudness * level * self.most)
         if not constant:
             first = self._stored(part, max(clocks, SHORTEST_CLOCKS) * per_clock, rate, name)
-        return Tuned(
-            self.number, frequency / 1e6, wave.phase, gain, max(clocks, SHORTEST_CLOCKS), first
-        )
+        return Tuned(self.number, frequency / 1e6, wave.phase, gain, max(clocks, SHORTEST_CLOCKS), first)
 
-    def _stored(
-        self, part: npt.NDArray[np.int64], count: int, rate: Fraction, name: str
-    ) -> int:
+    def _stored(self, part: npt.NDArray[np.int64], count: int, rate: Fraction, name: str) -> int:
         """Number of the first sample of an envelope in the memory, put there if it is not."""
         # Sample n of QICK's lies in sample n * 2 * cycle rate / rate of Triplane's.
         step = Fraction(2 * CYCLE_HZ) / rate

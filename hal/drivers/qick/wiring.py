@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Which of QICK's generators and readouts stand for which channels of a control program, and what is assumed of them."""
+"""Which of QICK's generators and readouts stand for which channels of a program, and what is assumed of them."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@
 import copy
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -53,7 +54,9 @@ def config(shipped):
     return made
 
 
-WIRING = Wiring((Drive(0, lo_hz=4.5e9), Drive(1, lo_hz=4.5e9)), (Line(5, 0, lo_hz=1e9), Line(6, 1, lo_hz=1e9)))
+WIRING = Wiring(
+    (Drive(0, lo_hz=4.5e9), Drive(1, lo_hz=4.5e9)), (Line(5, 0, lo_hz=1e9), Line(6, 1, lo_hz=1e9))
+)
 
 HEADER = """
 .channel q0, 0
@@ -193,7 +196,7 @@ class Interpreter:
         raw = b"".join(int(word & 0xFFFF_FFFF).to_bytes(4, "little") for word in words)
         packed = raw[:11] + raw[12:22]
         bounds = [0, 4, 8, 11, 15, 19, 21]
-        return [int.from_bytes(packed[a:b], "little") for a, b in zip(bounds, bounds[1:], strict=False)]
+        return [int.from_bytes(packed[a:b], "little") for a, b in pairwise(bounds)]
 
     def get(self, address):
         kind, number = address >> 5, address & 31

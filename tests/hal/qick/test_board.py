@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""QICK's proxy path on real sockets: a Pyro4 name server and daemon on loopback, and a stand-in of `QickSoc` behind them.
+"""QICK's proxy path on real sockets: Pyro4's name server and daemon on loopback, a stand-in of `QickSoc` behind them.
 
-The stand-in answers with the real configuration, records what it is asked, and executes the words that it was loaded with
-by the interpreter of the other tests. It is not a board: no converter, no DMA, no time.
+The stand-in answers with the real configuration, records what it is asked, and executes the words that it was loaded
+with by the interpreter of the other tests. It is not a board: no converter, no DMA, no time.
 """
 
 import contextlib
@@ -164,7 +164,11 @@ def test_what_the_board_says(board, config):
     assert board.limits.registers == 16
     assert board.configuration["gens"] == config["gens"]
     identity = board.identify()
-    assert (identity.name, identity.version, identity.clock_hz) == ("qick_zcu216", config["sw_version"], 245_760_000)
+    assert (identity.name, identity.version, identity.clock_hz) == (
+        "qick_zcu216",
+        config["sw_version"],
+        245_760_000,
+    )
     assert len(identity.build_hash) == 64
 
 
@@ -199,7 +203,13 @@ done:
     assert ("config_avg", 0, 250) in soc.calls
     assert ended.rounds.dtype == ACCUMULATED
     assert ended.rounds.tolist() == [(0, 1, 1500, -3), (0, 0, 200, 4), (0, 1, 1800, 5)]
-    assert (ended.cycles, ended.instructions, ended.events, ended.waited_cycles, ended.strays) == (0, 0, 0, 0, 0)
+    assert (ended.cycles, ended.instructions, ended.events, ended.waited_cycles, ended.strays) == (
+        0,
+        0,
+        0,
+        0,
+        0,
+    )
     # Registers keep what the last program has left in them.
     soc.reset({0: [(200, 0), (1, 1)], 1: []})
     assert board.execute(limit_cycles=1_000_000).exit_code == 11
@@ -232,7 +242,9 @@ def test_a_program_that_does_not_end_is_stopped(board, soc, make):
 def test_a_program_that_stops_itself(board, make):
     board.load_control(make("    wait 100\n    wait r1\n    play q0, 0\n    halt 0"))
     assert board.execute({1: 8}, limit_cycles=10_000).exit_code == 0
-    with pytest.raises(errors.SafeStateError, match=r"^test\.tasm:13, address 1: the program stopped itself.*7/4"):
+    with pytest.raises(
+        errors.SafeStateError, match=r"^test\.tasm:13, address 1: the program stopped itself.*7/4"
+    ):
         board.execute({1: 9}, limit_cycles=10_000)
     assert board.fault() is None
 
@@ -241,7 +253,9 @@ def test_more_windows_than_the_buffer_holds(board, soc, make, config):
     board.load_control(make(TUNE + "    capture l0, 0\n    halt 0"))
     soc.reset({0: [(5, 5)], 1: []})
     board.configuration["readouts"][0]["avg_maxlen"] = 1
-    with pytest.raises(errors.RecordStreamError, match="has measured 1 windows, the buffer of readout 0 holds fewer than 1"):
+    with pytest.raises(
+        errors.RecordStreamError, match="has measured 1 windows, the buffer of readout 0 holds fewer than 1"
+    ):
         board.execute(limit_cycles=10_000, records=True)
     assert config["readouts"][0]["avg_maxlen"] == 16384
 
@@ -272,7 +286,9 @@ def test_what_qick_says_on_the_board_is_told(board, soc, make, monkeypatch):
 )
 def test_what_the_descriptor_denies_is_refused_by_name(board, call, feature):
     assert not getattr(board.descriptor.features, feature)
-    with pytest.raises(errors.UnsupportedError, match=rf"runs QICK's firmware: .*\(features\.{feature} is false\)"):
+    with pytest.raises(
+        errors.UnsupportedError, match=rf"runs QICK's firmware: .*\(features\.{feature} is false\)"
+    ):
         call(board)
 
 
@@ -285,7 +301,9 @@ def test_there_are_no_registers(board):
 
 
 def test_decoders_and_fabrics_are_refused_when_connecting(server, code):
-    with pytest.raises(errors.UnsupportedError, match=r"has no graph of Triplane's \(features.decoding is false\)"):
+    with pytest.raises(
+        errors.UnsupportedError, match=r"has no graph of Triplane's \(features.decoding is false\)"
+    ):
         hal.connect(server.url, graph=code.graph)
     with pytest.raises(errors.UnsupportedError, match="has no fabric, no correction"):
         hal.connect(server.url, fabric=FabricShape(1, 1, SyndromeShape(1, 1, 1)), correction=True)

@@ -98,8 +98,8 @@ def test_tone_and_readout_have_one_frequency(ran, config):
         (3, 0, 1000, (-334, 0), 0),
         (-2, 0, 100, (49, 0), 1),
         (-2, 0, 100, (50, 0), 0),
-        (0, 5, -2**30 * 5, (0, 2**30), 0),
-        (0, 5, -2**30 * 5, (0, 2**30 + 1), 1),
+        (0, 5, -(2**30) * 5, (0, 2**30), 0),
+        (0, 5, -(2**30) * 5, (0, 2**30 + 1), 1),
         (0, -7, -70, (99, -11), 1),
         (0, -7, -70, (99, -10), 0),
     ],
@@ -133,7 +133,8 @@ def test_both_lines_at_once_and_one_after_the_other(ran):
 
 @pytest.mark.parametrize(("period", "rounds"), [(10, 200), (11, 97), (12, 40)])
 def test_a_loop_of_any_length_does_not_drift(ran, cycles_of, period, rounds):
-    text = f"    wait 100\n    set r1, {rounds}\nagain:\n    phase q0, 64\n    wait {period}\n    loop r1, again\n    play q0, 0\n    halt 0"
+    loop = f"again:\n    phase q0, 64\n    wait {period}\n    loop r1, again\n"
+    text = f"    wait 100\n    set r1, {rounds}\n{loop}    play q0, 0\n    halt 0"
     compiled, outcome = ran(text)
     (played,) = outcome.plays
     error = cycles_of(compiled, played.tick) - (100 + rounds * period)
@@ -286,7 +287,9 @@ def test_alignment_gives_phases_from_one_instant(config, wiring, make, interpret
     slots = {0: (30e6, -80e6), 1: (51e6,), 2: (15.36e6,)}
     body = "    wait 100\n    play q0, 0, +30\n    play q0, 4, +30\n    play q1, 1\n    halt 0"
     base = make(body)
-    header = "\n".join(f".group {group.name}, {', '.join(map(str, group.channels))}" for group in base.sequence.groups)
+    header = "\n".join(
+        f".group {group.name}, {', '.join(map(str, group.channels))}" for group in base.sequence.groups
+    )
     program = dataclasses.replace(
         base, sequence=assemble(aligned(header + "\n" + body, slots)), epoch_register=EPOCH_REGISTER
     )
@@ -326,6 +329,8 @@ def test_entries_without_sound_only_turn(ran):
 
 
 def test_a_program_of_one_drive_needs_no_lines(config, make, wiring):
-    program = make("    play q0, 0\n    halt 3", tones=(), demodulation=(), drives=make("    halt 0").drives[:1])
+    program = make(
+        "    play q0, 0\n    halt 3", tones=(), demodulation=(), drives=make("    halt 0").drives[:1]
+    )
     assert isinstance(program.drives[0], Pulses)
     assert compile_program(program, config, wiring).lines == ()

@@ -16,11 +16,19 @@ def test_the_configuration_of_qick_216(shipped):
     assert {gen["type"] for gen in shipped["gens"]} == {"axis_signal_gen_v6"}
     assert [gen["dac"] for gen in shipped["gens"]] == ["20", "21", "22", "23", "30", "31", "32"]
     assert [gen["tproc_ch"] for gen in shipped["gens"]] == list(range(1, 8))
-    assert {(gen["fs"], gen["f_fabric"], gen["maxlen"]) for gen in shipped["gens"]} == {(6881.28, 430.08, 65536)}
+    assert {(gen["fs"], gen["f_fabric"], gen["maxlen"]) for gen in shipped["gens"]} == {
+        (6881.28, 430.08, 65536)
+    }
     assert [readout["adc"] for readout in shipped["readouts"]] == ["20", "22"]
-    assert {(r["fs"], r["f_output"], r["ro_type"]) for r in shipped["readouts"]} == {(2457.6, 307.2, "axis_readout_v2")}
+    assert {(r["fs"], r["f_output"], r["ro_type"]) for r in shipped["readouts"]} == {
+        (2457.6, 307.2, "axis_readout_v2")
+    }
     (processor,) = shipped["tprocs"]
-    assert (processor["type"], processor["pmem_size"], processor["f_time"]) == ("axis_tproc64x32_x8", 8192, 430.08)
+    assert (processor["type"], processor["pmem_size"], processor["f_time"]) == (
+        "axis_tproc64x32_x8",
+        8192,
+        430.08,
+    )
 
 
 def test_qick_can_use_it(shipped):
@@ -52,7 +60,12 @@ def test_limits_of_the_shipped_firmware(shipped):
 
 def test_limits_of_a_tprocessor_v2(config):
     limits = limits_of(config)
-    assert (limits.processor, limits.registers, limits.wave_words, limits.data_words) == ("v2", 16, 1024, 16384)
+    assert (limits.processor, limits.registers, limits.wave_words, limits.data_words) == (
+        "v2",
+        16,
+        1024,
+        16384,
+    )
 
 
 def test_a_firmware_without_a_processor(shipped):

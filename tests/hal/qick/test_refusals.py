@@ -77,7 +77,10 @@ def test_an_instruction_is_refused_with_its_line(refused, line, reason):
         ("amp q0, 3\n play q0, 0, +1\n slot q0, 1", "still taking 2 events of 1 cycles ago"),
         ("again:\n freq q0, 77, +9\n loop r1, again", "QICK's oscillators never stop"),
         ("again:\n reset q0, 77, +9\n loop r1, again", "QICK's oscillators never stop"),
-        ("capture l0, 0\n wait 100\n capture l0, 0", "line 0 still measures for 100 cycles; it has one buffer"),
+        (
+            "capture l0, 0\n wait 100\n capture l0, 0",
+            "line 0 still measures for 100 cycles; it has one buffer",
+        ),
         ("capture l0, 0\n wait 3\n capture l1, 0", "begin them at once, or 6 cycles apart"),
         ("capture l0, 0\n on.one 0, end, 100", "is there 276 cycles after the cursor, the bound is 100"),
         ("capture l0, 0\n wait r1\n on.one 0, end, 500", "its time is not known"),
@@ -97,7 +100,9 @@ def test_groups_that_arm_what_they_do_not_measure(config, wiring, make):
 @pytest.mark.parametrize("channel", [4, 5])
 def test_rounds_and_the_pauli_frame_have_no_channel(config, wiring, make, channel):
     text = f".group rounds, {channel}\n    play rounds, 256\n    halt 0"
-    with pytest.raises(ProgramError, match=rf"channel {channel}, the wiring has 2 drives and 2 lines.*decoding is false"):
+    with pytest.raises(
+        ProgramError, match=rf"channel {channel}, the wiring has 2 drives and 2 lines.*decoding is false"
+    ):
         compile_program(make(text), config, wiring)
 
 
@@ -177,7 +182,10 @@ def test_envelopes_that_do_not_fit_the_memory(refused):
     entry = {"start": 0, "length": 1500, "amplitude": 2**15, "slot": 0, "phase": 0, "after": 0}
     table = (entry, entry | {"start": 1500})
     message = refused(TUNE + "    play q0, 0, +2000\n    play q0, 1", drives=(Pulses(table, envelope),))
-    assert "needs 84000 samples of envelope memory of generator 0 with those before it, there are 65536" in message
+    assert (
+        "needs 84000 samples of envelope memory of generator 0 with those before it, there are 65536"
+        in message
+    )
 
 
 def test_an_amplitude_from_a_register_is_not_multiplied(refused):
@@ -187,7 +195,9 @@ def test_an_amplitude_from_a_register_is_not_multiplied(refused):
 def test_several_tones_at_once(refused, make):
     tones = make("    halt 0").tones[0]
     both = Tones((tones.entries[0] | {"mask": 0b101},), tones.envelope, (99, 99, 99))
-    assert "would sound 2 tones (mask 0x05), a generator has one" in refused(TUNE + "    play l0, 0", tones=(both,))
+    assert "would sound 2 tones (mask 0x05), a generator has one" in refused(
+        TUNE + "    play l0, 0", tones=(both,)
+    )
 
 
 def test_a_frequency_beyond_the_converter(config, make):
@@ -216,7 +226,9 @@ def test_memories_that_are_too_small(refused, config, sizes, reason):
 
 def test_waits_by_a_register_need_shifts(refused, config):
     odd = config | {"tprocs": [config["tprocs"][0] | {"f_time": 409.6}]}  # 5/3 ticks to a cycle
-    assert "a cycle is 5/3 ticks, and its tProcessor multiplies by shifts" in refused("    wait r1", changed=odd)
+    assert "a cycle is 5/3 ticks, and its tProcessor multiplies by shifts" in refused(
+        "    wait r1", changed=odd
+    )
 
 
 @pytest.mark.parametrize(
@@ -254,7 +266,9 @@ def test_the_shipped_firmware_has_an_older_processor(shipped, make, wiring):
     from qick import QickConfig
     from qick.asm_v2 import QickProgramV2
 
-    with pytest.raises(UnsupportedError, match=r"tProcessor v1; control programs are compiled for v2 \(qick.asm_v2\)"):
+    with pytest.raises(
+        UnsupportedError, match=r"tProcessor v1; control programs are compiled for v2 \(qick.asm_v2\)"
+    ):
         compile_program(make("    halt 0"), shipped, wiring)
     with pytest.raises(RuntimeError, match="tProc v2 programs can only be run on a tProc v2 firmware"):
         QickProgramV2(QickConfig(shipped))
