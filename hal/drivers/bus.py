@@ -32,6 +32,12 @@ from triplane.hal.records import Pacing, Records, RecordSource, RunStream
 from triplane.hal.registers import WORD_MAX, RegisterMap
 from triplane.hal.target import Target
 
+ANSWER_CYCLES = 1_000_000
+"""For whatever a decoder is asked that does not depend on the length of a table: far above every bound."""
+
+FIRST_PAUSE_CYCLES, LAST_PAUSE_CYCLES = 64, 2**16
+"""Between two looks at a board that is busy: the first, twice that, and so on."""
+
 
 class RegisterBoard(RegisterAccess):
     """A board behind a register bus. Subclasses move words and run streams; see `hal.board.Board` for the methods.
@@ -129,7 +135,11 @@ class RegisterBoard(RegisterAccess):
         self.burst_write(self.registers["decoder_table_data"].address, program.words, increment=False)
         self.set("decoder_table_crc", program.table_crc)
         state = self.registers["decoder_status"].fields["table"]
-        self._await(lambda: state.of(self.get("decoder_status")) != CHECKING, "end the check of its table")
+        self._await(
+            lambda: state.of(self.get("decoder_status")) != CHECKING,
+            "end the check of its table",
+            len(program.words) + ANSWER_CYCLES,  # a word a cycle
+        )
         if state.of(self.get("decoder_status")) != TRUSTED:
             raise BoardError(
                 f"the table arrived with CRC {self.get('decoder_table_found'):#010x}, not "
@@ -150,11 +160,17 @@ class RegisterBoard(RegisterAccess):
         mode = int(self._correction or program.correction) << fields["correction"].offset
         return mode | (program.passes << fields["passes"].offset if "passes" in fields else 0)
 
-    def _await(self, reached: Callable[[], bool], what: str) -> None:
-        for _ in range(100_000):
-            if reached():
-                return
-        raise BoardError(f"the decoder does not {what}; reset the board")
+    def _await(self, reached: Callable[[], bool], what: str, within_cycles: int = ANSWER_CYCLES) -> None:
+        """Wait by the board's own clock: how many words a host moves meanwhile says nothing of it."""
+        begun, pause = self.now(), FIRST_PAUSE_CYCLES
+        while not reached():
+            if self.now() - begun > within_cycles:
+                raise BoardError(
+                    f"the decoder did not {what} within {within_cycles} cycles; power the board up again, or load its "
+                    "bitstream again"
+                )
+            self.elapse(pause)
+            pause = min(2 * pause, LAST_PAUSE_CYCLES)
 
     def run(
         self,
