@@ -23,6 +23,9 @@ SETTLE_CYCLES = 64
 PATIENCE = 1_000
 """Looks at a table that is being checked, `SETTLE_CYCLES` apart."""
 
+TABLES = ("program", "dispatcher_groups", "dispatcher_arms")
+"""Of the sequencer."""
+
 FIELD_NAMES = ("starting", "executing", "paused", "halted", "drained")
 
 
@@ -79,13 +82,20 @@ class ControlBus:
                 self.bus.burst_write(
                     register.address, [value % 2**register.bits for value in values], increment=False
                 )
-        for table in ("program", "dispatcher_groups", "dispatcher_arms"):
+        for table in TABLES:
             fields = self.bus.registers[f"sequencer_{table}_status"].fields
             self._trusted(f"sequencer_{table}_status", fields["trusted"].of, fields["checking"].of)
         if program.syndrome is not None:
             state = self.bus.registers["formation_status"].fields["table"].of
             self._trusted("formation_status", lambda word: state(word) == 3, lambda word: state(word) == 1)
         self.program = program
+
+    def tables(self, live: bool) -> list[str]:
+        """Status registers of the tables that the program needs; `live`: the decoder's as well."""
+        names = [f"sequencer_{table}_status" for table in TABLES]
+        if self.program is not None and self.program.syndrome is not None:
+            names.append("formation_status")
+        return [*names, "decoder_status"] if live else names
 
     def rest(self) -> None:
         """End what runs, leave the safe state, and forget faults, rounds and shots."""
@@ -103,6 +113,7 @@ class ControlBus:
         limit_cycles: int,
         timeout_s: float | None = None,
         meanwhile: Callable[[], None] = lambda: None,
+        start: Callable[[], None] | None = None,
     ) -> Execution:
         """Run the program that is loaded until it has halted and its last event is played.
 
@@ -111,6 +122,7 @@ class ControlBus:
             limit_cycles: after which the program is aborted.
             timeout_s: wall clock limit.
             meanwhile: called after every look at the program, and once more when it has ended.
+            start: starts it, where that is somebody else's to do.
 
         Raises:
             ProgramError: nothing is loaded, or a register does not exist.
@@ -137,7 +149,10 @@ class ControlBus:
             self.bus.set("sequencer_control_register_data", value & WORD_MAX)
         self.bus.elapse(SETTLE_CYCLES)
         begun, deadline = self.bus.now(), None if timeout_s is None else time.monotonic() + timeout_s
-        self._pulse("sequencer_control_control", "start")
+        if start is None:
+            self._pulse("sequencer_control_control", "start")
+        else:
+            start()
         while True:
             self.bus.elapse(POLL_CYCLES)
             now = self.bus.now()
