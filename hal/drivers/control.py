@@ -119,7 +119,7 @@ class ControlBus:
 
         Args:
             registers: of the sequencer -> value at the start; the others keep what they have.
-            limit_cycles: after which the program is aborted.
+            limit_cycles: of the program's time after which it is aborted.
             timeout_s: wall clock limit.
             meanwhile: called after every look at the program, and once more when it has ended.
             start: starts it, where that is somebody else's to do.
@@ -139,8 +139,10 @@ class ControlBus:
                     f"register {number} cannot be {value}: there are 1 to {NUM_REGISTERS - 1}, of 32 bits"
                 )
         self.rest()
+        lead = 0
         if program.epoch_register is not None:
-            epoch = (self.bus.now() + self.lead_cycles) & WORD_MAX
+            lead = self.lead_cycles
+            epoch = (self.bus.now() + lead) & WORD_MAX
             given[program.epoch_register] = epoch
             for line in range(self.shape.lines):
                 self.bus.set(f"line{line}_settings_epoch", epoch)
@@ -161,7 +163,7 @@ class ControlBus:
             self._check_safe(program)
             if state["halted"] and state["drained"]:
                 break
-            if now - begun > limit_cycles or (deadline is not None and time.monotonic() > deadline):
+            if now - begun > lead + limit_cycles or (deadline is not None and time.monotonic() > deadline):
                 self._pulse("sequencer_control_control", "abort")
                 raise RunTimeoutError(
                     f"the program was aborted after {now - begun} cycles; give it more than {limit_cycles} cycles or "
