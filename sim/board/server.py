@@ -22,7 +22,7 @@ LEAST_SLICE_CYCLES, MOST_SLICE_CYCLES = 50, 5_000
 """That pass in between: a large board is slow, and a small one is done with a request in a few hundred."""
 
 BUSY_S = 12.0
-"""After the last word from a client time passes as fast as it can: longer than the lease of a client that has died. Then
+"""After the last word from a client time passes as fast as it can, for longer than the lease of one that has died; then
 it slows down, and the machine's processor rests."""
 
 REST_S = 0.05
