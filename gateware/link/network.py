@@ -59,8 +59,8 @@ class Network(LiteXModule):
 
         self.dropped = CSRStatus(
             32,
-            description="Datagrams that came while another was executed, or its answer waited to leave, modulo 2**32. They "
-            "are dropped; hosts ask again.",
+            description="Datagrams that came while another was executed, or its answer waited to leave, modulo 2**32. "
+            "They are dropped; hosts ask again.",
         )
 
         # # #
