@@ -1,379 +1,290 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Golden model of the record stream: the packer cycle by cycle, the ring packet by packet."""
+"""Golden model of `gateware/link/records`: taps and packer cycle by cycle, the ring packet by packet."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 
-from triplane.gateware.link.records.layouts import (
-    CUT,
-    GUARDED,
-    HEADER,
-    HEADER_WORDS,
-    MAGIC,
-    SEQUENCE_BITS,
-    VERSION,
-    Kind,
-    Reason,
-)
+from triplane.gateware.link.records.layouts import HEADER, LOST_MAX, MAGIC, PREFIX, VERSION, Kind, Reason
+from triplane.gateware.link.records.tap import WAITING_RECORDS
 
-MASK = 2**SEQUENCE_BITS - 1
+WORD = 2**32
 
 
-class Offer(NamedTuple):
-    """What a source offers in a cycle."""
+class Passing(NamedTuple):
+    """A word that passes a tap."""
 
     word: int
     first: bool
     last: bool
 
 
-@dataclass
-class Settings:
-    """The packer's inputs that stay for many cycles; names as in the gateware."""
+class Note(NamedTuple):
+    """What a tap knows of a record that is whole."""
 
-    timeout: int = 24_576
-    linger: int = 256
-    guarded: bool = True
-    session: int = 0
+    words: int
+    void: bool
+    lost: int
+
+
+class TapModel:
+    """`RecordTap`.
+
+    Args:
+        most: words of the longest record.
+        depth: words that wait at the most; None as in the gateware.
+
+    Attributes:
+        lost: records that were lost.
+    """
+
+    def __init__(self, most: int, depth: int | None = None) -> None:
+        self.most, self.depth = most, max(64, 4 * most) if depth is None else depth
+        self.words: deque[int] = deque()
+        self.notes: deque[Note] = deque()
+        self.lost = 0
+        self._record: int | None = None  # words of the record that is kept
+        self._before = 0
+
+    def hear(self, passing: Passing | None, recording: bool) -> tuple[list[int], list[Note]]:
+        """One cycle; what comes to the end of the two queues with the next clock edge."""
+        words: list[int] = []
+        notes: list[Note] = []
+        if passing is None:
+            return words, notes
+        lost = 0
+        if passing.first:
+            if self._record is not None:
+                notes.append(Note(self._record, True, self._before))
+                lost += 1
+            self._record = None
+            if recording:
+                room = len(self.words) <= self.depth - self.most and len(self.notes) <= WAITING_RECORDS - 2
+                if room and not passing.last:
+                    self._record = 0
+                else:
+                    lost += 1
+        whole = False
+        if self._record is not None:
+            fits = self._record < self.most
+            if fits:
+                words.append(passing.word)
+                self._record += 1
+            if passing.last:
+                whole = fits
+                lost += not fits
+                notes.append(Note(self._record, not fits, self._before))
+                self._record = None
+        self._before = 0 if whole else min(self._before + lost, LOST_MAX)
+        self.lost += lost
+        return words, notes
 
 
 @dataclass
 class _Open:
     """A packet that is being filled."""
 
-    kind: Kind
-    session: int
-    records: list[list[int]] = field(default_factory=list)
-    under_way: list[int] | None = None
-    cutting: bool = False
-    cut: bool = False
-    odd: bool = False
-    renewing: bool = False
-    flushing: bool = False
-    expired: bool = False
-    impatient: bool = False
+    cycle: int
+    words: list[int] = field(default_factory=list)
+    records: int = 0
     age: int = 0
-    waited: int = 0
-    first_cycle: int = 0
-    last_cycle: int = 0
-
-    @property
-    def words(self) -> int:
-        """Words of the whole records."""
-        return sum(map(len, self.records))
+    expired: bool = False
 
 
-class PackerModel:
-    """`RecordPacker` with sources that have no queues.
+class StreamModel:
+    """`RecordStream` from its taps to its ring.
 
     Args:
-        limits: words of the longest record by kind, in the order of the sources.
-        slot_words: of a slot.
-        settings: may be changed at any time.
+        taps: by kind, in the order of turns.
+        slots, slot_words: as in the gateware.
+        build: first 32 bits of the build hash.
 
     Attributes:
-        counts: `recorded`, `held`, `abandoned`, `cut`, since the beginning.
-        opened: a slot was begun in the last cycle.
+        session, linger: registers; change `session` by `begin` only.
+        next, sent, acknowledged: numbers of packets.
+        recorded: records in packets.
     """
 
-    def __init__(self, limits: Mapping[Kind, int], slot_words: int, settings: Settings | None = None) -> None:
-        self.kinds = list(limits)
-        self.limits, self.slot_words = dict(limits), slot_words
-        self.settings = settings or Settings()
-        self.counts = dict.fromkeys(("recorded", "held", "abandoned", "cut"), 0)
-        self.opened = False
-        self._begun = [False] * len(self.kinds)
-        self._turn = 0
-        self._state = "AWAIT"
-        self._step = 0
+    def __init__(self, taps: Mapping[Kind, TapModel], slots: int, slot_words: int, build: int = 0) -> None:
+        self.kinds = list(taps)
+        self.taps = dict(taps)
+        self.slots, self.slot_words, self.build = slots, slot_words, build
+        self.linger = 24_576
+        self.begin(0)
+
+    def begin(self, session: int) -> None:
+        """A session begins with the next cycle."""
+        self.session = session
+        self.taps = {kind: TapModel(tap.most, tap.depth) for kind, tap in self.taps.items()}
+        self.next = self.sent = self.acknowledged = self.recorded = 0
+        self._packets: dict[int, bytes] = {}
+        self._state, self._turn, self._left, self._step = "AWAIT", 0, 0, 0
         self._reason = Reason.FULL
         self._open: _Open | None = None
+        self._flushing = False
+
+    @property
+    def lost(self) -> dict[Kind, int]:
+        """Records that were lost, by kind."""
+        return {kind: tap.lost for kind, tap in self.taps.items()}
+
+    @property
+    def room(self) -> bool:
+        """Whether slot `next` may be used."""
+        return self.next - min(self.acknowledged, self.sent) < self.slots
+
+    def acknowledge(self, number: int) -> None:
+        """The host has all packets before this number; without effect where they are not all there."""
+        if self.acknowledged <= number <= self.next:
+            self.acknowledged = number
+
+    def fetch(self, number: int) -> bytes | None:
+        """A packet that is in the ring, or None."""
+        return self._packets.get(number)
 
     def step(
         self,
-        offers: Sequence[Offer | None],
-        *,
+        passing: Sequence[Passing | None],
         now: int,
-        sequence: int = 0,
-        room: bool = True,
+        *,
+        granted: bool = True,
         flush: bool = False,
-        clear: bool = False,
-        renewed: bool = False,
-    ) -> tuple[list[bool], bytes | None]:
-        """One cycle.
+        recording: bool = True,
+    ) -> bytes | None:
+        """One cycle; the packet that it completes, or None.
 
         Args:
-            offers: of each source.
-            now: the cycle counter.
-            sequence: number of the packet that is open.
-            room: the next slot may be used.
-            flush, clear, renewed: as in the gateware.
-
-        Returns:
-            which sources may hand a word over in this cycle; the packet that it completes, or None.
+            passing: what passes each tap.
+            now: cycle counter.
+            granted: the memory takes a word of the packer's.
+            flush: the host asks for the open packet.
+            recording: False while a session waits for its beginning.
         """
-        whole = [o if o and (o.first or begun) else None for o, begun in zip(offers, self._begun, strict=True)]
-        ready = [o is not None and w is None for o, w in zip(offers, whole, strict=True)]
-        strays = any(o is not None and o.last and r for o, r in zip(offers, ready, strict=True))
-        gave_up, packet = strays, None
-        self.opened = False
-        mine = whole[self._turn]
+        arrived = [
+            tap.hear(word, recording and self.session != 0)
+            for tap, word in zip(self.taps.values(), passing, strict=True)
+        ]
+        packet, forget = self._pack(now, granted)
+        self._flushing = flush or (self._flushing and not forget)
+        for tap, (words, notes) in zip(self.taps.values(), arrived, strict=True):
+            tap.words.extend(words)
+            tap.notes.extend(notes)
+        return packet
+
+    def _pack(self, now: int, granted: bool) -> tuple[bytes | None, bool]:
+        """A cycle of the packer: the packet that it completes, and whether requests to close one are forgotten."""
+        tap = list(self.taps.values())[self._turn]
+        opened, expired = self._open, self._open is not None and self._open.expired
+        if opened is not None:
+            opened.expired |= opened.age >= self.linger
+            opened.age += 1
         if self._state == "AWAIT":
-            if any(whole):
-                count = len(whole)
-                self._turn = next(
-                    k for k in ((self._turn + n) % count for n in range(1, count + 1)) if whole[k]
-                )
-                self._state = "OPEN"
-        elif self._state == "OPEN":
-            if mine is None or clear:
-                self._state = "AWAIT"
-            elif room:
-                self.opened = True
-                self._open = _Open(self.kinds[self._turn], self.settings.session)
-                self._state = "FILL"
+            return None, self._await(opened is not None, expired)
+        if self._state == "BEGIN":
+            self._begin(tap, opened, now, granted)
+        elif self._state == "DISCARD" or granted:
+            if self._state == "CLOSE":
+                self._step += 1
+                if self._step == HEADER.words:
+                    return self._close(), True
             else:
-                self.counts["held"] += 1
-        elif self._state == "FILL":
-            others = any(w for k, w in enumerate(whole) if k != self._turn)
-            ready[self._turn], abandoned = self._fill(mine, others, now, flush, clear, renewed)
-            gave_up |= abandoned
+                self._copy(tap)
+        return None, False
+
+    def _await(self, opened: bool, expired: bool) -> bool:
+        count = len(self.kinds)
+        waiting = [k % count for k in range(self._turn + 1, self._turn + 1 + count)]
+        waiting = [k for k in waiting if self.taps[self.kinds[k]].notes]
+        if opened and expired:
+            self._reason, self._step, self._state = Reason.TIMEOUT, 0, "CLOSE"
+        elif waiting:
+            self._turn, self._state = waiting[0], "BEGIN"
+        elif opened and self._flushing:
+            self._reason, self._step, self._state = Reason.FLUSH, 0, "CLOSE"
         else:
-            self._step += 1
-            if self._step == HEADER_WORDS:
-                packet = self._complete(sequence)
-                self._state = "AWAIT"
-        self.counts["abandoned"] += gave_up
-        for k, w in enumerate(whole):
-            if clear:
-                self._begun[k] = False
-            elif w and ready[k]:
-                self._begun[k] = not w.last
-        return ready, packet
+            return True
+        return False
 
-    def _why(self, packet: _Open) -> Reason | None:
-        """Why the packet is closed before the next record, as the registers say it; None where it is not."""
-        place = HEADER_WORDS + packet.words
-        reasons = {
-            Reason.FULL: place + self.limits[packet.kind] > self.slot_words,
-            Reason.LENGTH: packet.odd,
-            Reason.SESSION: packet.renewing,
-            Reason.FLUSH: packet.flushing,
-            Reason.TIMEOUT: packet.expired,
-            Reason.KIND: packet.impatient,
-        }
-        return next((reason for reason, holds in reasons.items() if holds), None)
+    def _begin(self, tap: TapModel, opened: _Open | None, now: int, granted: bool) -> None:
+        note = tap.notes[0]
+        self._left = note.words
+        if note.void:
+            self._state = "DISCARD"
+        elif opened is None:
+            if self.room:
+                self._open = _Open(now)
+        elif HEADER.words + len(opened.words) + 1 + note.words > self.slot_words:
+            self._reason, self._step, self._state = Reason.FULL, 0, "CLOSE"
+        elif granted:
+            opened.words.append(prefix(self.kinds[self._turn], note.words, note.lost))
+            self._state = "COPY"
 
-    def _fill(
-        self, mine: Offer | None, others: bool, now: int, flush: bool, clear: bool, renewed: bool
-    ) -> tuple[bool, bool]:
-        """A cycle in which a packet is open: whether its source may hand a word over, and whether a record was given up."""
-        packet = self._open
-        assert packet is not None
-        between = packet.under_way is None
-        fresh = between and not packet.records
-        why = self._why(packet)
-        ready = (not between or fresh or why is None) and not clear
-        taken = mine if ready else None
-        if between and not fresh and why is not None:
-            self._reason, self._step, self._state = why, 0, "CLOSE"
-        elif fresh and (mine is None or clear):
+    def _copy(self, tap: TapModel) -> None:
+        word = tap.words.popleft()
+        self._left -= 1
+        if self._state == "COPY":
+            assert self._open is not None
+            self._open.words.append(word)
+        if self._left == 0:
+            tap.notes.popleft()
+            if self._state == "COPY":
+                assert self._open is not None
+                self._open.records += 1
+                self.recorded += 1
             self._state = "AWAIT"
 
-        packet.expired |= packet.age >= self.settings.timeout
-        packet.age += 1
-        packet.impatient |= others and packet.waited >= self.settings.linger
-        packet.waited = packet.waited + 1 if others else 0
-        if not fresh or taken:
-            packet.renewing |= renewed
-            packet.flushing |= flush
-
-        if clear:
-            packet.under_way, packet.cutting = None, False
-            return ready, not between
-        return ready, taken is not None and self._take(packet, taken, now)
-
-    def _take(self, packet: _Open, offer: Offer, now: int) -> bool:
-        """Takes a word; whether a record was given up for it."""
-        anew = packet.under_way is not None and offer.first
-        if packet.under_way is None or anew:
-            packet.under_way, packet.cutting = [], False
-            if not packet.records:
-                packet.first_cycle = now
-        if HEADER_WORDS + packet.words + len(packet.under_way) < self.slot_words:
-            packet.under_way.append(offer.word)
-        else:
-            packet.cutting = True
-        if offer.last:
-            if packet.records:
-                packet.odd = len(packet.under_way) != len(packet.records[0])
-            packet.records.append(packet.under_way)
-            packet.cut |= packet.cutting
-            packet.last_cycle = now
-            self.counts["recorded"] += 1
-            self.counts["cut"] += packet.cutting
-            packet.under_way, packet.cutting = None, False
-        return anew
-
-    def _complete(self, sequence: int) -> bytes:
-        packet = self._open
-        assert packet is not None
-        flags = self._reason | GUARDED * self.settings.guarded | CUT * packet.cut
-        return packet_bytes(
-            packet.kind,
-            packet.records,
-            sequence=sequence,
-            session=packet.session,
-            cycles=(packet.first_cycle, packet.last_cycle),
-            flags=flags,
+    def _close(self) -> bytes:
+        assert self._open is not None
+        packet = packet_bytes(
+            self._open.words,
+            self._open.records,
+            session=self.session,
+            sequence=self.next,
+            cycle=self._open.cycle,
+            reason=self._reason,
+            build=self.build,
         )
+        self._packets.pop(self.next - self.slots, None)
+        self._packets[self.next] = packet
+        self.next += 1
+        self._open, self._state = None, "AWAIT"
+        return packet
+
+
+def prefix(kind: int, words: int, lost: int) -> int:
+    """First word of a record."""
+    return int(np.array([(kind, words, lost)], PREFIX.dtype).view("<u4")[0])
 
 
 def packet_bytes(
-    kind: int,
-    records: Sequence[Sequence[int]],
+    words: Sequence[int],
+    records: int,
     *,
-    sequence: int = 0,
-    session: int = 0,
-    cycles: tuple[int, int] = (0, 0),
-    flags: int = GUARDED,
+    session: int,
+    sequence: int,
+    cycle: int = 0,
+    reason: int = Reason.FULL,
+    build: int = 0,
 ) -> bytes:
-    """A packet as it is in a datagram. All records but the last have the words of the first."""
-    header = np.zeros(1, dtype=HEADER.dtype)
+    """A packet as it is in a datagram, of the words behind its header."""
+    header = np.zeros(1, HEADER.dtype)
     contents = {
         "magic": MAGIC,
         "version": VERSION,
-        "kind": int(kind),
-        "flags": int(flags),
-        "records": len(records),
-        "record_words": len(records[0]),
-        "words": sum(map(len, records)),
-        "sequence": sequence,
+        "words": len(words),
         "session": session,
-        "first_cycle_lo": cycles[0] & MASK,
-        "first_cycle_hi": cycles[0] >> 32,
-        "last_cycle_lo": cycles[1] & MASK,
-        "last_cycle_hi": cycles[1] >> 32,
+        "sequence": sequence,
+        "cycle_lo": cycle % WORD,
+        "cycle_hi": cycle // WORD,
+        "records": records,
+        "reason": int(reason),
+        "build": build,
     }
     for name, value in contents.items():
         header[name] = value
-    words = [word for record in records for word in record]
-    return header.tobytes() + np.array(words, dtype="<u4").tobytes()
-
-
-class RingModel:
-    """Which packets `PacketRing` holds.
-
-    Args:
-        slots: of the ring.
-        first: number of the first packet.
-
-    Attributes:
-        next, oldest, acknowledged: as in the gateware.
-        overwritten, refused: as in the stream's registers.
-    """
-
-    def __init__(self, slots: int, *, first: int = 0) -> None:
-        self.slots = slots
-        self.next = self.oldest = self.acknowledged = first
-        self.overwritten = self.refused = 0
-        self._packets: dict[int, bytes] = {}
-
-    @property
-    def full(self) -> bool:
-        """Whether every slot holds a packet that is not acknowledged."""
-        return (self.next - self.acknowledged) & MASK == self.slots
-
-    def open(self) -> None:
-        """Packet `next` is begun."""
-        if self.full:
-            self.acknowledged = self.acknowledged + 1 & MASK
-            self.overwritten += 1
-        if (self.next - self.oldest) & MASK == self.slots:
-            del self._packets[self.oldest]
-            self.oldest = self.oldest + 1 & MASK
-
-    def close(self, packet: bytes) -> None:
-        """Packet `next` is complete."""
-        self._packets[self.next] = packet
-        self.next = self.next + 1 & MASK
-
-    def acknowledge(self, number: int) -> None:
-        """The host has all packets before this number."""
-        if (number - self.acknowledged) & MASK <= (self.next - self.acknowledged) & MASK:
-            self.acknowledged = number
-        else:
-            self.refused += 1
-
-    def fetch(self, sequence: int) -> bytes | None:
-        """A packet that is there, or None."""
-        return self._packets.get(sequence)
-
-
-class RecordStreamModel:
-    """A board's record stream for tests of the host: records in, packets out, and the ring.
-
-    Args:
-        limits: words of the longest record by kind.
-        slots, slot_words, first: as in the gateware.
-        settings: of the packer.
-
-    Attributes:
-        packer, ring: the models of these.
-        sent: packets that were completed and not taken from here yet, in order.
-    """
-
-    def __init__(
-        self,
-        limits: Mapping[Kind, int],
-        slots: int = 32,
-        slot_words: int = 256,
-        *,
-        first: int = 0,
-        settings: Settings | None = None,
-    ) -> None:
-        self.packer = PackerModel(limits, slot_words, settings)
-        self.ring = RingModel(slots, first=first)
-        self.sent: list[bytes] = []
-        self.now = 0
-
-    def _cycle(self, offers: Sequence[Offer | None], *, flush: bool = False) -> list[bool]:
-        room = not (self.packer.settings.guarded and self.ring.full)
-        ready, packet = self.packer.step(
-            offers, now=self.now, sequence=self.ring.next, room=room, flush=flush
-        )
-        self.now += 1
-        if self.packer.opened:
-            self.ring.open()
-        if packet is not None:
-            self.ring.close(packet)
-            self.sent.append(packet)
-        return ready
-
-    def push(self, kind: Kind, record: Sequence[int], *, patience: int = 1000) -> bool:
-        """Hand a record over. False where its first word is not taken within `patience` cycles: the ring is full."""
-        place = self.packer.kinds.index(kind)
-        for k, word in enumerate(record):
-            offers: list[Offer | None] = [None] * len(self.packer.kinds)
-            offers[place] = Offer(word, k == 0, k == len(record) - 1)
-            for _ in range(patience):
-                if self._cycle(offers)[place]:
-                    break
-            else:
-                return False
-        return True
-
-    def idle(self, cycles: int) -> None:
-        """Cycles in which no source offers anything."""
-        for _ in range(cycles):
-            self._cycle([None] * len(self.packer.kinds))
-
-    def flush(self) -> None:
-        """Close what is open, and wait until that is done."""
-        self._cycle([None] * len(self.packer.kinds), flush=True)
-        self.idle(HEADER_WORDS + 2)
+    return header.tobytes() + np.array(words, "<u4").tobytes()

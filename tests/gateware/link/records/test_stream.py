@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Record stream against the golden model, cycle by cycle: every record once and whole, through stalls of every kind."""
+"""Record stream against the golden model, cycle by cycle: every record once and whole, or counted as lost."""
 
 import random
+from collections import deque
 
 import cocotb
 import numpy as np
@@ -10,577 +11,432 @@ from cocotb.triggers import ReadOnly, RisingEdge
 from litex.gen import LiteXModule
 from migen import Cat, Signal
 
-from triplane.gateware.link.records import Kind, RecordSource, RecordStream
-from triplane.gateware.link.records.layouts import HEADER, HEADER_WORDS, Reason
+from triplane.gateware.link.records import Kind, RecordStream, RecordTap
+from triplane.gateware.link.records.layouts import HEADER, PREFIX, Reason
 from triplane.gateware.link.records.packer import RecordPacker
 from triplane.gateware.link.records.ring import PacketRing
-from triplane.gateware.link.records.stream import COUNTERS
-from triplane.hal.ring import SlotReader
 from triplane.sim.cocotb_runner import endpoint_ios, parameters, run_cocotb
-from triplane.sim.models.link.records import Offer, PackerModel, RingModel, Settings
-from triplane.sim.streams import StreamDriver, StreamMonitor, start_clock
+from triplane.sim.models.link.records import WORD, Passing, StreamModel, TapModel, prefix
+from triplane.sim.streams import StreamMonitor, start_clock
 
-LIMITS = {Kind.RESULT: 7, Kind.ROUND: 9, Kind.EVENT: 4}
+MOST = {Kind.RESULT: 7, Kind.ROUND: 9, Kind.FAULT: 3}
 SLOTS, SLOT_WORDS = 4, 32
-FIRST = 2**32 - 6
-"""So that the numbers wrap in every test."""
+BUILD = 0xC0FFEE01
+SESSION = 0xDEADBEEF
 
-INPUTS = ("flush", "clear", "guarded", "timeout", "linger", "session", "renewed", "acknowledge", "acknowledged_to")
-BUS = ("cyc", "stb", "we", "adr")
+STROBES = ("session_re", "acknowledge_re", "fetch_re", "word_we", "flush")
+VALUES = ("session", "acknowledge", "fetch", "port", "linger")
 
 
 class Probed(LiteXModule):
-    """The stream, its registers as pins, and all that is looked at in every cycle in one wide pin: one read a cycle."""
+    """The stream, its registers as pins, and all that is compared in every cycle in one wide pin."""
 
-    def __init__(self, stream):
-        self.stream, ring, control = stream, stream.ring, stream._control.fields
+    def __init__(self):
+        taps = [RecordTap(kind, most) for kind, most in MOST.items()]
+        self.stream = stream = RecordStream(taps, SLOTS, SLOT_WORDS)
+        self.comb += stream.build.eq(BUILD)
         pins = {
             "now": stream.now,
-            "flush": stream.flush,
-            "clear": stream.clear,
-            "guarded": control.guarded,
-            "asked": control.flush,
-            "timeout": stream._timeout.storage,
-            "linger": stream._linger.storage,
-            "session": stream._session.storage,
-            "renewed": stream._session.re,
-            "acknowledge": stream._acknowledge.re,
-            "acknowledged_to": stream._acknowledge.storage,
-            **{name: getattr(stream, f"_{name}").status for name in COUNTERS},
-            **{f"bus_{name}": getattr(ring.bus, name) for name in (*BUS, "dat_w", "dat_r", "ack", "err")},
+            "flush": stream._control.fields.flush,
+            **{name: getattr(stream, f"_{name}").storage for name in VALUES},
+            **{f"{name}_re": getattr(stream, f"_{name}").re for name in ("session", "acknowledge", "fetch")},
+            "word_we": stream._word.we,
         }
-        looked_at = {name: pins[name] for name in (*INPUTS[:2], "asked", *INPUTS[6:])}
-        looked_at |= {"room": ring.room, "next": ring.next, "oldest": ring.oldest, "acknowledged": ring.acknowledged}
-        looked_at |= {"sent": ring.sent, "leaves": stream.source.valid, "taken": stream.source.ready}
-        looked_at |= {"ends": stream.source.last}
-        for kind, sink in stream.sinks.items():
-            looked_at |= {f"{kind.name}_{f}": getattr(sink, f) for f in ("valid", "ready", "first", "last", "data")}
+        for tap in taps:
+            pins |= {
+                f"{tap.kind.name}_{name}": getattr(tap, name) for name in ("taken", "first", "last", "data")
+            }
+        probed = {
+            name: getattr(stream, f"_{name}").status
+            for name in ("active", "next", "acknowledged", "sent", "recorded", "word")
+        }
+        probed |= {f"lost_{tap.kind.name}": tap.lost for tap in taps}
+        probed |= {"granted": stream.ring.granted, "room": stream.ring.room}
         self.places, offset = {}, 0
-        for name, signal in looked_at.items():
+        for name, signal in probed.items():
             self.places[name] = (offset, (1 << len(signal)) - 1)
             offset += len(signal)
         probe = Signal(offset)
-        self.comb += probe.eq(Cat(*looked_at.values()))
+        self.comb += probe.eq(Cat(*probed.values()))
         for name, signal in pins.items():
             signal.name_override = f"pin_{name}"
         probe.name_override = "probe"
         self.ios = {probe, *pins.values()} | endpoint_ios(stream.source, "source")
-        for kind, sink in stream.sinks.items():
-            self.ios |= endpoint_ios(sink, kind.name.lower())
 
 
 class Bench:
     """The device beside its model, which sees the same pins in every cycle.
 
-    closed: packets that the model has completed, by number.  arrived: packets that left at the source, in order.
+    closed: packets that the model has completed.  left: packets that the sender gave.  idle: probability of a cycle
+    without a word, of each tap.
     """
 
-    def __init__(self, dut, **settings):
-        self.dut, self.cycle = dut, 0
-        self.settings = Settings(**{"timeout": 200, "linger": 0, "guarded": True} | settings)
-        self.packer = PackerModel(LIMITS, SLOT_WORDS, self.settings)
-        self.ring = RingModel(SLOTS, first=FIRST)
-        self.closed, self.arrived = {}, []
-        self.moments = {"closed": [], "first": [], "words": []}
-        self.random = random.Random(7)
+    def __init__(self, dut, *, seed=7, idle=0.0, linger=60, port=1):
+        self.dut, self.cycle, self.idle = dut, 5, idle
+        self.random = random.Random(seed)
         self.places = parameters()["places"]
+        self.queues = {kind: deque() for kind in MOST}
+        self.model = StreamModel({kind: TapModel(most) for kind, most in MOST.items()}, SLOTS, SLOT_WORDS, BUILD)
+        self.model.linger = linger
+        self.closed, self.left = [], []
+        self.setting = {"port": port, "linger": linger}
+        self.seen = {}
 
     def pin(self, name):
         return getattr(self.dut, f"pin_{name}")
 
-    def read(self, name):
-        """A pin, or what the probe shows of the present cycle."""
-        if name in self.places:
-            offset, mask = self.places[name]
-            return int(self.dut.probe.value) >> offset & mask
-        return int(self.pin(name).value)
-
-    async def begin(self, back_pressure=0.0, ready=True):
-        for name in (*INPUTS, "now", "asked", *(f"bus_{n}" for n in BUS)):
-            self.pin(name).value = 0
-        self.apply()
-        self.drivers = {
-            kind: StreamDriver(self.dut, kind.name.lower(), pause=parameters().get("idle", 0.0)) for kind in LIMITS
-        }
-        for kind in LIMITS:
-            getattr(self.dut, f"{kind.name.lower()}_first").value = 0
+    async def begin(self, back_pressure=0.0, session=SESSION):
+        for name in (*STROBES, *VALUES):
+            self.pin(name).value = self.setting.get(name, 0)
+        for kind in MOST:
+            self.pin(f"{kind.name}_taken").value = 0
         self.dut.source_ready.value = 0
         await start_clock(self.dut)
-        cocotb.start_soon(self._watch())
-        if ready:
+        if back_pressure < 1:
             cocotb.start_soon(self._collect(back_pressure))
+        if session:
+            await self.start(session)
 
-    def apply(self):
-        for name in ("timeout", "linger", "guarded", "session"):
-            self.pin(name).value = int(getattr(self.settings, name))
+    async def start(self, session):
+        """Write a session, and wait until it has begun."""
+        await self.tick(session=session)
+        for _ in range(400):
+            if self.seen["active"] == session:
+                return
+            await self.tick()
+        raise AssertionError("the session has not begun")
 
-    async def tick(self, count=1):
-        for _ in range(count):
-            await RisingEdge(self.dut.sys_clk)
+    async def tick(self, flush=False, **writes):
+        """One cycle with writes to registers; checks everything that can be seen before its end."""
+        for name, value in writes.items():
+            self.pin(name).value = value
+            if name not in ("port", "linger"):
+                self.pin(f"{name}_re").value = 1
+        if "linger" in writes:
+            self.model.linger = writes["linger"]
+        self.pin("flush").value = flush
+        self.pin("now").value = self.cycle
+        passing = [self._offer(kind) for kind in MOST]
+        await ReadOnly()
+        self.seen = self._look()
+        if self.model.session != self.seen["active"]:  # began with the last edge
+            self.model.begin(self.seen["active"])
+        self.model.sent = self.seen["sent"]
+        for name in ("next", "acknowledged", "recorded", "room"):
+            assert self.seen[name] == getattr(self.model, name), f"{name} in cycle {self.cycle}"
+        for kind, lost in self.model.lost.items():
+            assert self.seen[f"lost_{kind.name}"] == lost, f"{kind.name} in cycle {self.cycle}"
+        room_for = self.model.next  # what is complete with this very edge cannot be acknowledged yet
+        packet = self.model.step(passing, self.cycle, granted=self.seen["granted"], flush=flush)
+        if packet is not None:
+            self.closed.append(packet)
+        if writes.get("acknowledge", WORD) <= room_for:
+            self.model.acknowledge(writes["acknowledge"])
+        await RisingEdge(self.dut.sys_clk)
+        self.cycle += 1
+        for name in writes:
+            if name not in ("port", "linger"):
+                self.pin(f"{name}_re").value = 0
 
-    async def pulse(self, name, **values):
-        for other, value in values.items():
-            self.pin(other).value = value
-        self.pin(name).value = 1
-        await self.tick()
-        self.pin(name).value = 0
+    def _look(self):
+        value = int(self.dut.probe.value)
+        return {name: value >> offset & mask for name, (offset, mask) in self.places.items()}
 
-    async def acknowledge(self, number):
-        await self.pulse("acknowledge", acknowledged_to=number)
+    def _offer(self, kind):
+        queue = self.queues[kind]
+        taken = bool(queue) and self.random.random() >= self.idle
+        self.pin(f"{kind.name}_taken").value = taken
+        if not taken:
+            return None
+        passing = queue.popleft()
+        for name, value in zip(("data", "first", "last"), passing, strict=True):
+            self.pin(f"{kind.name}_{name}").value = int(value)
+        return passing
 
-    async def send(self, kind, record, **marks):
-        words = [{"data": w, "first": k == 0, "last": k == len(record) - 1} for k, w in enumerate(record)]
-        words[-1] |= marks
-        await self.drivers[kind].put(words)
+    def put(self, kind, record):
+        """Words that pass a tap, one after the other."""
+        end = len(record) - 1
+        self.queues[kind].extend(Passing(word, k == 0, k == end) for k, word in enumerate(record))
 
-    async def _watch(self):
-        """The model takes the same cycle; what it says must be what the device says."""
-        leaving = False
-        while True:
-            self.pin("now").value = self.cycle
-            await ReadOnly()
-            probe = int(self.dut.probe.value)
-            seen = {name: probe >> offset & mask for name, (offset, mask) in self.places.items()}
-            offers = [
-                Offer(seen[f"{k.name}_data"], bool(seen[f"{k.name}_first"]), bool(seen[f"{k.name}_last"]))
-                if seen[f"{k.name}_valid"] else None
-                for k in LIMITS
-            ]  # fmt: skip
-            room = bool(seen["room"])
-            assert not (room and self.settings.guarded and self.ring.full), "room where nothing is free"
-            for name in ("next", "oldest", "acknowledged"):
-                assert seen[name] == getattr(self.ring, name), name
-            said, packet = self.packer.step(
-                offers, now=self.cycle, sequence=self.ring.next, room=room,
-                flush=bool(seen["flush"] or seen["asked"]), clear=bool(seen["clear"]), renewed=bool(seen["renewed"]),
-            )  # fmt: skip
-            for kind, offer, ready in zip(LIMITS, offers, said, strict=True):
-                assert offer is None or ready == seen[f"{kind.name}_ready"], f"{kind.name} in cycle {self.cycle}"
-                if offer and ready:
-                    self.moments["words"].append(self.cycle)
-            if seen["acknowledge"]:
-                self.ring.acknowledge(seen["acknowledged_to"])
-            if self.packer.opened:
-                self.ring.open()
-            if packet is not None:
-                self.moments["closed"].append(self.cycle)
-                self.closed[self.ring.next] = packet
-                self.ring.close(packet)
-            assert seen["leaves"] or not leaving, "a gap inside a packet"
-            if seen["leaves"] and not leaving:
-                self.moments["first"].append(self.cycle)
-            leaving = seen["leaves"] and not (seen["ends"] and seen["taken"])
-            await RisingEdge(self.dut.sys_clk)
-            self.cycle += 1
+    async def drain(self, cycles=80):
+        while any(self.queues.values()):
+            await self.tick()
+        for _ in range(cycles):
+            await self.tick()
 
     async def _collect(self, back_pressure):
-        """Takes packets; the length is right from the first word on."""
+        """Takes packets; the length is right from the first word on, and words leave without a gap."""
         monitor = StreamMonitor(
             self.dut, "source", fields=("data", "first", "last", "length"), pause=back_pressure
         )
         while True:
             words = await monitor.get(1)
-            while not words[-1]["last"]:
-                words += await monitor.get(1)
-            assert [w["first"] for w in words] == [1] + [0] * (len(words) - 1)
-            assert {w["length"] for w in words} == {4 * len(words)}
-            self.arrived.append(np.array([w["data"] for w in words], dtype="<u4").tobytes())
+            length = words[0]["length"] // 4
+            taken, before = monitor.cycles, len(words)
+            words += await monitor.get(length - before)
+            assert back_pressure or monitor.cycles - taken == length - before
+            assert [w["first"] for w in words] == [1] + [0] * (length - 1)
+            assert [w["last"] for w in words] == [0] * (length - 1) + [1]
+            assert {w["length"] for w in words} == {4 * length}
+            self.left.append(np.array([w["data"] for w in words], "<u4").tobytes())
 
-    async def bus_read(self, address):
-        """One read; its `ack` comes READ_LATENCY cycles later."""
-        self.pin("bus_adr").value = address
-        self.pin("bus_cyc").value = self.pin("bus_stb").value = 1
-        for _ in range(PacketRing.READ_LATENCY):
-            await ReadOnly()
-            assert not self.read("bus_ack")
-            await self.tick()
-        await ReadOnly()
-        assert self.read("bus_ack")
-        assert not self.read("bus_err")
-        word = self.read("bus_dat_r")
-        await self.tick()
-        self.pin("bus_cyc").value = self.pin("bus_stb").value = 0
-        return word
-
-    async def fetch(self, sequence, pause=0.0):
-        """A packet by the protocol of the host's `SlotReader`, a word at a time; None where it is not there."""
-        reading = SlotReader(SLOTS, SLOT_WORDS).reading(sequence)
-        address = next(reading)
-        while True:
-            while self.random.random() < pause:
+    async def fetch(self, sequence, words, pause=0):
+        """Words of a packet as the host reads them: at most every other cycle."""
+        await self.tick(fetch=sequence)
+        found = []
+        for _ in range(words):
+            for _ in range(PacketRing.FETCH_LATENCY - 1 + pause):
                 await self.tick()
-            word = await self.bus_read(address)
-            try:
-                address = reading.send(word)
-            except StopIteration as end:
-                return end.value
-
-    def check_counters(self):
-        for name in self.packer.counts:
-            assert self.read(name) == self.packer.counts[name], name
-        assert self.read("overwritten") == self.ring.overwritten
-        assert self.read("refused") == self.ring.refused
+            self.pin("word_we").value = 1
+            await self.tick()
+            self.pin("word_we").value = 0
+            found.append(self.seen["word"])
+            await self.tick()
+        return np.array(found, "<u4").tobytes()
 
 
 def record(rng, kind, number):
     """A record whose first word says whose it is and which; results have two lengths, as with and without correction."""
-    words = LIMITS[kind] - (2 if kind == Kind.RESULT and number // 4 % 2 else 0)
+    words = MOST[kind] - (2 if kind == Kind.RESULT and number // 4 % 2 else 0)
     return [kind << 24 | number, *(rng.getrandbits(32) for _ in range(words - 1))]
 
 
 def records_of(packets):
-    """All records of packets, taken apart by the header alone: by kind, lists of words."""
-    found = {kind: [] for kind in LIMITS}
+    """All records of packets, taken apart word by word: by kind, lists of (lost, words)."""
+    found = {kind: [] for kind in MOST}
     for packet in packets:
-        header = np.frombuffer(packet, dtype=HEADER.dtype, count=1)[0]
-        words = np.frombuffer(packet, dtype="<u4", offset=4 * HEADER_WORDS).tolist()
+        header = np.frombuffer(packet, HEADER.dtype, 1)[0]
+        words = np.frombuffer(packet, "<u4", offset=HEADER.dtype.itemsize)
         assert len(words) == header["words"]
-        size = int(header["record_words"])
-        for k in range(int(header["records"])):
-            last = k == header["records"] - 1
-            found[Kind(header["kind"])].append(words[k * size :] if last else words[k * size : (k + 1) * size])
+        at = 0
+        for _ in range(header["records"]):
+            mark = words[at : at + 1].view(PREFIX.dtype)[0]
+            found[Kind(mark["kind"])].append((int(mark["lost"]), words[at + 1 : at + 1 + mark["words"]].tolist()))
+            at += 1 + int(mark["words"])
+        assert at == len(words)
     return found
 
 
 def reasons(packets):
-    return [Reason(int(np.frombuffer(p, HEADER.dtype, 1)["flags"][0]) & 7) for p in packets]
+    return [Reason(int(np.frombuffer(p, HEADER.dtype, 1)["reason"][0])) for p in packets]
 
 
-async def all_sources(bench, rng, count, pauses=True):
-    """Every source sends its records, with long pauses now and then; returns them by kind."""
-    sent = {kind: [record(rng, kind, number) for number in range(count)] for kind in LIMITS}
-
-    async def one(kind):
-        for words in sent[kind]:
-            if pauses and rng.random() < 0.1:
-                await bench.tick(rng.randrange(60))
-            await bench.send(kind, words)
-
-    tasks = [cocotb.start_soon(one(kind)) for kind in LIMITS]
-    for task in tasks:
-        await task
-    return sent
-
-
-async def drained(bench):
-    """Flush, and wait until everything that was closed has been sent and taken."""
-    await bench.tick(3)
-    await bench.pulse("asked")
-    for _ in range(5000):
-        await bench.tick()
-        if bench.read("sent") == bench.read("next") and not bench.dut.source_valid.value:
+@cocotb.test()
+async def every_record_leaves_once(dut):
+    options = parameters()
+    bench = Bench(dut, idle=options["idle"])
+    await bench.begin(options["back_pressure"])
+    given = {kind: [] for kind in MOST}
+    for number in range(60):
+        for kind in MOST:
+            if bench.random.random() < 0.7:
+                given[kind].append(record(bench.random, kind, number))
+                bench.put(kind, given[kind][-1])
+        # As fast as it goes, but never more than taps and ring hold
+        while sum(map(len, bench.queues.values())) > 20 or any(
+            len(tap.words) > 30 or len(tap.notes) > 8 for tap in bench.model.taps.values()
+        ):
+            await bench.tick(acknowledge=bench.seen["sent"])
+    await bench.drain()
+    for _ in range(4000):
+        if bench.seen["sent"] == bench.seen["next"]:
             break
-    await bench.tick(2 * SLOT_WORDS)
+        await bench.tick(acknowledge=bench.seen["sent"])
+    assert bench.left == bench.closed
+    assert records_of(bench.left) == {kind: [(0, words) for words in given[kind]] for kind in MOST}
+    assert bench.seen["recorded"] == sum(map(len, given.values()))
+    assert Reason.FULL in reasons(bench.left)
 
 
 @cocotb.test()
-async def guarded_nothing_is_lost_repeated_or_cut(dut):
-    options, rng = parameters(), random.Random(5)
-    bench = Bench(dut, linger=options["linger"], timeout=options["timeout"])
-    await bench.begin(back_pressure=options["back_pressure"])
-
-    async def host():
-        """Acknowledges what has arrived, when it likes, sometimes twice; flushes and renews the session at times."""
-        while True:
-            await bench.tick(rng.randrange(1, 80))
-            chance = rng.random()
-            if chance < 0.8:
-                await bench.acknowledge(FIRST + len(bench.arrived) & 0xFFFFFFFF)
-            elif chance < 0.9:
-                await bench.pulse(rng.choice(["flush", "asked"]))
-            else:
-                bench.settings.session += 1
-                await bench.pulse("renewed", session=bench.settings.session)
-
-    hosting = cocotb.start_soon(host())
-    sent = await all_sources(bench, rng, 40)
-    await drained(bench)
-    hosting.cancel()
-    assert bench.arrived == list(bench.closed.values())
-    assert records_of(bench.arrived) == sent
-    numbers = [int(np.frombuffer(p, HEADER.dtype, 1)["sequence"][0]) for p in bench.arrived]
-    assert numbers == [(FIRST + k) % 2**32 for k in range(len(numbers))]
-    assert 0 in numbers[1:], "the numbers have wrapped"
-    assert {Reason.FULL, Reason.KIND} <= set(reasons(bench.arrived))
-    bench.check_counters()
-    assert bench.read("overwritten") == bench.read("abandoned") == bench.read("cut") == 0
-
-
-@cocotb.test()
-async def guarded_a_full_ring_holds_the_sources(dut):
+async def a_full_ring_loses_whole_records_and_says_how_many(dut):
     bench = Bench(dut)
     await bench.begin()
-    sending = cocotb.start_soon(all_sources(bench, random.Random(2), 20, pauses=False))
-    await bench.tick(1500)
-    assert len(bench.closed) == SLOTS
-    assert bench.arrived == list(bench.closed.values())
-    assert bench.read("held") > 500
-    for _ in range(400):
-        await bench.acknowledge(FIRST + len(bench.arrived) & 0xFFFFFFFF)
-        await bench.tick(20)
-    sent = await sending
-    await drained(bench)
-    assert records_of(bench.arrived) == sent
-    bench.check_counters()
-
-
-@cocotb.test()
-async def unguarded_sources_never_wait_for_the_host(dut):
-    options, rng = parameters(), random.Random(9)
-    bench = Bench(dut, guarded=False)
-    await bench.begin(back_pressure=options["back_pressure"])
-    sent = await all_sources(bench, rng, 40, pauses=False)
-    # Nothing but a packet on its way into the sender's memory holds a source, and that takes no longer than to copy it.
-    assert bench.read("held") <= len(bench.closed) * (SLOT_WORDS + 4)
-    await drained(bench)
-    assert records_of(bench.closed.values()) == sent
-    assert bench.read("overwritten") == len(bench.closed) - SLOTS
-    where = [list(bench.closed.values()).index(packet) for packet in bench.arrived]
-    assert where == sorted(set(where)), "in order, each at most once, and each as it was closed"
-    assert len(where) < len(bench.closed) if options["back_pressure"] > 0.5 else len(where) > SLOTS
-    bench.check_counters()
-    # The host comes back, and acknowledges what is long gone, what is there, and what there never was.
-    await bench.acknowledge(bench.ring.acknowledged - 1 & 0xFFFFFFFF)
-    await bench.acknowledge(bench.ring.next + 1 & 0xFFFFFFFF)
-    assert bench.ring.refused == 2
-    await bench.acknowledge(bench.ring.acknowledged)
-    await bench.acknowledge(bench.ring.next)
-    await bench.tick(3)
-    assert bench.ring.refused == 2
-    assert bench.read("acknowledged") == bench.read("next")
-    bench.check_counters()
-
-
-@cocotb.test()
-async def a_host_without_datagrams_reads_the_ring(dut):
-    bench, rng = Bench(dut), random.Random(4)
-    await bench.begin(ready=False)
-    sending = cocotb.start_soon(all_sources(bench, rng, 20))
-    got = []
-    while not sending.done() or bench.read("acknowledged") != bench.read("next"):
-        await bench.tick(rng.randrange(1, 40))
-        while bench.read("acknowledged") != bench.read("next"):
-            number = bench.read("acknowledged")
-            got.append(await bench.fetch(number))
-            await bench.acknowledge(number + 1 & 0xFFFFFFFF)
+    given = [record(bench.random, Kind.RESULT, number) for number in range(120)]
+    for words in given:
+        bench.put(Kind.RESULT, words)
+    await bench.drain()
+    assert bench.seen["next"] == SLOTS
+    assert bench.seen["lost_RESULT"] > 0
+    while bench.seen["next"] > bench.seen["acknowledged"]:
+        await bench.tick(acknowledge=bench.seen["next"])
+        for _ in range(200):
             await bench.tick()
-        if sending.done():
-            await bench.pulse("flush")
-            await bench.tick(20)
-    assert got == list(bench.closed.values())
-    assert records_of(got) == await sending
-    # What was acknowledged before its turn to be sent is not sent any more: one packet waits at the source.
-    assert bench.read("sent") == bench.read("next")
-    bench.check_counters()
+    # What comes next says what is missing before it.
+    bench.put(Kind.RESULT, record(bench.random, Kind.RESULT, 200))
+    await bench.drain(150)
+    found = records_of(bench.left)[Kind.RESULT]
+    assert bench.left == bench.closed
+    assert sum(lost for lost, _ in found) == bench.seen["lost_RESULT"] == len(given) + 1 - len(found)
+    assert found[-1][0] == bench.seen["lost_RESULT"]
+    assert [words for _, words in found[:-1]] == given[: len(found) - 1]
 
 
 @cocotb.test()
-async def a_torn_packet_is_recognised(dut):
-    options, rng = parameters(), random.Random(6)
-    bench = Bench(dut, guarded=False)
-    await bench.begin(ready=False)
-    sending = cocotb.start_soon(all_sources(bench, rng, options["count"], pauses=False))
-    whole = torn = 0
-    await bench.tick(300)
-    while not sending.done():
-        # Of the slot that is written over next, of the one after it, ...
-        number = bench.read("oldest") + rng.randrange(SLOTS - 1) & 0xFFFFFFFF
-        expected = bench.closed[number]
-        await bench.tick(rng.randrange(20))
-        got = await bench.fetch(number, pause=options["pause"])
-        assert got in (None, expected)
-        whole, torn = whole + (got is not None), torn + (got is None)
-    assert whole > 3
-    assert torn > 3
-    # What is not closed yet, or gone, has no number that anybody asks for.
-    await bench.pulse("flush")
-    await bench.tick(RecordStream.FLUSH_LATENCY + 5)
-    for number in (bench.read("next"), bench.read("oldest") - 1):
-        assert await bench.fetch(number & 0xFFFFFFFF) is None
-    bench.pin("bus_we").value = bench.pin("bus_cyc").value = bench.pin("bus_stb").value = 1
+async def what_is_not_acknowledged_can_be_fetched(dut):
+    """While records go on coming, and while packets are sent: nothing that is read is torn."""
+    bench = Bench(dut, idle=0.6)
+    await bench.begin(0.3)
+    for sequence in range(12):
+        while bench.seen["next"] <= sequence:
+            if not any(bench.queues.values()):
+                for kind in MOST:
+                    bench.put(kind, record(bench.random, kind, sequence))
+            await bench.tick()
+        packet = bench.closed[sequence]
+        for _ in range(2):
+            pause = bench.random.randrange(2)
+            assert await bench.fetch(sequence, len(packet) // 4, pause) == packet == bench.model.fetch(sequence)
+        await bench.tick(acknowledge=sequence + 1)
+    assert bench.seen["lost_FAULT"] == bench.model.lost[Kind.FAULT]
+
+
+@cocotb.test()
+async def parts_of_records_are_thrown_away_and_counted(dut):
+    bench = Bench(dut)
+    await bench.begin()
+    for broken in ([1, 2, 3], [1, 2, 3, 4, 5, 6, 7, 8, 9], [5]):
+        whole = record(bench.random, Kind.RESULT, 1)
+        bench.put(Kind.RESULT, broken)
+        if len(broken) == 3:
+            bench.queues[Kind.RESULT][-1] = Passing(3, False, False)  # its end never comes
+        bench.put(Kind.RESULT, whole)
+        lost = bench.seen["lost_RESULT"]
+        await bench.drain(150)
+        assert bench.seen["lost_RESULT"] == lost + 1
+        assert records_of(bench.closed[-1:])[Kind.RESULT][0][0] in (0, 1)
+    # A record that was given up before the next one began is told by the one after that.
+    found = records_of(bench.left)[Kind.RESULT]
+    assert len(found) == 3
+    assert bench.left == bench.closed
+    bench.put(Kind.RESULT, whole)
+    await bench.drain(150)
+    assert sum(lost for lost, _ in records_of(bench.left)[Kind.RESULT]) == 3
+
+
+@cocotb.test()
+async def a_session_begins_with_nothing(dut):
+    """In the middle of a record, of a packet, and of a datagram that is on its way."""
+    bench = Bench(dut, idle=0.2)
+    await bench.begin(0.5)
+    for session in range(1, 25):
+        for kind in MOST:
+            for number in range(bench.random.randrange(6)):
+                bench.put(kind, record(bench.random, kind, number))
+        for _ in range(bench.random.randrange(120)):
+            await bench.tick()
+        sent, next_ = bench.seen["sent"], bench.seen["next"]
+        await bench.start(session)
+        await bench.tick()
+        assert (bench.seen["next"], bench.seen["sent"], bench.seen["recorded"]) == (0, 0, 0), (sent, next_)
+        assert not any(bench.seen[f"lost_{kind.name}"] for kind in MOST)
+    for queue in bench.queues.values():
+        queue.clear()
+    await bench.start(77)
+    bench.closed.clear()
+    bench.put(Kind.FAULT, [1, 2, 3])
+    await bench.drain(300)
+    assert records_of(bench.closed)[Kind.FAULT] == [(0, [1, 2, 3])]
+    # No datagram is torn, and those of one session are in order.
+    keys = [tuple(np.frombuffer(p, HEADER.dtype, 1)[["session", "sequence"]][0]) for p in bench.left]
+    assert len(set(keys)) == len(keys)
+    assert bench.left[-1] == bench.closed[-1]
+    for packet in bench.left:
+        records_of([packet])
+
+
+@cocotb.test()
+async def nothing_is_recorded_without_a_session(dut):
+    bench = Bench(dut)
+    await bench.begin(session=0)
+    for number in range(30):
+        bench.put(Kind.RESULT, record(bench.random, Kind.RESULT, number))
+    await bench.drain(200)
+    assert (bench.seen["next"], bench.seen["lost_RESULT"], bench.closed, bench.left) == (0, 0, [], [])
+
+
+@cocotb.test()
+async def without_a_port_packets_wait_to_be_fetched(dut):
+    bench = Bench(dut, port=0)
+    await bench.begin()
+    bench.put(Kind.FAULT, [1, 2, 3])
+    await bench.drain(100)
+    assert (bench.seen["next"], bench.seen["sent"], bench.left) == (1, 1, [])
+    assert await bench.fetch(0, len(bench.closed[0]) // 4) == bench.closed[0]
+    await bench.tick(acknowledge=2)
     await bench.tick()
-    await ReadOnly()
-    assert bench.read("bus_err"), "the ring is not written by the bus"
+    assert bench.seen["acknowledged"] == 0, "there is no packet 1 yet"
 
 
 @cocotb.test()
-async def sources_that_give_up_leave_nothing_behind(dut):
-    bench, rng = Bench(dut), random.Random(8)
+async def packets_are_closed_in_time(dut):
+    bench = Bench(dut, linger=500)
     await bench.begin()
-    kept = []
-
-    async def host():
-        while True:
-            await bench.tick(10)
-            await bench.acknowledge(FIRST + len(bench.arrived) & 0xFFFFFFFF)
-
-    cocotb.start_soon(host())
-    for number in range(60):
-        words = record(rng, Kind.ROUND, number)
-        how = rng.randrange(4)
-        if how == 1:  # begins anew in the middle
-            await bench.send(Kind.ROUND, words[: rng.randrange(1, 9)], last=0)
-        elif how == 2:  # is silenced in the middle, or before; its rest is nobody's
-            await bench.send(Kind.ROUND, words[: rng.randrange(1, 9)], last=0)
-            await bench.pulse("clear")
-            await bench.tick(rng.randrange(3))
-            await bench.drivers[Kind.ROUND].put([{"data": 1, "first": 0, "last": k == 2} for k in range(3)])
-        elif how == 3 and number % 2:  # goes on for longer than a slot
-            words = words + [number] * SLOT_WORDS
-        await bench.send(Kind.ROUND, words)
-        kept.append(words)
-        if how == 2:
-            await bench.tick(rng.randrange(300))
-    await drained(bench)
-    got = records_of(bench.arrived)[Kind.ROUND]
-    assert len(got) == len(kept)
-    for have, want in zip(got, kept, strict=True):
-        assert have == want[: len(have)]
-        assert len(have) == len(want) or (len(want) > SLOT_WORDS and len(have) >= LIMITS[Kind.ROUND])
-    assert bench.read("abandoned") > 10
-    assert bench.read("cut") == sum(len(words) > SLOT_WORDS for words in kept) > 3
-    bench.check_counters()
+    bench.put(Kind.FAULT, [1, 2, 3])
+    await bench.drain(20)
+    assert bench.closed == []
+    start = bench.cycle
+    await bench.tick(flush=True)
+    while not bench.closed:
+        await bench.tick()
+    assert bench.cycle - start == RecordPacker.FLUSH_LATENCY + 1
+    bench.put(Kind.FAULT, [4, 5, 6])
+    start = bench.cycle
+    while len(bench.closed) < 2:
+        await bench.tick()
+    opened = int(np.frombuffer(bench.closed[1], HEADER.dtype, 1)["cycle_lo"][0])
+    assert bench.cycle - opened == 500 + 3 + HEADER.words
+    assert reasons(bench.closed) == [Reason.FLUSH, Reason.TIMEOUT]
+    await bench.tick(flush=True)  # with nothing open: forgotten
+    bench.put(Kind.FAULT, [7, 8, 9])
+    await bench.drain(100)
+    assert len(bench.closed) == 2
 
 
-@cocotb.test()
-async def every_reason_is_given(dut):
-    bench, rng = Bench(dut, timeout=80, linger=5), random.Random(3)
-    await bench.begin()
-    for number in range(5):  # five of 4 words fill a packet
-        await bench.send(Kind.EVENT, record(rng, Kind.EVENT, number))
-    await bench.send(Kind.RESULT, record(rng, Kind.RESULT, 3))  # 7 words, then 5
-    await bench.send(Kind.RESULT, record(rng, Kind.RESULT, 4))
-    await bench.send(Kind.EVENT, record(rng, Kind.EVENT, 5))
-    await bench.acknowledge(FIRST + 2 & 0xFFFFFFFF)
-    await bench.send(Kind.ROUND, record(rng, Kind.ROUND, 6))
-    await bench.tick(200)
-    await bench.acknowledge(bench.read("next"))
-    await bench.send(Kind.ROUND, record(rng, Kind.ROUND, 7))
-    await bench.pulse("flush")
-    await bench.send(Kind.ROUND, record(rng, Kind.ROUND, 8))
-    bench.settings.session = 77
-    await bench.pulse("renewed", session=77)
-    await bench.send(Kind.ROUND, record(rng, Kind.ROUND, 9))
-    await drained(bench)
-    expected = ["FULL", "LENGTH", "KIND", "TIMEOUT", "FLUSH", "SESSION", "FLUSH"]
-    assert [reason.name for reason in reasons(bench.arrived)] == expected
-    sessions = [int(np.frombuffer(p, HEADER.dtype, 1)["session"][0]) for p in bench.arrived]
-    assert sessions == [0] * 6 + [77]
+def run(testcase, **options):
+    module = Probed()
+    options |= {"places": module.places}
+    run_cocotb(module, module.ios, __file__, "records", options, testcase=testcase)
 
 
-@cocotb.test()
-async def latencies_are_as_stated(dut):
-    bench, timeout = Bench(dut, timeout=100), 100
-    await bench.begin()
-    moments = bench.moments
-    one = record(random.Random(1), Kind.EVENT, 0)
-    await bench.send(Kind.EVENT, one)
-    await bench.tick(timeout + 40)
-    first_word = moments["words"][0]
-    assert moments["closed"] == [first_word + timeout + RecordPacker.FLUSH_LATENCY]
-    # `next` counts the packet a cycle later.
-    words = HEADER_WORDS + len(one)
-    assert moments["first"] == [moments["closed"][0] + 1 + RecordStream.SEND_LATENCY + words]
-
-    await bench.send(Kind.EVENT, one)
-    await bench.tick(10)
-    asked = bench.cycle
-    await bench.pulse("flush")
-    await bench.tick(20)
-    assert moments["closed"][1] == asked + RecordStream.FLUSH_LATENCY - 1
-
-    # Back to back: five records of 4 words fill a packet, then the next one is begun.
-    moments["words"].clear()
-    for _ in range(6):
-        await bench.send(Kind.EVENT, one)
-    gaps = [b - a - 1 for a, b in zip(moments["words"], moments["words"][1:], strict=False)]
-    assert gaps == [RecordPacker.RECORD_GAP] * 19 + [RecordPacker.PACKET_GAP] + [RecordPacker.RECORD_GAP] * 3
-
-
-def simulate(testcase, **options):
-    sources = [RecordSource(kind, words) for kind, words in LIMITS.items()]
-    probed = Probed(RecordStream(sources, SLOTS, SLOT_WORDS, first=FIRST))
-    run_cocotb(
-        probed, probed.ios, __file__, "record_stream", options | {"places": probed.places}, testcase=testcase
-    )
-
-
-@pytest.mark.parametrize("idle", [0.0, 0.5])
-@pytest.mark.parametrize("back_pressure", [0.0, 0.8])
-@pytest.mark.parametrize(("linger", "timeout"), [(0, 20), (40, 90)])
-def test_guarded(idle, back_pressure, linger, timeout):
-    simulate(
-        "guarded_nothing_is_lost_repeated_or_cut",
-        idle=idle, back_pressure=back_pressure, linger=linger, timeout=timeout,
-    )  # fmt: skip
-
-
-def test_held():
-    simulate("guarded_a_full_ring_holds_the_sources")
-
-
-@pytest.mark.parametrize("idle", [0.0, 0.5])
-@pytest.mark.parametrize("back_pressure", [0.0, 0.9])
-def test_unguarded(idle, back_pressure):
-    simulate("unguarded_sources_never_wait_for_the_host", idle=idle, back_pressure=back_pressure)
-
-
-@pytest.mark.parametrize("idle", [0.0, 0.5])
-def test_ring_alone(idle):
-    simulate("a_host_without_datagrams_reads_the_ring", idle=idle)
-
-
-@pytest.mark.parametrize(("pause", "count"), [(0.0, 60), (0.3, 100)])
-def test_torn(pause, count):
-    simulate("a_torn_packet_is_recognised", pause=pause, count=count)
-
-
-@pytest.mark.parametrize("idle", [0.0, 0.3])
-def test_given_up(idle):
-    simulate("sources_that_give_up_leave_nothing_behind", idle=idle)
-
-
-def test_reasons():
-    simulate("every_reason_is_given")
-
-
-def test_latencies():
-    simulate("latencies_are_as_stated")
-
-
-EVENT = RecordSource(Kind.EVENT, 4)
+@pytest.mark.parametrize(("idle", "back_pressure"), [(0.0, 0.0), (0.5, 0.0), (0.0, 0.6), (0.7, 0.3)])
+def test_every_record_leaves_once(idle, back_pressure):
+    run("every_record_leaves_once", idle=idle, back_pressure=back_pressure)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    "testcase",
     [
-        (([],), "needs at least 1 source"),
-        (([EVENT, EVENT],), "each kind has one source, not EVENT, EVENT"),
-        (([RecordSource(Kind.RESULT, 23)], 4, 32), "a record of 23 words does not fit a slot of 32, of which 10"),
-        (([EVENT], 6), "number of slots must be a power of two, at least 2, not 6"),
-        (([EVENT], 1), "number of slots must be a power of two, at least 2, not 1"),
-        (([EVENT], 4, 48), "must be a power of two from 16 to 8192, not 48"),
-        (([EVENT], 4, 16384), "must be a power of two from 16 to 8192, not 16384"),
+        "a_full_ring_loses_whole_records_and_says_how_many",
+        "what_is_not_acknowledged_can_be_fetched",
+        "parts_of_records_are_thrown_away_and_counted",
+        "a_session_begins_with_nothing",
+        "nothing_is_recorded_without_a_session",
+        "without_a_port_packets_wait_to_be_fetched",
+        "packets_are_closed_in_time",
     ],
 )
-def test_parameters_are_checked(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        RecordStream(*arguments)
-
-
-def test_the_first_number_is_checked():
-    with pytest.raises(ValueError, match="first sequence number is one of 32 bits, not -1"):
-        RecordStream([EVENT], first=-1)
+def test_stream(testcase):
+    run(testcase)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("make", "message"),
     [
-        ((9, 4), "no kind 9; there are RESULT, ROUND, EVENT, TRACE"),
-        ((Kind.EVENT, 0), "at least 1 word, not 0"),
-        ((Kind.EVENT, 4, -1), "at least 0 words, not -1"),
+        (lambda: RecordTap(Kind.RESULT, 1), r"2 to 255 words, not 1 \(RESULT\)"),
+        (lambda: RecordTap(Kind.ROUND, 256), r"2 to 255 words, not 256 \(ROUND\)"),
+        (lambda: RecordTap(Kind.ROUND, 90, 80), "hold a record of 90 words, not 80"),
+        (lambda: RecordStream([]), "at least 1 tap"),
+        (lambda: RecordStream([RecordTap(Kind.FAULT, 3)] * 2), "each kind has one tap, not FAULT, FAULT"),
+        (lambda: RecordStream([RecordTap(Kind.FAULT, 3)], slots=3), "power of two, at least 2, not 3"),
+        (lambda: RecordStream([RecordTap(Kind.FAULT, 3)], slot_words=512), "from 16 to 256, not 512"),
+        (lambda: RecordStream([RecordTap(Kind.ROUND, 9)], slot_words=16), "20 words, not 16 words only"),
     ],
 )
-def test_sources_are_checked(arguments, message):
+def test_parameters_are_checked(make, message):
     with pytest.raises(ValueError, match=message):
-        RecordSource(*arguments)
+        make()
+
+
+def test_the_first_word_of_a_record():
+    assert prefix(Kind.ROUND, 9, 3) == 3 << 16 | 9 << 8 | 2
