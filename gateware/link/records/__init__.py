@@ -20,8 +20,8 @@ that does not read can delay no decoder. The price is that a full ring loses rec
 first, and never in silence: the next record of that kind says how many were lost before it, and a register how many in
 all. Packets that are not acknowledged are never overwritten.
 
-Records of all kinds share a packet, each behind a word that says what it is. The obvious other way, packets of one kind,
-saves that word, and closes a packet whenever two busy sources take turns.
+Records of all kinds share a packet, each behind a word that says what it is. The obvious other way, packets of one
+kind, saves that word, and closes a packet whenever two busy sources take turns.
 
 What can go wrong, and what happens then. The network takes no packet: the ring fills up, and records are lost and
 counted. A source stops in the middle of a record, or begins another: the part is thrown away and counted as lost. A

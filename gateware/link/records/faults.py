@@ -14,7 +14,7 @@ from triplane.gateware.link.records.layouts import FAULT, WORD_BITS
 class FaultSource(LiteXModule):
     r"""A record (`layouts.FAULT`) when a condition begins to hold, however long it then holds.
 
-    What arises while a record leaves goes into the next one, with the time of the first of them.
+    What arises while a record leaves goes into the next one, each condition once, with the time of the first of them.
 
     ```
     cycle      0     1     2     3     4

@@ -68,7 +68,7 @@ HEADER = Record(
         Field("cycle_lo", 32, "cycle counter, low half, when the packet was opened"),
         Field("cycle_hi", 32, "cycle counter, high half"),
         Field("records", 16, "number of records, at least 1"),
-        Field("reason", 16, "why it was closed: 0 the next record did not fit; 1 it was open for `linger` cycles; 2 flush"),
+        Field("reason", 16, "why it was closed: " + "; ".join(f"{int(r)} {text}" for r, text in REASONS.items())),
         Field("build", 32, "first eight hexadecimal digits of the build hash"),
     ),
 )  # fmt: skip

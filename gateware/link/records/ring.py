@@ -54,7 +54,9 @@ class PacketRing(LiteXModule):
         if slots < 2 or slots & (slots - 1):
             raise ValueError(f"the number of slots must be a power of two, at least 2, not {slots}")
         if not 16 <= slot_words <= MAX_SLOT_WORDS or slot_words & (slot_words - 1):
-            raise ValueError(f"words of a slot must be a power of two from 16 to {MAX_SLOT_WORDS}, not {slot_words}")
+            raise ValueError(
+                f"words of a slot must be a power of two from 16 to {MAX_SLOT_WORDS}, not {slot_words}"
+            )
         slot_bits, word_bits = log2_int(slots), log2_int(slot_words)
         self.write, self.word, self.data = Signal(), Signal(word_bits), Signal(WORD_BITS)
         self.granted, self.closed = Signal(), Signal()

@@ -84,13 +84,16 @@ class RecordStream(LiteXModule):
             32, description="Number of a packet that is to be read, from its first word on, through `word`."
         )
         self._word = CSRStatus(
-            32, description="A read takes a word of the packet of `fetch`, and the next read the word behind it."
+            32,
+            description="A read takes a word of the packet of `fetch`, and the next read the word behind it.",
         )
         self._active = CSRStatus(32, description="Number of the session that has begun.")
         self._next = CSRStatus(32, description="Number that the next packet to be complete will have.")
         self._acknowledged = CSRStatus(32, description="Packets before this number are not kept any more.")
         self._sent = CSRStatus(32, description="Number of the next packet to be sent.")
-        self._recorded = CSRStatus(32, description="Records of this session that are in packets, modulo 2**32.")
+        self._recorded = CSRStatus(
+            32, description="Records of this session that are in packets, modulo 2**32."
+        )
         self._shape = CSRStatus(
             fields=[
                 CSRField("slots", size=16, description="Packets that the ring keeps."),

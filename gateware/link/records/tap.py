@@ -52,10 +52,14 @@ class RecordTap(LiteXModule):
 
     def __init__(self, kind: Kind, most: int, depth: int | None = None) -> None:
         if not 2 <= most <= MAX_RECORD_WORDS:
-            raise ValueError(f"a record of the stream has 2 to {MAX_RECORD_WORDS} words, not {most} ({kind.name})")
+            raise ValueError(
+                f"a record of the stream has 2 to {MAX_RECORD_WORDS} words, not {most} ({kind.name})"
+            )
         depth = max(64, 4 * most) if depth is None else depth
         if depth < most:
-            raise ValueError(f"a tap must hold a record of {most} words, not {depth} words only ({kind.name})")
+            raise ValueError(
+                f"a tap must hold a record of {most} words, not {depth} words only ({kind.name})"
+            )
         self.kind, self.most, self.depth = kind, most, depth
         self.taken, self.first, self.last, self.data = Signal(), Signal(), Signal(), Signal(WORD_BITS)
         self.recording, self.restart = Signal(), Signal()

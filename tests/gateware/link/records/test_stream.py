@@ -76,7 +76,9 @@ class Bench:
         self.random = random.Random(seed)
         self.places = parameters()["places"]
         self.queues = {kind: deque() for kind in MOST}
-        self.model = StreamModel({kind: TapModel(most) for kind, most in MOST.items()}, SLOTS, SLOT_WORDS, BUILD)
+        self.model = StreamModel(
+            {kind: TapModel(most) for kind, most in MOST.items()}, SLOTS, SLOT_WORDS, BUILD
+        )
         self.model.linger = linger
         self.closed, self.left = [], []
         self.setting = {"port": port, "linger": linger}
@@ -196,7 +198,7 @@ class Bench:
 
 
 def record(rng, kind, number):
-    """A record whose first word says whose it is and which; results have two lengths, as with and without correction."""
+    """A record whose first word says whose it is and which; results have two lengths, as some have corrections."""
     words = MOST[kind] - (2 if kind == Kind.RESULT and number // 4 % 2 else 0)
     return [kind << 24 | number, *(rng.getrandbits(32) for _ in range(words - 1))]
 
@@ -211,7 +213,9 @@ def records_of(packets):
         at = 0
         for _ in range(header["records"]):
             mark = words[at : at + 1].view(PREFIX.dtype)[0]
-            found[Kind(mark["kind"])].append((int(mark["lost"]), words[at + 1 : at + 1 + mark["words"]].tolist()))
+            found[Kind(mark["kind"])].append(
+                (int(mark["lost"]), words[at + 1 : at + 1 + mark["words"]].tolist())
+            )
             at += 1 + int(mark["words"])
         assert at == len(words)
     return found
@@ -233,14 +237,9 @@ async def every_record_leaves_once(dut):
                 given[kind].append(record(bench.random, kind, number))
                 bench.put(kind, given[kind][-1])
         # As fast as it goes, but never more than taps and ring hold
-        while sum(map(len, bench.queues.values())) > 20 or any(
-            len(tap.words) > 30 or len(tap.notes) > 8 for tap in bench.model.taps.values()
-        ):
+        while any(bench.queues.values()) or any(len(tap.words) > 30 for tap in bench.model.taps.values()):
             await bench.tick(acknowledge=bench.seen["sent"])
-    await bench.drain()
-    for _ in range(4000):
-        if bench.seen["sent"] == bench.seen["next"]:
-            break
+    for _ in range(1000):
         await bench.tick(acknowledge=bench.seen["sent"])
     assert bench.left == bench.closed
     assert records_of(bench.left) == {kind: [(0, words) for words in given[kind]] for kind in MOST}
@@ -263,13 +262,17 @@ async def a_full_ring_loses_whole_records_and_says_how_many(dut):
         for _ in range(200):
             await bench.tick()
     # What comes next says what is missing before it.
-    bench.put(Kind.RESULT, record(bench.random, Kind.RESULT, 200))
+    given.append(record(bench.random, Kind.RESULT, 200))
+    bench.put(Kind.RESULT, given[-1])
     await bench.drain(150)
-    found = records_of(bench.left)[Kind.RESULT]
     assert bench.left == bench.closed
-    assert sum(lost for lost, _ in found) == bench.seen["lost_RESULT"] == len(given) + 1 - len(found)
-    assert found[-1][0] == bench.seen["lost_RESULT"]
-    assert [words for _, words in found[:-1]] == given[: len(found) - 1]
+    number = 0
+    for lost, words in records_of(bench.left)[Kind.RESULT]:
+        number += lost
+        assert words == given[number]
+        number += 1
+    assert number == len(given)
+    assert bench.seen["recorded"] + bench.seen["lost_RESULT"] == len(given)
 
 
 @cocotb.test()
@@ -286,7 +289,9 @@ async def what_is_not_acknowledged_can_be_fetched(dut):
         packet = bench.closed[sequence]
         for _ in range(2):
             pause = bench.random.randrange(2)
-            assert await bench.fetch(sequence, len(packet) // 4, pause) == packet == bench.model.fetch(sequence)
+            assert (
+                await bench.fetch(sequence, len(packet) // 4, pause) == packet == bench.model.fetch(sequence)
+            )
         await bench.tick(acknowledge=sequence + 1)
     assert bench.seen["lost_FAULT"] == bench.model.lost[Kind.FAULT]
 
@@ -393,31 +398,19 @@ async def packets_are_closed_in_time(dut):
     assert len(bench.closed) == 2
 
 
-def run(testcase, **options):
+def run(testcase=None, **options):
     module = Probed()
     options |= {"places": module.places}
     run_cocotb(module, module.ios, __file__, "records", options, testcase=testcase)
 
 
-@pytest.mark.parametrize(("idle", "back_pressure"), [(0.0, 0.0), (0.5, 0.0), (0.0, 0.6), (0.7, 0.3)])
+def test_stream():
+    run(idle=0.0, back_pressure=0.0)
+
+
+@pytest.mark.parametrize(("idle", "back_pressure"), [(0.5, 0.0), (0.0, 0.6), (0.7, 0.3)])
 def test_every_record_leaves_once(idle, back_pressure):
     run("every_record_leaves_once", idle=idle, back_pressure=back_pressure)
-
-
-@pytest.mark.parametrize(
-    "testcase",
-    [
-        "a_full_ring_loses_whole_records_and_says_how_many",
-        "what_is_not_acknowledged_can_be_fetched",
-        "parts_of_records_are_thrown_away_and_counted",
-        "a_session_begins_with_nothing",
-        "nothing_is_recorded_without_a_session",
-        "without_a_port_packets_wait_to_be_fetched",
-        "packets_are_closed_in_time",
-    ],
-)
-def test_stream(testcase):
-    run(testcase)
 
 
 @pytest.mark.parametrize(
@@ -430,7 +423,7 @@ def test_stream(testcase):
         (lambda: RecordStream([RecordTap(Kind.FAULT, 3)] * 2), "each kind has one tap, not FAULT, FAULT"),
         (lambda: RecordStream([RecordTap(Kind.FAULT, 3)], slots=3), "power of two, at least 2, not 3"),
         (lambda: RecordStream([RecordTap(Kind.FAULT, 3)], slot_words=512), "from 16 to 256, not 512"),
-        (lambda: RecordStream([RecordTap(Kind.ROUND, 9)], slot_words=16), "20 words, not 16 words only"),
+        (lambda: RecordStream([RecordTap(Kind.ROUND, 9)], slot_words=16), "18 words, not 16 words only"),
     ],
 )
 def test_parameters_are_checked(make, message):
