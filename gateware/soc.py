@@ -4,12 +4,15 @@
 Around the decoder may stand the real-time fabric: sequencer, pulse generators, readout, syndrome formation.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from litex.build.generic_platform import GenericPlatform
 from litex.gen import LiteXModule
 from litex.soc.integration.soc_core import SoCMini
 from litex.soc.interconnect import wishbone
 from litex.soc.interconnect.csr import CSRStorage
-from migen import ClockDomainsRenamer, Module, Signal, bits_for
+from migen import Cat, ClockDomainsRenamer, Module, Signal, bits_for
 
 from triplane.gateware.clockgate import ClockGate
 from triplane.gateware.counter import CycleCounter
@@ -21,6 +24,8 @@ from triplane.gateware.link.network import Network
 from triplane.gateware.link.results import ResultPort
 from triplane.gateware.link.serial import SerialLink
 from triplane.gateware.link.status import LEVEL_BITS, LinkStatus
+from triplane.gateware.processor import Processor
+from triplane.gateware.registers import register_map
 from triplane.gateware.syndrome import EventPort, RoundPacer, RoundSwitch
 
 NAME = "triplane"
@@ -30,7 +35,8 @@ VERSION = "0.1.0"
 BANKS = ("identification", "counter", "faults", "events", "pacer", "results", "link", "decoder")
 """Register banks in the order of their addresses. The order is part of the register map: append, never insert.
 
-Behind them stand those of a fabric: `rounds`, `measured`, then its `cores`; behind these those of its links.
+Behind them stand those of a fabric: `rounds`, `measured`, then its `cores`; behind these those of its links, of the
+soft core, `processor`, and of what a board adds.
 """
 
 NETWORK_BANKS, SERIAL_BANKS = ("udp", "network"), ("uart", "serial")
@@ -38,6 +44,8 @@ NETWORK_BANKS, SERIAL_BANKS = ("udp", "network"), ("uart", "serial")
 
 CSR_PAGING = 0x800
 """Bytes of a bank."""
+
+WORD_ADDRESS_SHIFT = 2
 
 
 class TriplaneSoC(SoCMini):
@@ -63,10 +71,14 @@ class TriplaneSoC(SoCMini):
     phy: of LiteEth, for a board on a network.
     network_width: bits of the data path behind it.
     uart: module with streams of bytes, `source` from the line and `sink` to it, for a board on a serial line.
+    processor: the soft core that watches over jobs; the board's registers are described to it here.
+    extras: further cores with registers, by the names of their banks.
 
     Attributes
     ----------
     decoder_enable: high in cycles at whose end the decoder's clock needs its edge.
+    written, written_address, written_data: high for a cycle in which a word of a register is written; its address in
+        bytes, and the word. For whoever watches a board from outside.
     """
 
     def __init__(
@@ -84,12 +96,16 @@ class TriplaneSoC(SoCMini):
         phy: LiteXModule | None = None,
         network_width: int = 8,
         uart: LiteXModule | None = None,
+        processor: Processor | None = None,
+        extras: Mapping[str, LiteXModule] = MappingProxyType({}),
     ) -> None:
         names = [
             *BANKS,
             *(["rounds", "measured", *fabric.cores] if fabric else []),
             *(NETWORK_BANKS if phy else ()),
             *(SERIAL_BANKS if uart else ()),
+            *(["processor"] if processor else []),
+            *extras,
         ]
         self.csr_map = {name: number for number, name in enumerate(names)}
         for what, depth, least in (
@@ -110,6 +126,7 @@ class TriplaneSoC(SoCMini):
             csr_paging=CSR_PAGING,
             csr_address_width=max(14, bits_for(len(names) * CSR_PAGING // 4 - 1)),
         )
+        self.written, self.written_address, self.written_data = Signal(), Signal(32), Signal(32)
         self.crg = crg
         for name, master in masters.items():
             self.bus.add_master(name=name, master=master)
@@ -178,6 +195,42 @@ class TriplaneSoC(SoCMini):
             self.bus.add_master(name="udp", master=self.udp.bus)
         if uart is not None:
             self._add_serial(uart)
+        self.processor = processor
+        if processor is not None:
+            self.bus.add_master(name="processor", master=processor.bus)
+            # Whoever reads without a key over a link is no host: a display must not keep a job alive.
+            exchanges = [
+                exchange.executed
+                for exchange in (*([self.udp] if phy else []), *([self.uart] if uart else []))
+            ]
+            self.comb += [
+                processor.alive.eq(
+                    Cat(*exchanges, *(master.cyc & master.ack for master in masters.values())) != 0
+                ),
+                processor.now.eq(self.counter.now),
+                processor.safe.eq(faults.safe),
+                faults.requested.eq(processor.safe_request),
+                faults.firmware.eq(processor.expired),
+            ]
+        for name, core in extras.items():
+            self.add_module(name, core)
+
+    def add_csr_bridge(self, *args: object, **kwargs: object) -> None:
+        """The way from the bus to the registers, and the tap beside it."""
+        super().add_csr_bridge(*args, **kwargs)
+        bus = self.csr_bridge.csr
+        self.comb += [
+            self.written.eq(bus.we),
+            self.written_address.eq(bus.adr << WORD_ADDRESS_SHIFT),
+            self.written_data.eq(bus.dat_w),
+        ]
+
+    def finalize(self) -> None:
+        """Connect everything; then the addresses are known that the firmware needs."""
+        finalized = self.finalized
+        super().finalize()
+        if not finalized and self.processor is not None:
+            self.processor.describe(register_map(self))
 
     def _add_serial(self, uart: LiteXModule) -> None:
         self.line = uart

@@ -10,7 +10,7 @@ from liteeth.core import LiteEthUDPIPCore
 from litex.gen import LiteXModule
 from litex.gen.common import reverse_bytes
 from litex.soc.interconnect.csr import CSRStatus, CSRStorage
-from migen import Cat
+from migen import Cat, If, Signal
 
 from triplane.gateware.link.etherbone import EXCHANGE_PORT
 from triplane.gateware.link.exchange import Exchange
@@ -57,6 +57,12 @@ class Network(LiteXModule):
             32, description="Frames whose check sequence was wrong, modulo 2**32. They are dropped."
         )
 
+        self.dropped = CSRStatus(
+            32,
+            description="Datagrams that came while another was executed, or its answer waited to leave, modulo 2**32. They "
+            "are dropped; hosts ask again.",
+        )
+
         # # #
 
         core = LiteEthUDPIPCore(
@@ -72,17 +78,21 @@ class Network(LiteXModule):
         self.submodules += core
         received = core.mac.core.rx_datapath
         port = core.udp.crossbar.get_port(EXCHANGE_PORT, dw=32)
+        # A datagram that waited here would keep back what comes behind it: the ARP reply, perhaps, without which the
+        # answer to the one before cannot leave.
+        within, dropping, drop = Signal(), Signal(), Signal()
         self.comb += [
             self.preamble_errors.status.eq(received.preamble_errors.status),
             self.crc_errors.status.eq(received.crc_errors.status),
             # In
-            exchange.sink.valid.eq(port.source.valid),
+            drop.eq(dropping | (~within & ~exchange.sink.ready)),
+            exchange.sink.valid.eq(port.source.valid & ~drop),
             exchange.sink.last.eq(port.source.last),
             exchange.sink.data.eq(reverse_bytes(port.source.data)),
             exchange.sink.error.eq(port.source.error != 0),
             exchange.sink.peer.eq(Cat(port.source.src_port, port.source.ip_address)),
             exchange.sink.length.eq(port.source.length),
-            port.source.ready.eq(exchange.sink.ready),
+            port.source.ready.eq(drop | exchange.sink.ready),
             # Out
             port.sink.valid.eq(exchange.source.valid),
             port.sink.last.eq(exchange.source.last),
@@ -94,3 +104,8 @@ class Network(LiteXModule):
             port.sink.length.eq(exchange.source.length),
             exchange.source.ready.eq(port.sink.ready),
         ]
+        self.sync += If(port.source.valid & port.source.ready,
+            within.eq(~port.source.last),
+            dropping.eq(drop & ~port.source.last),
+            If(drop & port.source.last, self.dropped.status.eq(self.dropped.status + 1)),
+        )  # fmt: skip

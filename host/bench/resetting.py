@@ -46,14 +46,19 @@ SHAPE = FabricShape(
 """A small fabric, for up to three qubits on one line."""
 
 
-def small_board(progress: Callable[[str], None] | None = None) -> SimBoard:
-    """A board with the small fabric, and a decoder that nothing is given to."""
+def small_target() -> hal.TableTarget:
+    """A decoder that nothing is given to, for boards with the small fabric."""
     circuit = stim.Circuit.generated(
         "repetition_code:memory", distance=3, rounds=1, before_round_data_depolarization=0.1
     )
     graph = compile_graph(circuit.detector_error_model(decompose_errors=True))
-    table = TableShape(observed_detectors(graph), 1)
-    board = hal.connect("sim", graph=graph, table=table, fabric=SHAPE, progress=progress)
+    return hal.TableTarget(graph, TableShape(observed_detectors(graph), 1))
+
+
+def small_board(progress: Callable[[str], None] | None = None) -> SimBoard:
+    """A board with the small fabric in this process."""
+    target = small_target()
+    board = hal.connect("sim", graph=target.graph, table=target.shape, fabric=SHAPE, progress=progress)
     assert isinstance(board, SimBoard)
     return board
 

@@ -49,6 +49,7 @@ def demo(
             "--seed", min=0, max=MAX_SEED, help="Seed of the emulated processor; kept with the run."
         ),
     ] = SEED,
+    board: BoardUrl = "sim",
     json_file: Json = None,
     plot: Plot = None,
 ) -> None:
@@ -74,6 +75,7 @@ def demo(
             rounds=rounds,
             passes=passes,
             seed=seed,
+            url=board,
             json_file=outputs.json_file,
             plot=outputs.plot,
         )

@@ -18,7 +18,10 @@ PORT_MAX = 2**16 - 1
 @app.command(
     epilog="Example, in two terminals:\n\n"
     "triplane board --distance 3\n\n"
-    "triplane sample --distance 3 --board udp://127.0.0.1:1234"
+    "triplane sample --distance 3 --board udp://127.0.0.1:1234\n\n"
+    "The closed loop, likewise:\n\n"
+    "triplane board --closed-loop\n\n"
+    "triplane demo --board udp://127.0.0.1:1234"
 )
 def board(
     paths: Annotated[
@@ -33,6 +36,13 @@ def board(
     rounds: Annotated[
         int | None, typer.Option("--rounds", min=1, show_default="the distance", help="Rounds of a shot.")
     ] = None,
+    closed_loop: Annotated[
+        bool,
+        typer.Option(
+            "--closed-loop",
+            help="The board of demo: with a sequencer, and emulated transmons behind its converters.",
+        ),
+    ] = False,
     weight_bits: WeightBits = 5,
     decoder: Decoder = "array",
     udp_port: Annotated[
@@ -52,8 +62,16 @@ def board(
         from triplane.host.replay.datasets import load_dataset
         from triplane.host.replay.result import OptionsError
         from triplane.host.replay.sampling import memory_circuit
-        from triplane.host.serving import board_for, serve_board
+        from triplane.host.serving import ServingError, board_for, closed_loop_board, serve_board
 
+        if closed_loop:
+            if paths:
+                raise ServingError(
+                    "--closed-loop is the board of demo, which decodes no data set; give one of them"
+                )
+            design, emulated = closed_loop_board()
+            serve_board(design, udp_port=udp_port, uart_port=uart_port, emulated=emulated)
+            return
         if paths:
             model = load_dataset(paths, shots=1).model
         else:
