@@ -216,14 +216,15 @@ class StreamReceiver:
                 return delivered
 
     def finish(self) -> list[Delivered]:
-        """Have the board close the packet that is open, and take what is left.
+        """Have the board close the packet that is open, and take all that was recorded before this call.
 
         The stream goes on; records that come meanwhile may be among these.
 
         Raises:
-            RecordStreamError: the last packets did not come within some seconds, or the session is another's.
+            RecordStreamError: the packets did not come within some seconds, or the session is another's.
         """
         delivered: list[Delivered] = []
+        recorded = self._get("recorded")
         deadline = time.monotonic() + BEGINNING_S
         while True:
             control = self._register("control")
@@ -231,13 +232,13 @@ class StreamReceiver:
             self._recover()
             delivered += self._deliver()
             self._acknowledge()
-            recorded = self._get("recorded")
-            if self.counts["overwritten"] or sum(self.records.values()) % 2**32 == recorded:
+            missing = (recorded - sum(self.records.values())) % SEQUENCE_MODULUS
+            if self.counts["overwritten"] or not 0 < missing < SEQUENCE_MODULUS // 2:
                 return delivered
             if time.monotonic() > deadline:
                 raise RecordStreamError(
-                    f"the board has recorded {recorded} records, and {sum(self.records.values())} have come within "
-                    f"{BEGINNING_S:g} s; is it still recording? Stop its run, and finish then"
+                    f"{missing} records that the board has recorded have not come within {BEGINNING_S:g} s; check the "
+                    "link to the board, and record again"
                 )
 
     def lost_on_board(self) -> Mapping[Kind, int]:

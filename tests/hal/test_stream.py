@@ -167,6 +167,7 @@ def test_without_a_network_all_is_fetched():
     given = records(20)
     with StreamReceiver(stream) as receiver:
         stream.put(*given)
+        stream.elapse(1500)
         packets = receiver.finish()
         assert words(packets) == given
         assert receiver.counts["fetched"] == len(packets)
@@ -179,7 +180,9 @@ def test_what_the_board_lost_is_told():
         stream.put(*given)
         stream.elapse(2000)  # nobody takes anything
         packets = receiver.finish()
+        stream.elapse(500)
         stream.put([1000, 1])
+        stream.elapse(100)
         packets += receiver.finish()
         found = [record for packet in packets for record in packet.of(Kind.RESULT)]
         assert found[-1].words.tolist() == [1000, 1]
