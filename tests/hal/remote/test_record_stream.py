@@ -2,6 +2,7 @@
 """The record stream of a simulated board on real UDP sockets: what it brings is what the result FIFO holds."""
 
 import random
+import threading
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ from triplane.gateware.decoder.layouts import RESULT
 from triplane.gateware.faults import CONDITIONS
 from triplane.gateware.link.records.layouts import FAULT, Kind
 from triplane.hal.stream import StreamReceiver, StreamSocket
+from triplane.host.provenance.store import Store
+from triplane.host.runtime.recording import record_stream
 
 LINGER_CYCLES = 20_000
 """So that the ring holds all packets of a run: a slow machine loses nothing."""
@@ -115,3 +118,42 @@ def test_records_that_found_no_room_are_counted(board, code):
     assert lost > 0
     sequences = [int(RESULT.parse(record.words[None])["sequence"][0]) for record in found]
     assert sequences == sorted(set(sequences))
+
+
+def test_another_host_records_a_run(board, code, served, tmp_path):
+    """Its registers by the serial line, its packets by the network, while this one runs the board."""
+    h5py = pytest.importorskip("h5py", reason="recordings need h5py (extra record)")
+    path, results, begun = tmp_path / "run.h5", [], threading.Event()
+
+    class Source(StreamSocket):
+        def receive(self, timeout_s):
+            begun.set()
+            return super().receive(timeout_s)
+
+    def work():
+        with hal.connect(served.urls["uart"], graph=code.graph, observe=True) as observed:
+            results.append(
+                record_stream(
+                    observed,
+                    Source("127.0.0.1"),
+                    path,
+                    command=["triplane", "record"],
+                    records=len(code.rounds),
+                    store=Store(tmp_path / "store"),
+                )
+            )
+
+    board.load(hal.DecoderProgram.from_graph(code.graph))
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert begun.wait(60)
+    records = np.concatenate(list(board.run(code.rounds, round_period_cycles=400)))
+    thread.join(60)
+    assert not thread.is_alive()
+    (result,) = results
+    assert result["records"] == {"result": len(code.rounds)}
+    assert not any(result["lost"].values())
+    with h5py.File(path) as file:
+        assert file.attrs["build_hash"] == board.identify().build_hash
+        for name in RESULT.dtype.names:
+            assert np.array_equal(file["result"][name], records[name]), name
