@@ -216,13 +216,18 @@ class StreamReceiver:
                 return delivered
 
     def finish(self) -> list[Delivered]:
-        """Have the board close the packet that is open, and take all that was recorded before this call.
+        """Have the board close the packet that is open, and take all that the board has heard before this call.
 
         The stream goes on; records that come meanwhile may be among these.
 
         Raises:
             RecordStreamError: the packets did not come within some seconds, or the session is another's.
         """
+        # Of a ring that was full the first gives room to records that wait in front of it.
+        return self._drain() + self._drain()
+
+    def _drain(self) -> list[Delivered]:
+        """What is in packets, those that are open too."""
         delivered: list[Delivered] = []
         recorded = self._get("recorded")
         deadline = time.monotonic() + BEGINNING_S
