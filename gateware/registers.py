@@ -127,7 +127,7 @@ def _example() -> str:
         "`rounds` on are those of a board with a control fabric, here of one drive channel and one readout line; "
         "`udp` and `network`, `uart` and `serial` those of a board on a network and on a serial line; `processor` is "
         "that of the [soft core](firmware.md); `emulator` is there only where the processor behind the converters is "
-        "emulated."
+        "emulated; `stream` is that of the [record stream](record-stream.md), on a network."
     )
     return registers_md(register_map(soc), about)
 

@@ -17,10 +17,12 @@ from migen import Cat, ClockDomainsRenamer, Module, Signal, bits_for
 from triplane.gateware.clockgate import ClockGate
 from triplane.gateware.counter import CycleCounter
 from triplane.gateware.fabric import ControlFabric
-from triplane.gateware.faults import Faults
+from triplane.gateware.faults import CONDITIONS, Faults
 from triplane.gateware.identification import Identification
 from triplane.gateware.link.exchange import Exchange
 from triplane.gateware.link.network import Network
+from triplane.gateware.link.records import FaultSource, Kind, RecordStream, RecordTap
+from triplane.gateware.link.records.layouts import record_of
 from triplane.gateware.link.results import ResultPort
 from triplane.gateware.link.serial import SerialLink
 from triplane.gateware.link.status import LEVEL_BITS, LinkStatus
@@ -36,7 +38,7 @@ BANKS = ("identification", "counter", "faults", "events", "pacer", "results", "l
 """Register banks in the order of their addresses. The order is part of the register map: append, never insert.
 
 Behind them stand those of a fabric: `rounds`, `measured`, then its `cores`; behind these those of its links, of the
-soft core, `processor`, and of what a board adds.
+soft core, `processor`, and of what a board adds; behind all, where there is a network, that of the record `stream`.
 """
 
 NETWORK_BANKS, SERIAL_BANKS = ("udp", "network"), ("uart", "serial")
@@ -106,6 +108,7 @@ class TriplaneSoC(SoCMini):
             *(SERIAL_BANKS if uart else ()),
             *(["processor"] if processor else []),
             *extras,
+            *(["stream"] if phy else []),
         ]
         self.csr_map = {name: number for number, name in enumerate(names)}
         for what, depth, least in (
@@ -191,7 +194,8 @@ class TriplaneSoC(SoCMini):
         if phy is not None:
             self.phy = phy
             self.udp = Exchange()
-            self.network = Network(phy, self.udp, clock_hz, data_width=network_width)
+            self._add_stream(decoder, fabric)
+            self.network = Network(phy, self.udp, self.stream, clock_hz, data_width=network_width)
             self.bus.add_master(name="udp", master=self.udp.bus)
         if uart is not None:
             self._add_serial(uart)
@@ -231,6 +235,26 @@ class TriplaneSoC(SoCMini):
         super().finalize()
         if not finalized and self.processor is not None:
             self.processor.describe(register_map(self))
+
+    def _add_stream(self, decoder: LiteXModule, fabric: ControlFabric | None) -> None:
+        taps = [RecordTap(Kind.RESULT, decoder.result_words + decoder.correction_words)]
+        if fabric is not None:
+            taps.append(RecordTap(Kind.ROUND, record_of(Kind.ROUND, fabric.shape.syndrome).words))
+        taps.append(RecordTap(Kind.FAULT, record_of(Kind.FAULT).words))
+        self.stream = stream = RecordStream(taps)
+        self.fault_source = source = FaultSource()
+
+        # # #
+
+        heard = [self.results.sink, *([self.measured.sink] if fabric else []), source.source]
+        self.comb += [
+            source.conditions.eq(Cat(*(getattr(self.faults, name) for name in CONDITIONS))),
+            source.now.eq(self.counter.now),
+            source.source.ready.eq(1),
+            stream.now.eq(self.counter.now),
+            stream.build.eq(self.identification.build_hash.status[-32:]),
+            *(tap.listen(endpoint) for tap, endpoint in zip(taps, heard, strict=True)),
+        ]
 
     def _add_serial(self, uart: LiteXModule) -> None:
         self.line = uart

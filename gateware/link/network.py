@@ -14,6 +14,8 @@ from migen import Cat, If, Signal
 
 from triplane.gateware.link.etherbone import EXCHANGE_PORT
 from triplane.gateware.link.exchange import Exchange
+from triplane.gateware.link.records.layouts import STREAM_PORT
+from triplane.gateware.link.records.stream import RecordStream
 
 DEFAULT_IP = "192.168.1.50"
 DEFAULT_MAC = 0x10E2D5000000
@@ -24,7 +26,7 @@ ARP_ENTRIES = 4
 
 
 class Network(LiteXModule):
-    """UDP to the `Exchange`, over any LiteEth PHY.
+    """UDP to the `Exchange`, and from the record stream, over any LiteEth PHY.
 
     Args:
         phy: of LiteEth, with its clock domains.
@@ -32,12 +34,14 @@ class Network(LiteXModule):
         data_width: bits of LiteEth's data path: 32 where the system clock carries too little at 8.
         ip, mac: addresses after a reset.
         exchange: executes what arrives at `EXCHANGE_PORT`.
+        records: its packets leave from `STREAM_PORT`, where nothing is heard.
     """
 
     def __init__(
         self,
         phy: Any,
         exchange: Exchange,
+        records: RecordStream,
         clock_hz: int,
         *,
         data_width: int = 8,
@@ -78,6 +82,7 @@ class Network(LiteXModule):
         self.submodules += core
         received = core.mac.core.rx_datapath
         port = core.udp.crossbar.get_port(EXCHANGE_PORT, dw=32)
+        leaving = core.udp.crossbar.get_port(STREAM_PORT, dw=32)
         # A datagram that waited here would keep back what comes behind it: the ARP reply, perhaps, without which the
         # answer to the one before cannot leave.
         within, dropping, drop = Signal(), Signal(), Signal()
@@ -103,6 +108,17 @@ class Network(LiteXModule):
             port.sink.ip_address.eq(exchange.source.peer[16:]),
             port.sink.length.eq(exchange.source.length),
             exchange.source.ready.eq(port.sink.ready),
+            # Records, whose words are least significant byte first
+            leaving.source.ready.eq(1),
+            leaving.sink.valid.eq(records.source.valid),
+            leaving.sink.last.eq(records.source.last),
+            leaving.sink.last_be.eq(records.source.last << 3),
+            leaving.sink.data.eq(records.source.data),
+            leaving.sink.src_port.eq(STREAM_PORT),
+            leaving.sink.dst_port.eq(records.port),
+            leaving.sink.ip_address.eq(records.address),
+            leaving.sink.length.eq(records.source.length),
+            records.source.ready.eq(leaving.sink.ready),
         ]
         self.sync += If(port.source.valid & port.source.ready,
             within.eq(~port.source.last),

@@ -66,7 +66,7 @@ class ArithmeticUnit(LiteXModule):
             Alu.NOW: self.result.eq(self.now),
             Alu.FRAME: self.result.eq(self.frame),
         })  # fmt: skip
-        # In two halves side by side, the upper one for both carries. No multiplexer: Yosys would put one adder behind it.
+        # In two halves side by side, the upper one for both carries; no multiplexer, Yosys would share an adder.
         low, high = (a[:16], b[:16]), (a[16:], b[16:])
         inverted = [Signal(16, name=f"inverted{half}") for half in range(2)]
         sums, carries = [Signal(16, name="sum"), Signal(16, name="difference")], [Signal() for _ in range(2)]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Commands that serve."""
+"""Commands that serve a board, and that listen to one."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -82,3 +83,89 @@ def board(
             model = circuit.detector_error_model(decompose_errors=True)
         design = board_for(model, weight_bits=weight_bits, decoder=decoder)
         serve_board(design, udp_port=udp_port, uart_port=uart_port)
+
+
+@app.command(
+    epilog="Example, in three terminals:\n\n"
+    "triplane board --distance 3 --uart-port 4001\n\n"
+    "triplane record --distance 3 --board uart:socket://127.0.0.1:4001 --stream-from 127.0.0.1 --out run.h5\n\n"
+    "triplane sample --distance 3 --board udp://127.0.0.1:1234"
+)
+def record(
+    board: Annotated[
+        str,
+        typer.Option(
+            "--board",
+            metavar="URL",
+            show_default=False,
+            help="udp://HOST:PORT or uart:DEVICE. A link carries one host at a time: beside a run, give the other one.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE.h5", show_default=False, help="The recording, HDF5.")
+    ],
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[DIR | MODEL EVENTS [OBSERVABLES]]",
+            show_default="a rotated surface code",
+            help="A data set as replay takes it, which the board decodes.",
+        ),
+    ] = None,
+    distance: Annotated[int, typer.Option("--distance", min=3, help="Of a rotated surface code, odd.")] = 5,
+    rounds: Annotated[
+        int | None, typer.Option("--rounds", min=1, show_default="the distance", help="Rounds of a shot.")
+    ] = None,
+    weight_bits: WeightBits = 5,
+    decoder: Decoder = "array",
+    stream_from: Annotated[
+        str | None,
+        typer.Option(
+            "--stream-from",
+            metavar="HOST",
+            show_default="that of a udp board; else packets are fetched over the link",
+            help="The board on the network, which sends packets to this host.",
+        ),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option("--seconds", min=0.1, show_default="until Ctrl-C", help="End after this time."),
+    ] = None,
+    records: Annotated[
+        int | None,
+        typer.Option("--records", min=1, show_default="until Ctrl-C", help="End after so many records."),
+    ] = None,
+) -> None:
+    """Record the stream of a board: results, measured rounds, faults, each once, with what was lost named.
+
+    Ctrl-C ends the recording, and the file is whole; it has its name only then.
+    """
+    with errors():
+        from triplane.host.outputs import resolve_output
+        from triplane.host.recording import record as record_board
+        from triplane.host.recording import tell
+        from triplane.host.replay.datasets import load_dataset
+        from triplane.host.replay.result import OptionsError
+        from triplane.host.replay.sampling import memory_circuit
+
+        path = resolve_output(out)
+        if paths:
+            model = load_dataset(paths, shots=1).model
+        else:
+            try:
+                circuit = memory_circuit(distance=distance, rounds=rounds or distance, probability=0.001)
+            except ValueError as error:
+                raise OptionsError(str(error)) from error
+            model = circuit.detector_error_model(decompose_errors=True)
+        result = record_board(
+            model,
+            path,
+            board=board,
+            stream_from=stream_from,
+            weight_bits=weight_bits,
+            decoder=decoder,
+            seconds=seconds,
+            records=records,
+            command=sys.argv,
+        )
+        tell(out, result)

@@ -142,3 +142,10 @@ class RemoteBoard(RegisterBoard):
             stop=self.stop_pacer,
             timeout_s=timeout_s,
         )
+
+
+class ObservedBoard(RemoteBoard):
+    """A board that another host runs: this one reads its registers and records, and starts nothing."""
+
+    def _supervise(self, lease_cycles: int) -> None:
+        """Ask the soft core for nothing, since its jobs are the other host's."""
