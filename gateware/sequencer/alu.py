@@ -21,7 +21,9 @@ class ArithmeticUnit(LiteXModule):
         comparison: input; an `isa.Branch`.
         a, b: inputs; operands.
         cursor, now, frame: inputs; what the operations of these names give.
-        total: result of ADD and SUB, else 0; it is known last, and should be taken in last.
+        added, taken_off: a + b and a - b, whatever the operation is. They are known last, and should be taken in last,
+            by a gate that knows already whether and which.
+        total: result of ADD and SUB, else 0.
         result: of the other operations, else 0.
         holds: the comparison holds.
     """
@@ -38,6 +40,8 @@ class ArithmeticUnit(LiteXModule):
         self.cursor = Signal(32)
         self.now = Signal(32)
         self.frame = Signal(32)
+        self.added = Signal(32)
+        self.taken_off = Signal(32)
         self.total = Signal(32)
         self.result = Signal(32)
         self.holds = Signal()
@@ -67,11 +71,12 @@ class ArithmeticUnit(LiteXModule):
             Alu.FRAME: self.result.eq(self.frame),
         })  # fmt: skip
         # Two adders and no multiplexer: Yosys would put one adder behind a negation of b.
-        added, taken_off = Signal(32), Signal(32)
         self.comb += [
-            added.eq(a + b),
-            taken_off.eq(a - b),
-            self.total.eq((Replicate(self.adds, 32) & added) | (Replicate(self.subtracts, 32) & taken_off)),
+            self.added.eq(a + b),
+            self.taken_off.eq(a - b),
+            self.total.eq(
+                (Replicate(self.adds, 32) & self.added) | (Replicate(self.subtracts, 32) & self.taken_off)
+            ),
         ]
 
         # Below, in two halves side by side; of signed numbers the highest bits are turned round.

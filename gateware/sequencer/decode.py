@@ -69,8 +69,10 @@ class Decoder(LiteXModule):
         decoded: it, decoded (`DECODED`), in the same cycle.
         writes, into, value, total: inputs; a register is written at the end of the cycle, which, and what: `value` or
             `total`, the other one being 0.
-        executed_writes, executed_into, executed_value, executed_total: inputs; the same as far as the instruction that
-            is executed does it.
+        executed_writes, executed_into, executed_value: inputs; the same as far as the instruction that is executed does
+            it, without its total.
+        executed_adds, executed_added, executed_subtracts, executed_taken_off: inputs; its total is the sum, or the
+            difference. These are known last.
         probe: input; register that `probed` is the content of.
     """
 
@@ -86,7 +88,10 @@ class Decoder(LiteXModule):
         self.executed_writes = Signal()
         self.executed_into = Signal(REGISTER_BITS)
         self.executed_value = Signal(32)
-        self.executed_total = Signal(32)
+        self.executed_adds = Signal()
+        self.executed_added = Signal(32)
+        self.executed_subtracts = Signal()
+        self.executed_taken_off = Signal(32)
         self.probe = Signal(REGISTER_BITS)
         self.probed = Signal(32)
 
@@ -115,7 +120,9 @@ class Decoder(LiteXModule):
             return self.executed_writes & (self.executed_into == index) & (index != 0)
 
         def total(taken: Signal) -> Signal:
-            return Replicate(taken, 32) & self.executed_total
+            return (Replicate(taken & self.executed_adds, 32) & self.executed_added) | (
+                Replicate(taken & self.executed_subtracts, 32) & self.executed_taken_off
+            )
 
         a_written, b_written = Signal(), Signal()
         choosing, by_register, in_range, loops = (Signal() for _ in range(4))

@@ -42,6 +42,7 @@ class ExecutionUnit(LiteXModule):
         cursor: time of the next event.
         group, does: of the instruction.
         writes, into, value, total: it writes a register, which, and what: `value`, or `total`, with the other one 0.
+        added, taken_off: what `total` is where `instruction` adds, or subtracts.
         goes, target: it goes elsewhere than to the next.
         halts: the program ends.
         frame, frame_ready: inputs; see `Sequencer`.
@@ -72,6 +73,8 @@ class ExecutionUnit(LiteXModule):
         self.into = Signal(5)
         self.value = Signal(32)
         self.total = Signal(32)
+        self.added = Signal(32)
+        self.taken_off = Signal(32)
         self.goes = Signal()
         self.target = Signal(ADDRESS_BITS)
         self.halts = Signal()
@@ -127,6 +130,8 @@ class ExecutionUnit(LiteXModule):
             self.into.eq(instruction.into),
             self.value.eq(alu.result),
             self.total.eq(alu.total),
+            self.added.eq(alu.added),
+            self.taken_off.eq(alu.taken_off),
         ]
 
         # Time

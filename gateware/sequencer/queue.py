@@ -102,10 +102,12 @@ class EventQueue(LiteXModule):
             kinds.eq(Mux(chained, kinds, 0) | (1 << sink.kind)),
         )  # fmt: skip
 
-        # What waits: the head, and the rest behind it
+        # What waits: the head, and the rest behind it. Each of the rest knows whether it leaves in the cycle after the
+        # event before it. It comes to the head as that one leaves, so that its time need not be compared then.
         head, behind = stream.Endpoint(layout), stream.Endpoint(layout)
+        follows, next_follows = Signal(), Signal()
         entering = Cat(release, sink.kind, sink.value, sink.address)
-        rest = Memory(len(entering), depth - 1)
+        rest = Memory(len(entering) + 1, depth - 1)
         writer, reader = rest.get_port(write_capable=True), rest.get_port(async_read=True)
         self.specials += rest, writer, reader
         level, produce, consume = Signal(max=depth), Signal(max=depth - 1), Signal(max=depth - 1)
@@ -116,10 +118,11 @@ class EventQueue(LiteXModule):
             pop.eq(moves & behind.valid),
             push.eq(enters & ~(moves & ~behind.valid)),
             writer.adr.eq(produce),
-            writer.dat_w.eq(entering),
+            follows.eq(chained | (sink.time == free)),
+            writer.dat_w.eq(Cat(entering, follows)),
             writer.we.eq(push),
             reader.adr.eq(consume),
-            Cat(behind.time, behind.kind, behind.value, behind.address).eq(reader.dat_r),
+            Cat(behind.time, behind.kind, behind.value, behind.address, next_follows).eq(reader.dat_r),
             behind.valid.eq(level != 0),
             source.valid.eq(due & ~self.flush),
             *(getattr(source, name).eq(getattr(head, name)) for name, _ in layout),
@@ -134,8 +137,8 @@ class EventQueue(LiteXModule):
             If(~moves,
                 due.eq(head.time == self.coming),
             ).Elif(behind.valid,
-                Cat(head.time, head.kind, head.value, head.address).eq(reader.dat_r),
-                due.eq(behind.time == self.coming),
+                *(getattr(head, name).eq(getattr(behind, name)) for name, _ in layout),
+                due.eq(next_follows),
                 waits.eq(1),
             ).Else(
                 Cat(head.time, head.kind, head.value, head.address).eq(entering),
