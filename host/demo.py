@@ -297,7 +297,9 @@ def plot_demo(demo: Demo, path: Path) -> None:
     if demo.prediction is not None:
         left.plot(numbers, 100 * expected, color=OTHERS, label="Stim, of the emulator's noise")
     left.set(xlabel="round", ylabel="detection events, % of detectors")
-    left.set_title(f"{shots:,} memories of {demo.rounds:,} rounds, d={demo.distance}", loc="left", fontsize=11)
+    left.set_title(
+        f"{shots:,} memories of {demo.rounds:,} rounds, d={demo.distance}", loc="left", fontsize=11
+    )
     left.set_ylim(bottom=0)
     left.legend(fontsize=8, frameon=False)
     left.spines[["right", "top"]].set_visible(False)

@@ -114,7 +114,7 @@ def test_what_it_plays(experiment, played):
 
 
 def test_bits_become_events_and_are_decoded(experiment):
-    """Through the words of the syndrome table as Stim's converter has it; then the golden decoder, against no decoder."""
+    """Through the syndrome table's words as Stim's converter has it; then the golden decoder, against no decoder."""
     length = len(experiment.syndrome.rounds) - 1
     circuit = experiment.circuit(length, memory(experiment.device, 5, length).schedule)
     measured = circuit.compile_sampler(seed=4).sample(SHOTS)
