@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The queue of a channel: no event is lost, repeated, altered or overtaken; each leaves in the cycle of its time."""
 
+import os
+
 import pytest
 from migen import Cat, If, Mux, Signal
 
 from triplane.gateware.sequencer import queue as queue_module
 from triplane.gateware.sequencer.layouts import Fault, Kind
 from triplane.sim.formal import MISSING, SEARCHER, FormalBench, check, emit, installed
+from triplane.sim.formal.mutate import mutant
 from triplane.sim.formal.scoreboard import Scoreboard
 
 pytestmark = pytest.mark.skipif(not installed(), reason=MISSING)
 
 DEPTH = 4
 TIME_BITS = 4
-CYCLES = 8
-"""Of the runs that are looked at: they fill the queue and empty it."""
+CYCLES, MORE_CYCLES = 8, 12
+"""Of the runs that are looked at: they fill the queue and empty it; the longer ones fill it again."""
+
+long = pytest.mark.skipif(os.environ.get("FORMAL") != "all", reason="takes long; `make formal` runs it")
 
 
 class Queue(FormalBench):
@@ -104,6 +109,26 @@ class Queue(FormalBench):
             self.watch(f"queue_{name}", signal)
 
 
-def test_events_leave_in_their_cycles_in_order():
-    result = check(emit(Queue()), depth=CYCLES, engine=SEARCHER)
+@pytest.mark.parametrize("cycles", [CYCLES, pytest.param(MORE_CYCLES, marks=long)])
+def test_events_leave_in_their_cycles_in_order(cycles):
+    result = check(emit(Queue()), depth=cycles, engine=SEARCHER)
     assert result, str(result)
+
+
+DEFECTS = {
+    "an event is not told that it follows the one before it": (
+        "follows.eq(chained | (sink.time == free))", "follows.eq(chained)",
+    ),
+    "every event follows the one before it": (
+        "follows.eq(chained | (sink.time == free))", "follows.eq(1)",
+    ),
+    "times that a chain takes are given away": ("waits & _less(sink.time, free)", "0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "defect", [pytest.param(name, marks=long if k else ()) for k, name in enumerate(DEFECTS)]
+)
+def test_a_broken_queue_of_events_is_refuted(defect):
+    result = check(emit(Queue(mutant(queue_module, *DEFECTS[defect]))), depth=CYCLES, engine=SEARCHER)
+    assert result.status == "FAIL", str(result)
