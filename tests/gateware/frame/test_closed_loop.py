@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The decoder's answer in the frame of a physical qubit, in the closed loop: docs/examples/loop/frame-of-a-qubit.tasm."""
+"""The decoder's answer in the frame of a physical qubit, in the closed loop."""
 
 import dataclasses
 from pathlib import Path
@@ -46,7 +46,7 @@ def syndrome():
 
 @pytest.mark.parametrize("qubit", [None, 0, 1, 2])
 def test_what_the_decoder_finds_turns_a_later_result_over(board, syndrome, three_qubits, qubit):
-    """An X that nobody undoes: the decoder tells it from its syndrome, and the qubit is read as if it were not there."""
+    """An X that nobody undoes: the decoder tells it by its syndrome, and the qubit is read as if there were none."""
     first, last = syndrome.rounds
     head = f".equ FIRST, {first}\n.equ LAST, {last | 1 << ROUND_LAST}\n"
     error = ".macro error\n" + ("" if qubit is None else f"x_{qubit}\n") + ".endmacro\n"

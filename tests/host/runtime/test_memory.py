@@ -16,7 +16,8 @@ from triplane.sim.models.decoder.window import WindowModel
 ROUNDS, SHOTS, PASSES = 13, 8, 2
 
 long = pytest.mark.skipif(
-    os.environ.get("LOOP") != "all", reason="its board takes a quarter of an hour to compile; LOOP=all runs it"
+    os.environ.get("LOOP") != "all",
+    reason="its board takes a quarter of an hour to compile; LOOP=all runs it",
 )
 
 
