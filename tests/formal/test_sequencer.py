@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The queue of a channel: no event is lost, repeated, altered or overtaken; each leaves in the cycle of its time."""
 
+import os
+
 import pytest
 from migen import Cat, If, Mux, Signal
 
@@ -13,8 +15,10 @@ pytestmark = pytest.mark.skipif(not installed(), reason=MISSING)
 
 DEPTH = 4
 TIME_BITS = 4
-CYCLES = 8
-"""Of the runs that are looked at: they fill the queue and empty it."""
+CYCLES, MORE_CYCLES = 8, 12
+"""Of the runs that are looked at: they fill the queue and empty it; the longer ones fill it again."""
+
+long = pytest.mark.skipif(os.environ.get("FORMAL") != "all", reason="takes long; `make formal` runs it")
 
 
 class Queue(FormalBench):
@@ -104,6 +108,7 @@ class Queue(FormalBench):
             self.watch(f"queue_{name}", signal)
 
 
-def test_events_leave_in_their_cycles_in_order():
-    result = check(emit(Queue()), depth=CYCLES, engine=SEARCHER)
+@pytest.mark.parametrize("cycles", [CYCLES, pytest.param(MORE_CYCLES, marks=long)])
+def test_events_leave_in_their_cycles_in_order(cycles):
+    result = check(emit(Queue()), depth=cycles, engine=SEARCHER)
     assert result, str(result)
