@@ -72,6 +72,7 @@ def connect(
     table: TableShape | None = None,
     fabric: FabricShape | None = None,
     correction: bool = False,
+    observe: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Board:
     """Connect to a board.
@@ -87,6 +88,7 @@ def connect(
         table: beside a graph, shape of the lookup table that takes the place of arrays.
         fabric: shape of the control fabric, for a board that has one: sequencer, generators, readout.
         correction: ask for the physical correction in every record.
+        observe: beside another host that runs the board, over a link of one's own: its soft core is asked for nothing.
         progress: called with a line of text as a build goes on.
 
     Raises:
@@ -114,7 +116,7 @@ def connect(
         from triplane.hal.drivers.sim import SimBoard
 
         return SimBoard(target, fabric=fabric, correction=correction, progress=progress)
-    from triplane.hal.drivers.remote.board import RemoteBoard
+    from triplane.hal.drivers.remote.board import ObservedBoard, RemoteBoard
     from triplane.hal.drivers.remote.links import Link, SerialLink, UdpLink
     from triplane.hal.drivers.simulated import served_gateware, simulated_design
 
@@ -126,7 +128,8 @@ def connect(
         link = UdpLink(str(parts.hostname), parts.port or EXCHANGE_PORT)
     else:
         link = SerialLink(url.removeprefix("uart:"), BAUDRATE)
-    return RemoteBoard(link, driver, gateware, target, fabric=fabric, correction=correction)
+    kind = ObservedBoard if observe else RemoteBoard
+    return kind(link, driver, gateware, target, fabric=fabric, correction=correction)
 
 
 def driver_of(url: str) -> str:

@@ -135,14 +135,15 @@ def _tile(parameters: dict[str, str], kind: str, number: int) -> types.SimpleNam
 
 def stand_in() -> None:
     """Put the stand-ins where QICK's hardware drivers import from."""
-    for name, content in {
+    modules: dict[str, dict[str, Any]] = {
         "pynq": {},
         "pynq.overlay": {"Overlay": Overlay, "DefaultIP": DefaultIP},
         "pynq.buffer": {"allocate": np.zeros},
         "xrfclk": {},
         "xrfdc": {"RFdc": Converters},
         "qick.board_utils": {"read_dac_avtt": lambda: AVTT_V, "set_dac_avtt": lambda _: None},
-    }.items():
+    }
+    for name, content in modules.items():
         module = types.ModuleType(name)
         vars(module).update(content)
         sys.modules[name] = module

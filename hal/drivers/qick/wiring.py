@@ -77,7 +77,8 @@ class Wiring:
         return None if channel < len(self.drives) else channel - len(self.drives)
 
     def _part(self, channel: int) -> Drive | Line:
-        return (*self.drives, *self.lines)[channel]
+        line = self.line(channel)
+        return self.drives[channel] if line is None else self.lines[line]
 
     def check(self, configuration: Configuration) -> None:
         """Raise unless the firmware has all of this, and of a kind that a control program can use.

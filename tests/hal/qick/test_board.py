@@ -101,11 +101,14 @@ class StandIn:
         return np.array(self.answers[ch][:length], dtype=np.int32)
 
 
+SETTINGS = ("SERIALIZER", "SERIALIZERS_ACCEPTED", "PICKLE_PROTOCOL_VERSION", "REQUIRE_EXPOSE", "SERVERTYPE")
+
+
 @contextlib.contextmanager
 def served(soc):
     """Pyro4's name server and a daemon with the stand-in, each in a thread, as qick.pyro.start_server has them."""
-    kept = {name: getattr(Pyro4.config, name) for name in
-            ("SERIALIZER", "SERIALIZERS_ACCEPTED", "PICKLE_PROTOCOL_VERSION", "REQUIRE_EXPOSE")}  # fmt: skip
+    kept = {name: getattr(Pyro4.config, name) for name in SETTINGS}
+    Pyro4.config.SERVERTYPE = "multiplex"  # connections end with the server, as those of a process do
     Pyro4.config.REQUIRE_EXPOSE = False
     Pyro4.config.SERIALIZER = "pickle"
     Pyro4.config.SERIALIZERS_ACCEPTED = {"pickle"}
