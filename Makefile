@@ -24,11 +24,13 @@ docs: ## the site in docs/_build/html; a warning is an error
 generated: ## committed files that are generated are what their sources say
 	$(RUN) python -m triplane.gateware.registers docs/registers.md --check
 	$(RUN) python -m triplane.gateware.sequencer.specification docs/isa.md --check
+	$(RUN) python -m triplane.gateware.link.records.dissector gateware/link/records/triplane.lua --check
 	$(RUN) python -m triplane.firmware.build --check
 
 regenerate: ## write them anew
 	$(RUN) python -m triplane.gateware.registers docs/registers.md
 	$(RUN) python -m triplane.gateware.sequencer.specification docs/isa.md
+	$(RUN) python -m triplane.gateware.link.records.dissector gateware/link/records/triplane.lua
 	$(RUN) python -m triplane.firmware.build
 	$(RUN) python -m triplane.host.bench.latency_ledger docs/latency-ledger.json
 

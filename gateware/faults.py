@@ -15,10 +15,21 @@ CONDITIONS = {
     "formation": "Syndrome formation stopped; its registers say why.",
     "held_up": "A measured round found the way to the decoder full.",
     "refused": "A generator or a readout line refused an event.",
+    "requested": "The firmware asked for the safe state: by command, or since a rule was broken; its log says which.",
+    "firmware": "The firmware did not work, or was taken away, and was started again; its log says why.",
 }
 """Fault conditions: name to meaning; the order is the order of the bits."""
 
-STOPPING = ("event_overflow", "empty_read", "sequencer", "formation", "held_up", "refused")
+STOPPING = (
+    "event_overflow",
+    "empty_read",
+    "sequencer",
+    "formation",
+    "held_up",
+    "refused",
+    "requested",
+    "firmware",
+)
 """Conditions that stop the board out of reset: data is missing, or a pulse.
 
 The others are counted, and stop it where asked to.
@@ -30,8 +41,8 @@ class Faults(LiteXModule):
 
     Attributes
     ----------
-    event_overflow, empty_read, unmatched, starved, stalled, sequencer, formation, held_up, refused: inputs, high for a
-        cycle when it happens, or longer; constant where the board has no such part.
+    event_overflow, ..., firmware: inputs, one for each of `CONDITIONS`, high for a cycle when it happens, or longer;
+        constant where the board has no such part.
     now: input; cycle counter.
     safe: high from the cycle after a stopping fault until it is cleared.
     clear: high for one cycle; everything that remembers the run starts afresh.

@@ -118,12 +118,16 @@ def _example() -> str:
     graph = compile_graph(circuit.detector_error_model(decompose_errors=True))
     syndrome = SyndromeShape(slots=8, events=2, kept=2, history=1, known=0, observables=1, kinds=4)
     fabric = ControlFabric(FabricShape(1, 1, syndrome))
-    soc = simulated_soc(DecodeEngine(whole_window(graph)), build_hash="0" * 64, fabric=fabric, links=True)
+    soc = simulated_soc(
+        DecodeEngine(whole_window(graph)), build_hash="0" * 64, fabric=fabric, links=True, image=bytes(4)
+    )
     soc.finalize()
     about = (
         "Widths are those of a distance-3 repetition code over 3 rounds on the simulated board. The banks from "
         "`rounds` on are those of a board with a control fabric, here of one drive channel and one readout line; "
-        "`udp` and `network`, `uart` and `serial` those of a board on a network and on a serial line."
+        "`udp` and `network`, `uart` and `serial` those of a board on a network and on a serial line; `processor` is "
+        "that of the [soft core](firmware.md); `emulator` is there only where the processor behind the converters is "
+        "emulated; `stream` is that of the [record stream](record-stream.md), on a network."
     )
     return registers_md(register_map(soc), about)
 

@@ -4,23 +4,30 @@
 Around the decoder may stand the real-time fabric: sequencer, pulse generators, readout, syndrome formation.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from litex.build.generic_platform import GenericPlatform
 from litex.gen import LiteXModule
 from litex.soc.integration.soc_core import SoCMini
 from litex.soc.interconnect import wishbone
 from litex.soc.interconnect.csr import CSRStorage
-from migen import ClockDomainsRenamer, Module, Signal, bits_for
+from migen import Cat, ClockDomainsRenamer, Module, Signal, bits_for
 
 from triplane.gateware.clockgate import ClockGate
 from triplane.gateware.counter import CycleCounter
 from triplane.gateware.fabric import ControlFabric
-from triplane.gateware.faults import Faults
+from triplane.gateware.faults import CONDITIONS, Faults
 from triplane.gateware.identification import Identification
 from triplane.gateware.link.exchange import Exchange
 from triplane.gateware.link.network import Network
+from triplane.gateware.link.records import FaultSource, Kind, RecordStream, RecordTap
+from triplane.gateware.link.records.layouts import record_of
 from triplane.gateware.link.results import ResultPort
 from triplane.gateware.link.serial import SerialLink
 from triplane.gateware.link.status import LEVEL_BITS, LinkStatus
+from triplane.gateware.processor import Processor
+from triplane.gateware.registers import register_map
 from triplane.gateware.syndrome import EventPort, RoundPacer, RoundSwitch
 
 NAME = "triplane"
@@ -30,7 +37,8 @@ VERSION = "0.1.0"
 BANKS = ("identification", "counter", "faults", "events", "pacer", "results", "link", "decoder")
 """Register banks in the order of their addresses. The order is part of the register map: append, never insert.
 
-Behind them stand those of a fabric: `rounds`, `measured`, then its `cores`; behind these those of its links.
+Behind them stand those of a fabric: `rounds`, `measured`, then its `cores`; behind these those of its links, of the
+soft core, `processor`, and of what a board adds; behind all, where there is a network, that of the record `stream`.
 """
 
 NETWORK_BANKS, SERIAL_BANKS = ("udp", "network"), ("uart", "serial")
@@ -38,6 +46,8 @@ NETWORK_BANKS, SERIAL_BANKS = ("udp", "network"), ("uart", "serial")
 
 CSR_PAGING = 0x800
 """Bytes of a bank."""
+
+WORD_ADDRESS_SHIFT = 2
 
 
 class TriplaneSoC(SoCMini):
@@ -63,10 +73,14 @@ class TriplaneSoC(SoCMini):
     phy: of LiteEth, for a board on a network.
     network_width: bits of the data path behind it.
     uart: module with streams of bytes, `source` from the line and `sink` to it, for a board on a serial line.
+    processor: the soft core that watches over jobs; the board's registers are described to it here.
+    extras: further cores with registers, by the names of their banks.
 
     Attributes
     ----------
     decoder_enable: high in cycles at whose end the decoder's clock needs its edge.
+    written, written_address, written_data: high for a cycle in which a word of a register is written; its address in
+        bytes, and the word. For whoever watches a board from outside.
     """
 
     def __init__(
@@ -84,12 +98,17 @@ class TriplaneSoC(SoCMini):
         phy: LiteXModule | None = None,
         network_width: int = 8,
         uart: LiteXModule | None = None,
+        processor: Processor | None = None,
+        extras: Mapping[str, LiteXModule] = MappingProxyType({}),
     ) -> None:
         names = [
             *BANKS,
             *(["rounds", "measured", *fabric.cores] if fabric else []),
             *(NETWORK_BANKS if phy else ()),
             *(SERIAL_BANKS if uart else ()),
+            *(["processor"] if processor else []),
+            *extras,
+            *(["stream"] if phy else []),
         ]
         self.csr_map = {name: number for number, name in enumerate(names)}
         for what, depth, least in (
@@ -110,6 +129,7 @@ class TriplaneSoC(SoCMini):
             csr_paging=CSR_PAGING,
             csr_address_width=max(14, bits_for(len(names) * CSR_PAGING // 4 - 1)),
         )
+        self.written, self.written_address, self.written_data = Signal(), Signal(32), Signal(32)
         self.crg = crg
         for name, master in masters.items():
             self.bus.add_master(name=name, master=master)
@@ -174,10 +194,67 @@ class TriplaneSoC(SoCMini):
         if phy is not None:
             self.phy = phy
             self.udp = Exchange()
-            self.network = Network(phy, self.udp, clock_hz, data_width=network_width)
+            self._add_stream(decoder, fabric)
+            self.network = Network(phy, self.udp, self.stream, clock_hz, data_width=network_width)
             self.bus.add_master(name="udp", master=self.udp.bus)
         if uart is not None:
             self._add_serial(uart)
+        self.processor = processor
+        if processor is not None:
+            self.bus.add_master(name="processor", master=processor.bus)
+            # Whoever reads without a key over a link is no host: a display must not keep a job alive.
+            exchanges = [
+                exchange.executed
+                for exchange in (*([self.udp] if phy else []), *([self.uart] if uart else []))
+            ]
+            self.comb += [
+                processor.alive.eq(
+                    Cat(*exchanges, *(master.cyc & master.ack for master in masters.values())) != 0
+                ),
+                processor.now.eq(self.counter.now),
+                processor.safe.eq(faults.safe),
+                faults.requested.eq(processor.safe_request),
+                faults.firmware.eq(processor.expired),
+            ]
+        for name, core in extras.items():
+            self.add_module(name, core)
+
+    def add_csr_bridge(self, *args: object, **kwargs: object) -> None:
+        """The way from the bus to the registers, and the tap beside it."""
+        super().add_csr_bridge(*args, **kwargs)
+        bus = self.csr_bridge.csr
+        self.comb += [
+            self.written.eq(bus.we),
+            self.written_address.eq(bus.adr << WORD_ADDRESS_SHIFT),
+            self.written_data.eq(bus.dat_w),
+        ]
+
+    def finalize(self) -> None:
+        """Connect everything; then the addresses are known that the firmware needs."""
+        finalized = self.finalized
+        super().finalize()
+        if not finalized and self.processor is not None:
+            self.processor.describe(register_map(self))
+
+    def _add_stream(self, decoder: LiteXModule, fabric: ControlFabric | None) -> None:
+        taps = [RecordTap(Kind.RESULT, decoder.result_words + decoder.correction_words)]
+        if fabric is not None:
+            taps.append(RecordTap(Kind.ROUND, record_of(Kind.ROUND, fabric.shape.syndrome).words))
+        taps.append(RecordTap(Kind.FAULT, record_of(Kind.FAULT).words))
+        self.stream = stream = RecordStream(taps)
+        self.fault_source = source = FaultSource()
+
+        # # #
+
+        heard = [self.results.sink, *([self.measured.sink] if fabric else []), source.source]
+        self.comb += [
+            source.conditions.eq(Cat(*(getattr(self.faults, name) for name in CONDITIONS))),
+            source.now.eq(self.counter.now),
+            source.source.ready.eq(1),
+            stream.now.eq(self.counter.now),
+            stream.build.eq(self.identification.build_hash.status[-32:]),
+            *(tap.listen(endpoint) for tap, endpoint in zip(taps, heard, strict=True)),
+        ]
 
     def _add_serial(self, uart: LiteXModule) -> None:
         self.line = uart

@@ -58,7 +58,7 @@ __all__ = [
     "load_descriptor",
 ]
 
-DRIVERS = ("sim", "udp://HOST:PORT", "uart:DEVICE")
+DRIVERS = ("sim", "udp://HOST:PORT", "uart:DEVICE", "qick:HOST[:PORT]", "qick:local")
 
 BAUDRATE = 1_000_000
 """Of a board's serial line."""
@@ -72,6 +72,7 @@ def connect(
     table: TableShape | None = None,
     fabric: FabricShape | None = None,
     correction: bool = False,
+    observe: bool = False,
     progress: Callable[[str], None] | None = None,
 ) -> Board:
     """Connect to a board.
@@ -80,11 +81,14 @@ def connect(
         url: "sim" builds the simulated board, or finds it in the cache. "udp://HOST:PORT" is a board on a network;
             "uart:DEVICE" one on a serial line, by whatever pyserial opens, such as "uart:/dev/ttyUSB1" or
             "uart:socket://HOST:PORT". These must carry the gateware that this host would build for the same arguments.
+            "qick:HOST" is a board with QICK's firmware behind its Pyro server, "qick:local" this one; both take no
+            graph and no plan, since they have no decoder.
         graph: what the board's decoder must decode, a whole shot at a time.
         plan: instead of a graph, the window that its arrays decode.
         table: beside a graph, shape of the lookup table that takes the place of arrays.
         fabric: shape of the control fabric, for a board that has one: sequencer, generators, readout.
         correction: ask for the physical correction in every record.
+        observe: beside another host that runs the board, over a link of one's own: its soft core is asked for nothing.
         progress: called with a line of text as a build goes on.
 
     Raises:
@@ -93,6 +97,10 @@ def connect(
         errors.LinkError: the board cannot be reached, or does not answer.
         errors.BoardError: the board is not what it should be.
     """
+    if driver_of(url) == "qick":
+        from triplane.hal.drivers.qick import connect_qick
+
+        return connect_qick(url, graph=graph, plan=plan, table=table, fabric=fabric, correction=correction)
     if (graph is None) == (plan is None):
         raise ValueError("give the graph that the board decodes, or the plan of its window, one of them")
     if table is not None and graph is None:
@@ -108,7 +116,7 @@ def connect(
         from triplane.hal.drivers.sim import SimBoard
 
         return SimBoard(target, fabric=fabric, correction=correction, progress=progress)
-    from triplane.hal.drivers.remote.board import RemoteBoard
+    from triplane.hal.drivers.remote.board import ObservedBoard, RemoteBoard
     from triplane.hal.drivers.remote.links import Link, SerialLink, UdpLink
     from triplane.hal.drivers.simulated import served_gateware, simulated_design
 
@@ -120,11 +128,12 @@ def connect(
         link = UdpLink(str(parts.hostname), parts.port or EXCHANGE_PORT)
     else:
         link = SerialLink(url.removeprefix("uart:"), BAUDRATE)
-    return RemoteBoard(link, driver, gateware, target, fabric=fabric, correction=correction)
+    kind = ObservedBoard if observe else RemoteBoard
+    return kind(link, driver, gateware, target, fabric=fabric, correction=correction)
 
 
 def driver_of(url: str) -> str:
-    """The driver for a board: "sim", "udp" or "uart".
+    """The driver for a board: "sim", "udp", "uart" or "qick".
 
     Raises:
         ValueError: there is none, or a part of the address is missing or out of range.
@@ -140,4 +149,6 @@ def driver_of(url: str) -> str:
         return "udp"
     if parts.scheme == "uart" and url.removeprefix("uart:"):
         return "uart"
+    if parts.scheme == "qick" and url.removeprefix("qick:"):
+        return "qick"
     raise ValueError(f"no driver for board {url!r}; there are: {', '.join(DRIVERS)}")

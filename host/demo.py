@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from triplane import hal
-from triplane.hal.device import load_device
+from triplane.hal.drivers.bus import RegisterBoard
 from triplane.hal.drivers.sim import SimBoard
-from triplane.host.compiler.memory import MemoryExperiment
+from triplane.host.compiler.memory import DEVICES, MemoryExperiment
 from triplane.host.outputs import write_json, write_whole
 from triplane.host.plots import BOARD, OTHERS, draw_latency
 from triplane.host.provenance import RunRecorder
@@ -29,9 +29,12 @@ from triplane.host.replay.ledger import Stage
 from triplane.host.replay.progress import ProgressView
 from triplane.host.replay.references import CONFIDENCE, Rate
 from triplane.host.replay.report import format_rate
-from triplane.host.runtime.memory import MemoryRun, Processors, run_memory
+from triplane.host.runtime.memory import MemoryRun, Processors, RemoteProcessors, run_memory
 
-DEVICE, DISTANCE = "surface17", 3
+DISTANCE = 3
+DEVICE = DEVICES[DISTANCE]
+"""Of the memory, unless another distance is asked for."""
+
 PREDICTED_SHOTS = 20_000
 """Of Stim, for what is expected."""
 
@@ -41,29 +44,45 @@ class DemoError(ValueError):
 
 
 @dataclass(frozen=True)
+class Prediction:
+    """What is expected of the emulator's noise, which is known where the emulator is.
+
+    Attributes:
+        circuit: of that noise, for Stim.
+        events: share of detection events by layer, Stim's: float64 (layers,).
+        matching: PyMatching's logical errors on the board's own events.
+        expected: PyMatching's on Stim's shots.
+    """
+
+    circuit: stim.Circuit
+    events: np.ndarray[Any, np.dtype[np.float64]]
+    matching: Rate
+    expected: Rate
+
+
+@dataclass(frozen=True)
 class Demo:
     """What was seen.
 
     Attributes:
-        rounds, passes, seed: as asked for.
+        distance, rounds, passes, seed: as asked for.
+        device: name of the emulated one.
         run: of the board.
-        predicted: share of detection events by layer, Stim's for the emulator's noise: float64 (layers,).
         uncorrected, corrected: logical errors of the board without and with its decoder.
-        matching: PyMatching's on the very same events.
-        expected: PyMatching's on Stim's shots.
+        prediction: beside them; None where the emulator is in another process.
         clock_hz, round_cycles, build_hash, table_hash: of the board and its program.
         seconds: that the shots took.
     """
 
+    distance: int
     rounds: int
     passes: int
     seed: int
+    device: str
     run: MemoryRun
-    predicted: np.ndarray[Any, np.dtype[np.float64]]
     uncorrected: Rate
     corrected: Rate
-    matching: Rate
-    expected: Rate
+    prediction: Prediction | None
     clock_hz: int
     round_cycles: int
     build_hash: str
@@ -72,23 +91,24 @@ class Demo:
 
     def as_json(self, run: str | None) -> dict[str, Any]:
         """The result as `--json` writes it."""
-        rates = {
-            name: {"failures": rate.failures, "shots": rate.shots, "rate": rate.rate}
-            for name in ("uncorrected", "corrected", "matching", "expected")
-            for rate in [getattr(self, name)]
-        }
+        rates = {"uncorrected": self.uncorrected, "corrected": self.corrected}
+        if self.prediction is not None:
+            rates |= {"matching": self.prediction.matching, "expected": self.prediction.expected}
         return {
             "run": run,
-            "device": DEVICE,
-            "distance": DISTANCE,
+            "device": self.device,
+            "distance": self.distance,
             "rounds": self.rounds,
             "shots": len(self.run.logical),
             "passes": self.passes,
             "seed": self.seed,
-            "logical_errors": rates,
+            "logical_errors": {
+                name: {"failures": rate.failures, "shots": rate.shots, "rate": rate.rate}
+                for name, rate in rates.items()
+            },
             "detection_events": {
                 "measured": float(self.run.events.mean()),
-                "predicted": float(self.predicted.mean()),
+                "predicted": None if self.prediction is None else float(self.prediction.events.mean()),
             },
             "round_cycles": self.round_cycles,
             "latency": {"decode": {"cycles": self.stage.summary()}},
@@ -108,44 +128,75 @@ def run_demo(
     rounds: int,
     passes: int,
     seed: int,
+    distance: int = DISTANCE,
+    url: str = "sim",
     json_file: Path | None,
     plot: Path | None,
 ) -> Demo:
-    """Build or find the board, run the memory, compare, report, file the run."""
+    """Build or find the board, or connect to one; run the memory, compare, report, file the run.
+
+    Raises:
+        DemoError: no device has the code's shape, or a memory has fewer rounds than a window.
+    """
+    if distance not in DEVICES:
+        known = " and ".join(map(str, DEVICES))
+        raise DemoError(f"--distance is {distance}; there are devices of distance {known}")
     recorder = RunRecorder(command)
     recorder.check()
-    experiment = MemoryExperiment(load_device(DEVICE), DISTANCE)
+    experiment = MemoryExperiment.of(distance)
+    device = experiment.device
     if rounds < experiment.plan.num_layers:
         raise DemoError(f"--rounds is {rounds}; the decoder's window needs {experiment.plan.num_layers}")
     with ProgressView() as view:
         view.step(
-            f"{DEVICE}: {len(experiment.device.qubits)} emulated transmons, {len(experiment.device.lines)} readout "
+            f"{device.name}: {len(device.qubits)} emulated transmons, {len(device.lines)} readout "
             f"lines; decoder: windows of {experiment.plan.num_layers} rounds, {len(experiment.plan.edges)} edges"
         )
-        board = hal.connect("sim", plan=experiment.plan, fabric=experiment.shape, progress=view.build)
-        assert isinstance(board, SimBoard)
-        with board:
+        with hal.connect(url, plan=experiment.plan, fabric=experiment.shape, progress=view.build) as board:
+            assert isinstance(board, RegisterBoard)
             program = hal.DecoderProgram.from_plan(experiment.plan, passes=passes)
             board.load(program)
             identity = board.identify()
             counter = view.count("closed loop", shots)
             started = time.monotonic()
-            processors = Processors(board, experiment, seed)
+            here = Processors(board, experiment, seed) if isinstance(board, SimBoard) else None
+            prepare = RemoteProcessors(board, seed).attach if here is None else here.attach
             run = run_memory(
                 board,
                 experiment,
                 rounds=rounds,
                 shots=shots,
-                prepare=processors.attach,
+                prepare=prepare,
                 progress=counter.to,
             )
             seconds = time.monotonic() - started
-        view.step(f"Stim and PyMatching: the same memory, {PREDICTED_SHOTS:,} shots")
-        circuit = experiment.circuit(rounds, processors.schedule)
-        demo = _compared(experiment, circuit, run, rounds, passes, seed, identity, program, seconds)
-    recorder.add_input("memory.circuit", str(circuit).encode(), source="the emulator's noise, for Stim")
+        prediction = None
+        if here is not None:
+            view.step(f"Stim and PyMatching: the same memory, {PREDICTED_SHOTS:,} shots")
+            prediction = _predict(experiment, experiment.circuit(rounds, here.schedule), run, rounds, seed)
+    shots = len(run.logical)
+    demo = Demo(
+        distance=distance,
+        rounds=rounds,
+        passes=passes,
+        seed=seed,
+        device=device.name,
+        run=run,
+        uncorrected=Rate(int(run.measured.sum()), shots),
+        corrected=Rate(int(run.logical.sum()), shots),
+        prediction=prediction,
+        clock_hz=int(identity.clock_hz),
+        round_cycles=experiment.round_cycles,
+        build_hash=str(identity.build_hash),
+        table_hash=program.table_hash,
+        seconds=seconds,
+    )
+    if prediction is not None:
+        recorder.add_input(
+            "memory.circuit", str(prediction.circuit).encode(), source="the emulator's noise, for Stim"
+        )
     recorder.set(
-        model=f"{DEVICE}, distance {DISTANCE}",
+        model=f"{device.name}, distance {distance}",
         tables={"decoder": {"structure_hash": program.structure_hash, "table_hash": program.table_hash}},
         gateware={"board": {"build_hash": str(identity.build_hash)}},
         seeds={"processor": seed, "stim": seed},
@@ -165,46 +216,20 @@ def run_demo(
     return demo
 
 
-def _compared(
-    experiment: MemoryExperiment,
-    circuit: stim.Circuit,
-    run: MemoryRun,
-    rounds: int,
-    passes: int,
-    seed: int,
-    identity: hal.Identity,
-    program: hal.DecoderProgram,
-    seconds: float,
-) -> Demo:
+def _predict(
+    experiment: MemoryExperiment, circuit: stim.Circuit, run: MemoryRun, rounds: int, seed: int
+) -> Prediction:
     layers = experiment.stream_map(rounds)
     model = circuit.detector_error_model(decompose_errors=True, approximate_disjoint_errors=True)
     matching = pymatching.Matching.from_detector_error_model(model)
     sampled, flips = circuit.compile_detector_sampler(seed=seed).sample(
         PREDICTED_SHOTS, separate_observables=True
     )
-    shots = len(run.logical)
-    seen = run.events.reshape(shots, -1)[:, layers.positions]
+    seen = run.events.reshape(len(run.logical), -1)[:, layers.positions]
     matched = matching.decode_batch(seen)[:, 0] != run.measured
     expected = matching.decode_batch(sampled)[:, 0] != flips[:, 0]
-    uncorrected, corrected, of_matching, of_stim = (
-        Rate(int(wrong.sum()), len(wrong)) for wrong in (run.measured, run.logical, matched, expected)
-    )
-    return Demo(
-        rounds=rounds,
-        passes=passes,
-        seed=seed,
-        run=run,
-        predicted=layers.layers(sampled).mean(axis=(0, 2)),
-        uncorrected=uncorrected,
-        corrected=corrected,
-        matching=of_matching,
-        expected=of_stim,
-        clock_hz=int(identity.clock_hz),
-        round_cycles=experiment.round_cycles,
-        build_hash=str(identity.build_hash),
-        table_hash=program.table_hash,
-        seconds=seconds,
-    )
+    of_matching, of_stim = (Rate(int(wrong.sum()), len(wrong)) for wrong in (matched, expected))
+    return Prediction(circuit, layers.layers(sampled).mean(axis=(0, 2)), of_matching, of_stim)
 
 
 def print_demo(demo: Demo, run: str | None, console: Console) -> None:
@@ -216,19 +241,26 @@ def print_demo(demo: Demo, run: str | None, console: Console) -> None:
     table.add_column("errors", justify="right")
     table.add_column("per shot", justify="right")
     table.add_column(f"{CONFIDENCE:.0%} interval", justify="right")
-    for name, rate in (
+    prediction = demo.prediction
+    rates = [
         ("without correction", demo.uncorrected),
         (f"gateware, {demo.passes} pass{'es' * (demo.passes > 1)}, live", demo.corrected),
-        ("PyMatching, the same events", demo.matching),
-        (f"PyMatching, Stim's {demo.expected.shots:,} shots", demo.expected),
-    ):
+    ]
+    predicted = "; what Stim predicts of them is known where the emulated processor is"
+    if prediction is not None:
+        rates += [
+            ("PyMatching, the same events", prediction.matching),
+            (f"PyMatching, Stim's {prediction.expected.shots:,} shots", prediction.expected),
+        ]
+        predicted = f", Stim predicts {prediction.events.mean():.2%}"
+    for name, rate in rates:
         table.add_row(name, f"{rate.failures:,} of {rate.shots:,}", *format_rate(rate))
     console.print(table)
     round_us = demo.round_cycles / demo.clock_hz * 1e6
     text = (
         f"{shots:,} memories of {demo.rounds:,} rounds, {demo.round_cycles} cycles ({round_us:.2f} us) each: gates and "
         "readout played by the sequencer, bits by readout lines, syndromes, decoder, Pauli frame, all in gateware\n"
-        f"detection events: {demo.run.events.mean():.2%} of all detectors, Stim predicts {demo.predicted.mean():.2%}\n"
+        f"detection events: {demo.run.events.mean():.2%} of all detectors{predicted}\n"
         f"decoding a window, simulated: mean {figures['mean']:.1f} cycles ({stage.ns(figures['mean']):.0f} ns), "
         f"longest {figures['max']:,} ({stage.ns(figures['max']):.0f} ns)\n"
         f"simulated board: {int(demo.run.cycles.sum()):,} cycles in {demo.seconds:.1f} s; gateware "
@@ -249,7 +281,8 @@ def plot_demo(demo: Demo, path: Path) -> None:
     events = demo.run.events
     shots, layers, width = events.shape
     share = events.mean(axis=(0, 2))
-    deviation = np.sqrt(np.maximum(demo.predicted * (1 - demo.predicted), 1e-12) / (shots * width))
+    expected = share if demo.prediction is None else demo.prediction.events
+    deviation = np.sqrt(np.maximum(expected * (1 - expected), 1e-12) / (shots * width))
     numbers = np.arange(layers)
     left.errorbar(
         numbers,
@@ -261,9 +294,12 @@ def plot_demo(demo: Demo, path: Path) -> None:
         linewidth=0.8,
         label="board",
     )
-    left.plot(numbers, 100 * demo.predicted, color=OTHERS, label="Stim, of the emulator's noise")
+    if demo.prediction is not None:
+        left.plot(numbers, 100 * expected, color=OTHERS, label="Stim, of the emulator's noise")
     left.set(xlabel="round", ylabel="detection events, % of detectors")
-    left.set_title(f"{shots:,} memories of {demo.rounds:,} rounds, d={DISTANCE}", loc="left", fontsize=11)
+    left.set_title(
+        f"{shots:,} memories of {demo.rounds:,} rounds, d={demo.distance}", loc="left", fontsize=11
+    )
     left.set_ylim(bottom=0)
     left.legend(fontsize=8, frameon=False)
     left.spines[["right", "top"]].set_visible(False)

@@ -12,6 +12,7 @@ import json
 import os
 import stat
 import sys
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,12 @@ def resolve_output(path: Path) -> Path:
             raise OutputError(f"{path}: is a directory; name a file in it")
         if not folder.is_dir():
             raise OutputError(f"{path}: the directory {folder} does not exist; create it first")
-        if not os.access(folder, os.W_OK):
-            raise OutputError(f"{path}: the directory {folder} is not writable")
+        try:  # permissions do not tell: nobody may write into /proc
+            tempfile.TemporaryFile(dir=folder).close()
+        except OSError as error:
+            raise OutputError(
+                f"{path}: the directory {folder} takes no file ({error.strerror}); choose another"
+            ) from error
     except RuntimeError as error:  # Python before 3.13, for a circle of links
         raise OutputError(f"{path}: {REMEDIES[errno.ELOOP]}") from error
     except OutputError:

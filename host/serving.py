@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import sys
+from dataclasses import dataclass
 from typing import Literal
 
 import stim
@@ -13,10 +15,15 @@ from triplane import hal
 from triplane.gateware.decoder.graph import GraphError, compile_graph
 from triplane.gateware.decoder.table import TableShape, observed_detectors
 from triplane.gateware.decoder.window import whole_window
+from triplane.gateware.shape import FabricShape
+from triplane.hal.device import Device
 from triplane.hal.drivers.simulated import simulated_design
+from triplane.host.compiler.memory import MemoryExperiment
 from triplane.host.replay.progress import ProgressView
-from triplane.sim.board import Design, SimulatedBoard, build_board
+from triplane.sim.board import BoardBuild, Design, SimulatedBoard, build_board
+from triplane.sim.board.emulation import EmulatedProcessor
 from triplane.sim.board.server import LOOPBACK, BoardServer, Ports
+from triplane.sim.qpu.processor import Processor
 
 
 class ServingError(ValueError):
@@ -44,8 +51,40 @@ def board_for(
     return design.with_links()
 
 
-def serve_board(design: Design, *, udp_port: int, uart_port: int) -> None:
+@dataclass(frozen=True)
+class Emulated:
+    """What is behind the converters of a board.
+
+    Attributes:
+        device: emulated.
+        shape: of the board's fabric.
+    """
+
+    device: Device
+    shape: FabricShape
+
+
+def closed_loop_board(distance: int) -> tuple[Design, Emulated]:
+    """The simulated board of `triplane demo`, on a network and a serial line, and what is behind its converters.
+
+    Raises:
+        ServingError: no device has the shape of such a code.
+    """
+    try:
+        experiment = MemoryExperiment.of(distance)
+    except ValueError as error:
+        raise ServingError(f"--distance of --closed-loop: {error}") from error
+    design, _ = simulated_design(hal.ArrayTarget(experiment.plan), fabric=experiment.shape)
+    return design.with_links(), Emulated(experiment.device, experiment.shape)
+
+
+def serve_board(design: Design, *, udp_port: int, uart_port: int, emulated: Emulated | None = None) -> None:
     """Build or find the board, and let it listen until the process is told to stop.
+
+    Args:
+        design: of the board.
+        udp_port, uart_port: to listen on; 0 for any that is free.
+        emulated: what is behind its converters.
 
     Raises:
         ServingError: a port is taken.
@@ -53,7 +92,8 @@ def serve_board(design: Design, *, udp_port: int, uart_port: int) -> None:
     with ProgressView() as view:
         build = build_board(design, progress=view.build)
     with SimulatedBoard(build.library) as board:
-        server = BoardServer(board, udp_port=udp_port, serial_port=uart_port)
+        run = None if emulated is None else _processor(board, build, emulated).play
+        server = BoardServer(board, run=run, udp_port=udp_port, serial_port=uart_port)
         try:
             asyncio.run(server.serve(lambda ports: _tell(ports, build.build_hash)))
         except OSError as error:
@@ -63,6 +103,16 @@ def serve_board(design: Design, *, udp_port: int, uart_port: int) -> None:
                 f"a port is taken ({error.strerror}); another board may be listening: give others with --udp-port and "
                 "--uart-port, or 0 for any that is free"
             ) from error
+
+
+def _processor(board: SimulatedBoard, build: BoardBuild, emulated: Emulated) -> EmulatedProcessor:
+    return EmulatedProcessor(
+        board,
+        Processor(emulated.device),
+        {name: register.address for name, register in hal.RegisterMap(build.registers).items()},
+        emulated.shape,
+        refused=lambda error: print(f"not played: {error}", file=sys.stderr, flush=True),
+    )
 
 
 def _tell(ports: Ports, build_hash: str) -> None:

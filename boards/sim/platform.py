@@ -8,6 +8,7 @@ from migen import Cat, ClockDomain, Constant
 
 from triplane.gateware.dsp.layouts import NUM_TONES
 from triplane.gateware.fabric import ControlFabric
+from triplane.gateware.soc import TriplaneSoC
 
 CLOCK_HZ = 245_760_000
 BUS_ADDRESS_BITS = 30
@@ -58,6 +59,17 @@ LINK_PINS = [
     ),
 ]
 
+TAP_PINS = [
+    (
+        "written",
+        0,
+        Subsignal("valid", Pins(1)),
+        Subsignal("address", Pins(32)),
+        Subsignal("data", Pins(32)),
+    ),
+]
+"""What is written to registers, for whoever emulates what is behind the converters."""
+
 WORD_BITS = 32
 WIDE_WORDS = 3
 """Least words of a pin that the harness takes as an array of words."""
@@ -99,7 +111,8 @@ class Platform(GenericPlatform):
     def __init__(self, drives: int = 0, lines: int = 0, *, links: bool = False) -> None:
         pins = converter_words(drives, lines) if lines else {}
         converters = [(name, 0, Pins(WORD_BITS * words)) for name, words in pins.items()]
-        super().__init__("sim", [*_io, *converters, *(LINK_PINS if links else [])], name="board")
+        tap = TAP_PINS if lines else []
+        super().__init__("sim", [*_io, *converters, *tap, *(LINK_PINS if links else [])], name="board")
 
 
 class ClockReset(LiteXModule):
@@ -123,6 +136,16 @@ def register_bus(platform: Platform) -> tuple[wishbone.Interface, list[object]]:
     """The bus master at the pins, and the statements that connect it."""
     bus = wishbone.Interface(data_width=32, adr_width=BUS_ADDRESS_BITS)
     return bus, bus.connect_to_pads(platform.request("wishbone"), mode="slave")
+
+
+def register_tap(platform: Platform, soc: TriplaneSoC) -> list[object]:
+    """The statements that show at pins what is written to registers."""
+    tap = platform.request("written")
+    return [
+        tap.valid.eq(soc.written),
+        tap.address.eq(soc.written_address),
+        tap.data.eq(soc.written_data),
+    ]
 
 
 def converters(platform: Platform, fabric: ControlFabric) -> list[object]:

@@ -3,9 +3,18 @@
 
 from litex.gen import LiteXModule
 
+from triplane.boards.sim.emulator import BANK, EmulatorControl
 from triplane.boards.sim.links import BytePHY, FramePHY
-from triplane.boards.sim.platform import CLOCK_HZ, ClockReset, Platform, converters, register_bus
+from triplane.boards.sim.platform import (
+    CLOCK_HZ,
+    ClockReset,
+    Platform,
+    converters,
+    register_bus,
+    register_tap,
+)
 from triplane.gateware.fabric import ControlFabric
+from triplane.gateware.processor import Processor
 from triplane.gateware.soc import TriplaneSoC
 
 
@@ -17,8 +26,15 @@ def simulated_soc(
     result_depth: int = 1024,
     fabric: ControlFabric | None = None,
     links: bool = False,
+    image: bytes | None = None,
 ) -> TriplaneSoC:
-    """The unfinalised SoC around `decoder`; the parameters are those of `TriplaneSoC`, `links` for all of them."""
+    """The unfinalised SoC around `decoder`.
+
+    Args:
+        decoder, build_hash, event_depth, result_depth, fabric: as of `TriplaneSoC`.
+        links: with a network, a serial line, and, beside a fabric, the registers of an emulated processor.
+        image: of the firmware, for a board with a soft core.
+    """
     drives, lines = (fabric.shape.drives, fabric.shape.lines) if fabric else (0, 0)
     platform = Platform(drives, lines, links=links)
     bus, connections = register_bus(platform)
@@ -34,8 +50,11 @@ def simulated_soc(
         fabric=fabric,
         phy=FramePHY(platform) if links else None,
         uart=BytePHY(platform) if links else None,
+        processor=None if image is None else Processor(image),
+        extras={BANK: EmulatorControl()} if links and fabric else {},
     )
     soc.comb += [*connections, platform.request("decoder_enable").eq(soc.decoder_enable)]
     if fabric is not None:
         soc.comb += converters(platform, fabric)
+        soc.comb += register_tap(platform, soc)
     return soc

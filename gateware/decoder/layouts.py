@@ -35,7 +35,7 @@ CONFIDENCE_OFFSET = 8
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a record: name, width in bits (16 or 32), and what it means."""
+    """One field of a record: name, width in bits (8, 16 or 32), and what it means."""
 
     name: str
     bits: int

@@ -92,3 +92,8 @@ def pack_entry(fields: Sequence[EntryField], values: Mapping[str, int]) -> list[
             raise ValueError(f"{f.name} is 0 to {2**f.bits - 1}, not {value}")
         words[f.word] |= value << f.offset
     return words
+
+
+def unpack_entry(fields: Sequence[EntryField], words: Sequence[int]) -> dict[str, int]:
+    """Fields of an entry from its words: the inverse of `pack_entry`."""
+    return {f.name: words[f.word] >> f.offset & (1 << f.bits) - 1 for f in fields}

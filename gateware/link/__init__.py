@@ -13,6 +13,8 @@ one for its own; it always writes to ascending addresses, where a FIFO needs one
 nothing tells a repetition from a request, a lost reply leaves a host that may neither ask again nor go on. See
 `etherbone` for what is added to the format, and `docs/decisions/0016-exchange.md` for why.
 
+On a network the same records, and faults, leave in packets as well: see `records`.
+
 What can go wrong: a host that reads more than there is. It gets 0 and the `empty_read` fault, since a 0 in a record
 stream would otherwise pass for data.
 """

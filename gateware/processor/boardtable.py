@@ -10,7 +10,7 @@ from typing import Any
 from litex.gen import LiteXModule
 from migen import Memory, Signal, bits_for
 
-from triplane.gateware.processor.layouts import WORD_BITS, WORD_BYTES, WORD_MASK
+from triplane.gateware.processor.layouts import WORD_BITS, WORD_BYTES, WORD_MASK, guarded_tables
 
 MAGIC = 0x5450_4254
 """First word of a table: "TPBT"."""
@@ -115,6 +115,9 @@ class BoardTable:
             finished = bits("sequencer_control_status", ended)
         else:
             start, finished = bits("pacer_control", {"start": 1}), bits("pacer_status", {"running": 0})
+        fields = {
+            name: [field["name"] for field in register["fields"]] for name, register in registers.items()
+        }
         found = {
             "scratch": [whole("identification_scratch")],
             "start": [start],
@@ -123,13 +126,8 @@ class BoardTable:
             "finished": [finished],
             "faults": [whole("faults_status")],
             "trusted": [
-                bits(name, {"trusted": 1} if "trusted" in fields else {"table": TRUST_VALUE})
-                for name, register in registers.items()
-                for fields in [{field["name"] for field in register["fields"]}]
-                if name.endswith("_status")
-                and (fields & {"trusted", "table"})
-                # Says only what the status of each of its tables says.
-                and name != "sequencer_control_status"
+                bits(name, {"trusted": 1} if "trusted" in fields[name] else {"table": TRUST_VALUE})
+                for name in guarded_tables(fields)
             ],
             "backlog": [whole(name) for name in BACKLOGS if name in registers],
             "misses": [whole(name) for name in MISSES if name in registers],
@@ -183,6 +181,7 @@ class TableMemory(LiteXModule):
         # # #
 
         self._memory = memory = Memory(WORD_BITS, TABLE_WORDS, init=[0] * TABLE_WORDS)
+        self.autocsr_exclude = {"_memory"}  # LiteX puts memories that it finds on the register bus
         port = memory.get_port()
         self.specials += memory, port
         self.comb += [port.adr.eq(self.address), self.data.eq(port.dat_r)]

@@ -72,6 +72,7 @@ class Processor(LiteXModule):
         bus: Wishbone master on the board's register bus, word addresses.
         now: input, 64 bits; cycle counter.
         safe: input; the board is in its safe state.
+        alive: input; a sign of life of the host, besides its heartbeats and commands.
         safe_request: the firmware wants it there.
         expired: one cycle; the firmware does not work, or was taken away: the board has to go safe.
     """
@@ -95,6 +96,7 @@ class Processor(LiteXModule):
         ]
         self.now = Signal(64)
         self.safe = Signal()
+        self.alive = Signal()
         self.safe_request = Signal()
         self.expired = Signal()
 
@@ -189,7 +191,7 @@ class Processor(LiteXModule):
             mailbox.answer.eq(private.writes["answer"]),
             mailbox.result.eq(private.write_data),
             mailbox.lose.eq(boot.restarts),
-            lease.alive.eq(mailbox.taken),
+            lease.alive.eq(mailbox.taken | self.alive),
             # What the host sees
             log.now.eq(self.now),
             log.push.eq(private.writes["log_code"]),

@@ -6,6 +6,7 @@ Declared here once. Gateware decodes it, the firmware's header and the host's na
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -154,6 +155,22 @@ class LogCode(IntEnum):
 
     TABLE = 10
     """Number of the table that is not trusted."""
+
+
+NOT_OF_TABLES = ("sequencer_control_status", "processor_update_status")
+"""The first says only what the status of each of its tables says; the second is of the firmware itself."""
+
+
+def guarded_tables(fields: Mapping[str, Collection[str]]) -> list[str]:
+    """Status registers of the tables of a board that a job may need, in the order of their numbers.
+
+    fields: register of the board -> names of its fields, in the order of addresses.
+    """
+    return [
+        name
+        for name, names in fields.items()
+        if name.endswith("_status") and ("trusted" in names or "table" in names) and name not in NOT_OF_TABLES
+    ]
 
 
 LOG_DEPTH = 64

@@ -53,7 +53,7 @@ class Slot(LiteXModule):
 
         # # #
 
-        self._memory = memory = Memory(WORD_BITS, SLOT_WORDS, init=list(contents) or None)
+        memory = Memory(WORD_BITS, SLOT_WORDS, init=list(contents) or None)
         fetch, data = memory.get_port(), memory.get_port(write_capable=writable)
         self.specials += memory, fetch, data
         self.comb += [

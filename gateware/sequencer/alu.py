@@ -66,13 +66,30 @@ class ArithmeticUnit(LiteXModule):
             Alu.NOW: self.result.eq(self.now),
             Alu.FRAME: self.result.eq(self.frame),
         })  # fmt: skip
-        # Two adders and no multiplexer: Yosys would put one adder behind a negation of b.
-        added, taken_off = Signal(32), Signal(32)
+        # In two halves side by side, the upper one for both carries; no multiplexer, Yosys would share an adder.
+        low, high = (a[:16], b[:16]), (a[16:], b[16:])
+        inverted = [Signal(16, name=f"inverted{half}") for half in range(2)]
+        sums, carries = [Signal(16, name="sum"), Signal(16, name="difference")], [Signal() for _ in range(2)]
+        uppers = [[Signal(16, name=f"upper{k}_{carry}") for carry in range(2)] for k in range(2)]
         self.comb += [
-            added.eq(a + b),
-            taken_off.eq(a - b),
-            self.total.eq((Replicate(self.adds, 32) & added) | (Replicate(self.subtracts, 32) & taken_off)),
+            inverted[0].eq(~low[1]),
+            inverted[1].eq(~high[1]),
+            sums[0].eq(low[0] + low[1]),
+            sums[1].eq(low[0] - low[1]),
+            # By comparison: a sum of one bit more would be a carry block more.
+            carries[0].eq(inverted[0] < low[0]),
+            carries[1].eq(low[0] < low[1]),
+            uppers[0][0].eq(high[0] + high[1]),
+            uppers[0][1].eq(high[0] - inverted[1]),  # one more, by the carry that a subtraction begins with
+            uppers[1][0].eq(high[0] - high[1]),
+            uppers[1][1].eq(high[0] + inverted[1]),
         ]
+        parts = []
+        for k, selected in enumerate((self.adds, self.subtracts)):
+            carried, plain = Replicate(selected & carries[k], 16), Replicate(selected & ~carries[k], 16)
+            upper = (carried & uppers[k][1]) | (plain & uppers[k][0])
+            parts.append(Cat(Replicate(selected, 16) & sums[k], upper))
+        self.comb += self.total.eq(parts[0] | parts[1])
 
         # Below, in two halves side by side; of signed numbers the highest bits are turned round.
         signed = self.comparison[1:] == Branch.LESS >> 1

@@ -76,6 +76,8 @@ class EventQueue(LiteXModule):
         last, free = Signal(time_bits), Signal(time_bits)  # time of the last event; first cycle after all
         kinds = Signal(len(Kind))
         waits, due = Signal(), Signal()  # an event waits at the head; it leaves in this cycle
+        # The same of one that came from the memory behind the head, and of one that did not: the first is known late.
+        due_of_rest, due_of_others = Signal(), Signal()
         chained, release = Signal(), Signal(time_bits)
         before, taken, past, full = Signal(), Signal(), Signal(), Signal()
         refused = Signal.like(self.fault)
@@ -111,6 +113,7 @@ class EventQueue(LiteXModule):
         level, produce, consume = Signal(max=depth), Signal(max=depth - 1), Signal(max=depth - 1)
         moves, push, pop = Signal(), Signal(), Signal()
         self.comb += [
+            due.eq(due_of_rest | due_of_others),
             moves.eq(due | ~waits),
             full.eq(level == depth - 1),
             pop.eq(moves & behind.valid),
@@ -131,18 +134,19 @@ class EventQueue(LiteXModule):
             # Whether an event enters is known last: it says that the level changes, and not where to.
             If(push != pop, level.eq(Mux(pop, level - 1, level + 1))),
             If(self.flush, produce.eq(0), consume.eq(0), level.eq(0)),
+            due_of_rest.eq(pop & (behind.time == self.coming) & ~self.flush),
+            due_of_others.eq(0),
             If(~moves,
-                due.eq(head.time == self.coming),
+                due_of_others.eq(head.time == self.coming),
             ).Elif(behind.valid,
                 Cat(head.time, head.kind, head.value, head.address).eq(reader.dat_r),
-                due.eq(behind.time == self.coming),
                 waits.eq(1),
             ).Else(
                 Cat(head.time, head.kind, head.value, head.address).eq(entering),
-                due.eq(enters & Mux(chained, free == self.coming, sink.time == self.coming)),
+                due_of_others.eq(enters & Mux(chained, free == self.coming, sink.time == self.coming)),
                 waits.eq(enters),
             ),
-            If(self.flush, waits.eq(0), due.eq(0)),
+            If(self.flush, waits.eq(0), due_of_others.eq(0)),
         ]  # fmt: skip
 
         # Faults

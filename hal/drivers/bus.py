@@ -21,6 +21,7 @@ from triplane.hal.descriptor import Descriptor
 from triplane.hal.drivers.access import RegisterAccess
 from triplane.hal.drivers.collect import Collector
 from triplane.hal.drivers.control import ControlBus
+from triplane.hal.drivers.supervision import SupervisedSource, Supervision
 from triplane.hal.errors import (
     BoardError,
     IdentityError,
@@ -31,6 +32,12 @@ from triplane.hal.program import DecoderProgram
 from triplane.hal.records import Pacing, Records, RecordSource, RunStream
 from triplane.hal.registers import WORD_MAX, RegisterMap
 from triplane.hal.target import Target
+
+ANSWER_CYCLES = 1_000_000
+"""For whatever a decoder is asked that does not depend on the length of a table: far above every bound."""
+
+FIRST_PAUSE_CYCLES, LAST_PAUSE_CYCLES = 64, 2**16
+"""Between two looks at a board that is busy: the first, twice that, and so on."""
 
 
 class RegisterBoard(RegisterAccess):
@@ -65,6 +72,7 @@ class RegisterBoard(RegisterAccess):
         self._run: RunStream | None = None
         self._limits = DecodeLimits()
         self._awaited: BarrierRequest | None = None
+        self._supervision: Supervision | None = None
 
     @abstractmethod
     def _source(
@@ -129,7 +137,11 @@ class RegisterBoard(RegisterAccess):
         self.burst_write(self.registers["decoder_table_data"].address, program.words, increment=False)
         self.set("decoder_table_crc", program.table_crc)
         state = self.registers["decoder_status"].fields["table"]
-        self._await(lambda: state.of(self.get("decoder_status")) != CHECKING, "end the check of its table")
+        self._await(
+            lambda: state.of(self.get("decoder_status")) != CHECKING,
+            "end the check of its table",
+            len(program.words) + ANSWER_CYCLES,  # a word a cycle
+        )
         if state.of(self.get("decoder_status")) != TRUSTED:
             raise BoardError(
                 f"the table arrived with CRC {self.get('decoder_table_found'):#010x}, not "
@@ -150,11 +162,17 @@ class RegisterBoard(RegisterAccess):
         mode = int(self._correction or program.correction) << fields["correction"].offset
         return mode | (program.passes << fields["passes"].offset if "passes" in fields else 0)
 
-    def _await(self, reached: Callable[[], bool], what: str) -> None:
-        for _ in range(100_000):
-            if reached():
-                return
-        raise BoardError(f"the decoder does not {what}; reset the board")
+    def _await(self, reached: Callable[[], bool], what: str, within_cycles: int = ANSWER_CYCLES) -> None:
+        """Wait by the board's own clock: how many words a host moves meanwhile says nothing of it."""
+        begun, pause = self.now(), FIRST_PAUSE_CYCLES
+        while not reached():
+            if self.now() - begun > within_cycles:
+                raise BoardError(
+                    f"the decoder did not {what} within {within_cycles} cycles; power the board up again, or load its "
+                    "bitstream again"
+                )
+            self.elapse(pause)
+            pause = min(2 * pause, LAST_PAUSE_CYCLES)
 
     def run(
         self,
@@ -185,7 +203,14 @@ class RegisterBoard(RegisterAccess):
         if "decoder_rounds" in self.registers:
             self.set("decoder_rounds", layers)
         parts = shots if shot_by_shot else None
-        self._run = RunStream(self._source(words.reshape(-1), parts, records, idle_limit, timeout_s), records)
+        if self._supervision is not None:
+            # A table that may be exchanged meanwhile cannot be one that the run ends without.
+            exchanged = "activate" in self.registers["decoder_control"].fields
+            self._supervision.begin(() if exchanged else ("decoder_status",))
+        source = self._source(words.reshape(-1), parts, records, idle_limit, timeout_s)
+        if self._supervision is not None:
+            source = SupervisedSource(source, records, self._leave_job)
+        self._run = RunStream(source, records)
         return self._run
 
     def records(self) -> Iterator[Records]:
@@ -214,6 +239,9 @@ class RegisterBoard(RegisterAccess):
         if live and control.program and control.program.rounds and "decoder_rounds" in self.registers:
             self.set("decoder_rounds", control.program.rounds)
         self.set("rounds_control", int(live))
+        supervision = self._supervision
+        if supervision is not None:
+            supervision.begin(control.tables(live))
         collector = Collector(self, control.shape) if records else None
         try:
             ended = control.execute(
@@ -221,9 +249,11 @@ class RegisterBoard(RegisterAccess):
                 limit_cycles=limit_cycles,
                 timeout_s=timeout_s,
                 meanwhile=collector.collect if collector else lambda: None,
+                start=None if supervision is None else supervision.start,
             )
         finally:
             self.set("rounds_control", 0)
+            self._leave_job()
         return ended if collector is None else collector.added_to(ended)
 
     def _control_bus(self) -> ControlBus:
@@ -364,8 +394,38 @@ class RegisterBoard(RegisterAccess):
                     )
         return np.ascontiguousarray(array)
 
+    def _supervise(self, lease_cycles: int) -> None:
+        """Run jobs under the eyes of the board's soft core, if it has one; see `Supervision`."""
+        if "processor_job" in self.registers:
+            self._supervision = Supervision(self, lease_cycles)
+
+    def _leave_job(self) -> None:
+        """The job has ended, or is given up."""
+        if self._supervision is not None:
+            self._supervision.end()
+
+    def renew(self, seed: int) -> None:
+        """Take the emulated processor behind the converters back to its beginning: all qubits in 0.
+
+        Args:
+            seed: of all that is random in it.
+
+        Raises:
+            UnsupportedError: what is behind the converters cannot be taken anywhere.
+        """
+        if "emulator_renew" not in self.registers:
+            raise UnsupportedError(
+                f"the board {self.descriptor.name} has no registers of an emulated processor; qubits are reset by "
+                "measuring them, or by waiting"
+            )
+        self.set("emulator_seed", seed)
+        self.set("emulator_renew", 1)
+
     def _rearm(self) -> None:
         """Leave nothing of an earlier run: stop rounds, let the decoder finish, empty everything, count from 0."""
+        if self._supervision is not None:
+            self._supervision.end()
+            self._supervision.release()
         self.stop_pacer()
         if self._awaited is not None:
             # The decoder does not rest while a barrier waits for an amendment; none will come any more.

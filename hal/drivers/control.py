@@ -23,6 +23,9 @@ SETTLE_CYCLES = 64
 PATIENCE = 1_000
 """Looks at a table that is being checked, `SETTLE_CYCLES` apart."""
 
+TABLES = ("program", "dispatcher_groups", "dispatcher_arms")
+"""Of the sequencer."""
+
 FIELD_NAMES = ("starting", "executing", "paused", "halted", "drained")
 
 
@@ -79,13 +82,20 @@ class ControlBus:
                 self.bus.burst_write(
                     register.address, [value % 2**register.bits for value in values], increment=False
                 )
-        for table in ("program", "dispatcher_groups", "dispatcher_arms"):
+        for table in TABLES:
             fields = self.bus.registers[f"sequencer_{table}_status"].fields
             self._trusted(f"sequencer_{table}_status", fields["trusted"].of, fields["checking"].of)
         if program.syndrome is not None:
             state = self.bus.registers["formation_status"].fields["table"].of
             self._trusted("formation_status", lambda word: state(word) == 3, lambda word: state(word) == 1)
         self.program = program
+
+    def tables(self, live: bool) -> list[str]:
+        """Status registers of the tables that the program needs; `live`: the decoder's as well."""
+        names = [f"sequencer_{table}_status" for table in TABLES]
+        if self.program is not None and self.program.syndrome is not None:
+            names.append("formation_status")
+        return [*names, "decoder_status"] if live else names
 
     def rest(self) -> None:
         """End what runs, leave the safe state, and forget faults, rounds and shots."""
@@ -103,14 +113,16 @@ class ControlBus:
         limit_cycles: int,
         timeout_s: float | None = None,
         meanwhile: Callable[[], None] = lambda: None,
+        start: Callable[[], None] | None = None,
     ) -> Execution:
         """Run the program that is loaded until it has halted and its last event is played.
 
         Args:
             registers: of the sequencer -> value at the start; the others keep what they have.
-            limit_cycles: after which the program is aborted.
+            limit_cycles: of the program's time after which it is aborted.
             timeout_s: wall clock limit.
             meanwhile: called after every look at the program, and once more when it has ended.
+            start: starts it, where that is somebody else's to do.
 
         Raises:
             ProgramError: nothing is loaded, or a register does not exist.
@@ -127,8 +139,10 @@ class ControlBus:
                     f"register {number} cannot be {value}: there are 1 to {NUM_REGISTERS - 1}, of 32 bits"
                 )
         self.rest()
+        lead = 0
         if program.epoch_register is not None:
-            epoch = (self.bus.now() + self.lead_cycles) & WORD_MAX
+            lead = self.lead_cycles
+            epoch = (self.bus.now() + lead) & WORD_MAX
             given[program.epoch_register] = epoch
             for line in range(self.shape.lines):
                 self.bus.set(f"line{line}_settings_epoch", epoch)
@@ -137,7 +151,10 @@ class ControlBus:
             self.bus.set("sequencer_control_register_data", value & WORD_MAX)
         self.bus.elapse(SETTLE_CYCLES)
         begun, deadline = self.bus.now(), None if timeout_s is None else time.monotonic() + timeout_s
-        self._pulse("sequencer_control_control", "start")
+        if start is None:
+            self._pulse("sequencer_control_control", "start")
+        else:
+            start()
         while True:
             self.bus.elapse(POLL_CYCLES)
             now = self.bus.now()
@@ -146,7 +163,7 @@ class ControlBus:
             self._check_safe(program)
             if state["halted"] and state["drained"]:
                 break
-            if now - begun > limit_cycles or (deadline is not None and time.monotonic() > deadline):
+            if now - begun > lead + limit_cycles or (deadline is not None and time.monotonic() > deadline):
                 self._pulse("sequencer_control_control", "abort")
                 raise RunTimeoutError(
                     f"the program was aborted after {now - begun} cycles; give it more than {limit_cycles} cycles or "

@@ -20,7 +20,6 @@ from triplane.hal.errors import (
     BoardError,
     BuildError,
     IdentityError,
-    ProgramError,
     RunTimeoutError,
     SafeStateError,
 )
@@ -30,6 +29,7 @@ from triplane.hal.registers import WORD_MAX, RegisterMap
 from triplane.hal.target import ArrayTarget, TableTarget
 from triplane.sim.board import BoardBuild, SimulatedBoard, build_board
 from triplane.sim.board import BoardError as SimulationError
+from triplane.sim.board.tables import GeneratorTables
 from triplane.sim.cache import CacheError
 from triplane.sim.toolchain import ToolchainError
 
@@ -65,6 +65,7 @@ class SimBoard(RegisterBoard):
         self._board: SimulatedBoard | None = None
         self._design, descriptor = simulated_design(target, fabric=fabric, correction=correction)
         self._coupling: Coupling | None = None
+        self._tables: GeneratorTables | None = None
         self._progress = progress
         self._build = self._built(trace=False)
         super().__init__(descriptor, RegisterMap(self._build.registers), target, correction, fabric)
@@ -79,7 +80,11 @@ class SimBoard(RegisterBoard):
 
     def _open(self, build: BoardBuild) -> None:
         self.close()
-        self._board = SimulatedBoard(build.library)
+        self._board = board = SimulatedBoard(build.library)
+        if self.fabric is not None:
+            addresses = {name: register.address for name, register in self.registers.items()}
+            self._tables = GeneratorTables(addresses, self.fabric)
+            board.watch(self._tables.addresses)
         found = self.identify()
         if found.build_hash != build.build_hash:
             raise IdentityError(
@@ -150,30 +155,34 @@ class SimBoard(RegisterBoard):
             run(min(ELAPSE_CYCLES, wanted - start))
 
     def attach(self, processor: Processor) -> None:
-        """Put an emulated processor behind the converters, for the control program that is loaded and while it is.
+        """Put an emulated processor behind the converters, at its beginning: its time begins with the next pulse.
 
-        The board is reset with it, so that both count from 0: decoder tables and control program are loaded again.
+        It stays there whatever is loaded, until another one is attached.
         """
-        program = self._control_bus().program
-        if program is None:
-            raise ProgramError("no control program is loaded; call load_control() first")
+        control = self._control_bus()
         from triplane.sim.board.coupling import Coupling
 
-        decoder, self._coupling = self._program, None
-        self.simulation.reset()
-        processor.reset()
-        if decoder is not None:
-            self.load(decoder)
-        self.load_control(program)
-        self._coupling = Coupling(
-            self.simulation, processor, program, self.fabric.drives if self.fabric else 0
-        )
+        # The one before does not hear of it any more: it may have refused what the program played.
+        self._coupling = None
+        control.rest()
+        self._keep_up()
+        assert self._tables is not None
+        coupling = Coupling(self.simulation, processor, self._tables)
+        coupling.renew()
+        self._coupling = coupling
 
     def load_control(self, program: ControlProgram) -> None:
-        """Load a control program; a processor that was attached for another one is no longer."""
+        """Load a control program; see `hal.board.Board.load_control`."""
         _ = self.simulation
-        self._coupling = None
         super().load_control(program)
+        self._keep_up()
+
+    def _keep_up(self) -> None:
+        """Take what was written to the generators' tables while no processor is there, and forget what they played."""
+        if self._tables is not None and self._coupling is None:
+            for written in self.simulation.written():
+                self._tables.write(int(written["address"]), int(written["word"]))
+            self.simulation.played()
 
     def trace(self, path: Path | str | None, cycles: int) -> None:
         """Write a VCD of `cycles` cycles from now on; None ends the window and returns to the fast simulation.
@@ -189,7 +198,10 @@ class SimBoard(RegisterBoard):
             self._tracing = tracing
             if self._program is not None:
                 self.load(self._program)
+            coupling, self._coupling = self._coupling, None
             self._reload_control()
+            if coupling is not None:
+                self.attach(coupling.processor)
             if self._limits != DecodeLimits():
                 self.limit(self._limits)
         if path is not None:

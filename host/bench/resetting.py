@@ -46,14 +46,36 @@ SHAPE = FabricShape(
 """A small fabric, for up to three qubits on one line."""
 
 
-def small_board(progress: Callable[[str], None] | None = None) -> SimBoard:
-    """A board with the small fabric, and a decoder that nothing is given to."""
-    circuit = stim.Circuit.generated(
+def small_circuit() -> stim.Circuit:
+    """What the decoder of boards with the small fabric is for."""
+    return stim.Circuit.generated(
         "repetition_code:memory", distance=3, rounds=1, before_round_data_depolarization=0.1
     )
-    graph = compile_graph(circuit.detector_error_model(decompose_errors=True))
-    table = TableShape(observed_detectors(graph), 1)
-    board = hal.connect("sim", graph=graph, table=table, fabric=SHAPE, progress=progress)
+
+
+def small_rounds() -> stim.Circuit:
+    """The rounds of that decoder, by qubits that are read themselves: what its ancillas would say, then nothing new."""
+    return stim.Circuit("""
+        M 0 1 2
+        DETECTOR(1, 0) rec[-3] rec[-2]
+        DETECTOR(3, 0) rec[-2] rec[-1]
+        M 0 1 2
+        DETECTOR(1, 1)
+        DETECTOR(3, 1)
+        OBSERVABLE_INCLUDE(0) rec[-1]
+    """)
+
+
+def small_target() -> hal.TableTarget:
+    """The decoder of boards with the small fabric; most programs on them give it nothing."""
+    graph = compile_graph(small_circuit().detector_error_model(decompose_errors=True))
+    return hal.TableTarget(graph, TableShape(observed_detectors(graph), 1))
+
+
+def small_board(progress: Callable[[str], None] | None = None) -> SimBoard:
+    """A board with the small fabric in this process."""
+    target = small_target()
+    board = hal.connect("sim", graph=target.graph, table=target.shape, fabric=SHAPE, progress=progress)
     assert isinstance(board, SimBoard)
     return board
 

@@ -14,7 +14,7 @@ from triplane import hal
 from triplane.gateware.decoder.graph import GraphError, compile_graph
 from triplane.gateware.decoder.window import whole_window
 from triplane.host.calibration.board import load_model, weights_for
-from triplane.host.calibration.estimate import CalibrationError, estimate
+from triplane.host.calibration.estimate import LEAST_SHOTS, CalibrationError, estimate
 from triplane.host.calibration.judge import DECODERS, judge
 from triplane.host.calibration.pairs import correlate
 from triplane.host.calibration.result import Calibration, record
@@ -73,10 +73,14 @@ def calibrate(
     fitted = np.ones(dataset.shots, dtype=np.bool_) if parity is None else dataset.indices % 2 == parity
     others = fitted if parity is None else ~fitted
     if not fitted.any() or not others.any():
+        lacking = "fit" if not fitted.any() else "judge by"
+        if dataset.shots == 1:
+            raise CalibrationError(
+                f"{dataset.name}: of 1 shot none is left to {lacking}; give at least {2 * LEAST_SHOTS}, better 20000"
+            )
         raise CalibrationError(
-            f"{dataset.name}: all {dataset.shots} shots are of one half, so none are left to "
-            f"{'fit' if not fitted.any() else 'judge by'}; take a reference that was not fitted on a half, "
-            "such as circuit_detector_error_model.dem"
+            f"{dataset.name}: all {dataset.shots} shots are of one half, so none are left to {lacking}; take a "
+            "reference that was not fitted on a half, such as circuit_detector_error_model.dem"
         )
     structure = Structure.of(dataset.model)
     events = dataset.events[fitted]

@@ -2,7 +2,7 @@
 """The command line. Commands import what they need when they run, so that `--help` and first lines come at
 once.
 
-Exit codes: 0 done; 1 an error, told in one message; 2 wrong usage; 130 cancelled with Ctrl-C;
+Exit codes: 0 done; 1 an error, told in one message; 2 a command line that cannot be parsed; 130 cancelled with Ctrl-C;
 143 and 129 ended by SIGTERM and SIGHUP.
 """
 

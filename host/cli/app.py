@@ -15,7 +15,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Triplane: real-time quantum error correction, on the simulated board and on RFSoC boards.\n\n"
     "Start with [bold]triplane demo[/bold]: it needs no files and no hardware.",
-    epilog="Exit codes: 0 done, 1 error, 2 wrong usage, 130 cancelled, 143 terminated.   "
+    epilog="Exit codes: 0 done, 1 error, 2 a command line that cannot be parsed, 130 cancelled, 143 terminated.   "
     "Full traceback of an error: TRIPLANE_TRACEBACK=1",
 )
 

@@ -1,24 +1,53 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Commands that serve."""
+"""Commands that serve a board, and that listen to one."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from triplane.host.cli.app import app
 from triplane.host.cli.common import errors
+from triplane.host.cli.decoding import DEMO_DISTANCE
 from triplane.host.cli.options import Decoder, WeightBits
 
+if TYPE_CHECKING:
+    import stim
+
+DISTANCE = 5
+"""Of the code, unless another one is asked for."""
+
 PORT_MAX = 2**16 - 1
+
+OfCode = Annotated[
+    int | None,
+    typer.Option(
+        "--distance",
+        min=3,
+        show_default="5; 3 with --closed-loop",
+        help="Of a rotated surface code, odd.",
+    ),
+]
+
+ClosedLoop = Annotated[
+    bool,
+    typer.Option(
+        "--closed-loop",
+        help="The board of demo: with a sequencer, and emulated transmons behind its converters.",
+    ),
+]
 
 
 @app.command(
     epilog="Example, in two terminals:\n\n"
     "triplane board --distance 3\n\n"
-    "triplane sample --distance 3 --board udp://127.0.0.1:1234"
+    "triplane sample --distance 3 --board udp://127.0.0.1:1234\n\n"
+    "The closed loop, likewise:\n\n"
+    "triplane board --closed-loop\n\n"
+    "triplane demo --board udp://127.0.0.1:1234"
 )
 def board(
     paths: Annotated[
@@ -29,10 +58,11 @@ def board(
             help="A data set as replay takes it, which the board is to decode.",
         ),
     ] = None,
-    distance: Annotated[int, typer.Option("--distance", min=3, help="Of a rotated surface code, odd.")] = 5,
+    distance: OfCode = None,
     rounds: Annotated[
         int | None, typer.Option("--rounds", min=1, show_default="the distance", help="Rounds of a shot.")
     ] = None,
+    closed_loop: ClosedLoop = False,
     weight_bits: WeightBits = 5,
     decoder: Decoder = "array",
     udp_port: Annotated[
@@ -49,18 +79,118 @@ def board(
     process with `--board`, or with `triplane.hal.connect`. It runs until Ctrl-C.
     """
     with errors():
-        from triplane.host.replay.datasets import load_dataset
-        from triplane.host.replay.result import OptionsError
-        from triplane.host.replay.sampling import memory_circuit
-        from triplane.host.serving import board_for, serve_board
+        from triplane.host.serving import board_for, closed_loop_board, serve_board
 
-        if paths:
-            model = load_dataset(paths, shots=1).model
-        else:
-            try:
-                circuit = memory_circuit(distance=distance, rounds=rounds or distance, probability=0.001)
-            except ValueError as error:
-                raise OptionsError(str(error)) from error
-            model = circuit.detector_error_model(decompose_errors=True)
+        if closed_loop:
+            _no_data_set(paths)
+            design, emulated = closed_loop_board(distance or DEMO_DISTANCE)
+            serve_board(design, udp_port=udp_port, uart_port=uart_port, emulated=emulated)
+            return
+        model = _model(paths, distance or DISTANCE, rounds)
         design = board_for(model, weight_bits=weight_bits, decoder=decoder)
         serve_board(design, udp_port=udp_port, uart_port=uart_port)
+
+
+@app.command(
+    epilog="Example, in three terminals:\n\n"
+    "triplane board --distance 3 --uart-port 4001\n\n"
+    "triplane record --distance 3 --board uart:socket://127.0.0.1:4001 --stream-from 127.0.0.1 --out run.h5\n\n"
+    "triplane sample --distance 3 --board udp://127.0.0.1:1234\n\n"
+    "The closed loop, with its measured rounds: `--closed-loop` for the board and for the recording, and "
+    "`triplane demo --board udp://127.0.0.1:1234`"
+)
+def record(
+    board: Annotated[
+        str,
+        typer.Option(
+            "--board",
+            metavar="URL",
+            show_default=False,
+            help="udp://HOST:PORT or uart:DEVICE. A link carries one host at a time: beside a run, give the other one.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE.h5", show_default=False, help="The recording, HDF5.")
+    ],
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[DIR | MODEL EVENTS [OBSERVABLES]]",
+            show_default="a rotated surface code",
+            help="A data set as replay takes it, which the board decodes.",
+        ),
+    ] = None,
+    distance: OfCode = None,
+    rounds: Annotated[
+        int | None, typer.Option("--rounds", min=1, show_default="the distance", help="Rounds of a shot.")
+    ] = None,
+    closed_loop: ClosedLoop = False,
+    weight_bits: WeightBits = 5,
+    decoder: Decoder = "array",
+    stream_from: Annotated[
+        str | None,
+        typer.Option(
+            "--stream-from",
+            metavar="HOST",
+            show_default="that of a udp board; else packets are fetched over the link",
+            help="The board on the network, which sends packets to this host.",
+        ),
+    ] = None,
+    seconds: Annotated[
+        float | None,
+        typer.Option("--seconds", min=0.1, show_default="until Ctrl-C", help="End after this time."),
+    ] = None,
+    records: Annotated[
+        int | None,
+        typer.Option("--records", min=1, show_default="until Ctrl-C", help="End after so many records."),
+    ] = None,
+) -> None:
+    """Record the stream of a board: results, measured rounds, faults, each once, with what was lost named.
+
+    Ctrl-C ends the recording, and the file is whole; it has its name only then.
+    """
+    with errors():
+        from triplane.host.outputs import resolve_output
+        from triplane.host.recording import closed_loop_board, decoding_board, tell
+        from triplane.host.recording import record as record_board
+
+        path = resolve_output(out)
+        if closed_loop:
+            _no_data_set(paths)
+            built_for = closed_loop_board(distance or DEMO_DISTANCE)
+        else:
+            model = _model(paths, distance or DISTANCE, rounds)
+            built_for = decoding_board(model, weight_bits=weight_bits, decoder=decoder)
+        result = record_board(
+            built_for,
+            path,
+            board=board,
+            stream_from=stream_from,
+            seconds=seconds,
+            records=records,
+            command=sys.argv,
+        )
+        tell(out, result)
+
+
+def _no_data_set(paths: list[Path] | None) -> None:
+    """Refuse a data set beside --closed-loop."""
+    from triplane.host.replay.result import OptionsError
+
+    if paths:
+        raise OptionsError("--closed-loop is the board of demo, which decodes no data set; give one of them")
+
+
+def _model(paths: list[Path] | None, distance: int, rounds: int | None) -> stim.DetectorErrorModel:
+    """The error model of a data set, or of a rotated surface code."""
+    from triplane.host.replay.datasets import load_dataset
+    from triplane.host.replay.result import OptionsError
+    from triplane.host.replay.sampling import memory_circuit
+
+    if paths:
+        return load_dataset(paths, shots=1).model
+    try:
+        circuit = memory_circuit(distance=distance, rounds=rounds or distance, probability=0.001)
+    except ValueError as error:
+        raise OptionsError(str(error)) from error
+    return circuit.detector_error_model(decompose_errors=True)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from triplane.gateware.fabric import OUTCOME_OFFSET
 from triplane.hal.board import Board
+from triplane.hal.drivers.bus import RegisterBoard
 from triplane.hal.drivers.sim import SimBoard
 from triplane.host.compiler.memory import MemoryExperiment
 from triplane.sim.qpu.events import Event
@@ -49,8 +50,24 @@ class MemoryRun:
         return self.logical ^ self.flips
 
 
+class RemoteProcessors:
+    """The emulated processor of a simulated board in another process, at its beginning for each shot.
+
+    Args:
+        board: whose registers reach it.
+        seed: of the first shot; each has the next.
+    """
+
+    def __init__(self, board: RegisterBoard, seed: int) -> None:
+        self._board, self._seed = board, seed
+
+    def attach(self, shot: int) -> None:
+        """Bring its qubits to 0."""
+        self._board.renew(self._seed + shot)
+
+
 class Processors:
-    """Emulated processors for a simulated board, a fresh one for each shot.
+    """Emulated processors for a simulated board in this process, a fresh one for each shot.
 
     Args:
         board: simulated.

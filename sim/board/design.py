@@ -51,7 +51,7 @@ class Design:
     identity: what the decoder follows from besides the gateware sources.
     event_depth, result_depth: FIFO depths in words.
     fabric: what stands between converters and decoder; None for a board without converters.
-    links: with a network and a serial line.
+    links: with a network, a serial line and the soft core, which watches over hosts that a cable leads to.
     """
 
     decoder: Callable[[], Any]
@@ -103,7 +103,9 @@ class Design:
         with _quiet():
             # LiteX is imported here: a start from the cache must not pay for it.
             from triplane.boards.sim.target import simulated_soc
+            from triplane.firmware.image import committed
             from triplane.gateware.fabric import ControlFabric
+            from triplane.gateware.processor import source
             from triplane.gateware.registers import register_map
             from triplane.gateware.verilog import linear_time, with_contents, without_comments
 
@@ -114,10 +116,13 @@ class Design:
                 result_depth=self.result_depth,
                 fabric=ControlFabric(self.fabric) if self.fabric else None,
                 links=self.links,
+                image=committed().content if self.links else None,
             )
             with linear_time():
                 output = soc.platform.get_verilog(soc, name="board")
         verilog = with_contents(without_comments(output.main_source), output.data_files)
+        if self.links:
+            verilog += source().read_text()
         build_hash = content_key([verilog])
         placeholder = str(int(PLACEHOLDER, 16))
         if verilog.count(placeholder) != 1:

@@ -81,8 +81,26 @@ struct Edge {
     uint32_t sounds;
 };
 constexpr int CHANNELS = NUM_DRIVES + NUM_LINES;
+// A word was written to a register.
+struct Written {
+    uint64_t cycle;
+    uint32_t address;
+    uint32_t word;
+};
 
 #if NUM_LINES
+// What is written to registers that somebody watches.
+struct Tap {
+    std::vector<bool> watched;
+    std::vector<Written> written;
+
+    void watch(const Vboard& top, uint64_t cycle) {
+        if (!top.written_valid) return;
+        const uint32_t word = top.written_address / WORD_BYTES;
+        if (word < watched.size() && watched[word]) written.push_back({cycle, top.written_address, top.written_data});
+    }
+};
+
 // The converters: samples that are on their way to a line, and what generators have begun.
 struct Converters {
     struct Samples {
@@ -173,6 +191,7 @@ struct Board {
     uint64_t epoch = 0;
 #if NUM_LINES
     Converters converters;
+    Tap tap;
 #endif
 #if LINKS
     Links links;
@@ -210,6 +229,7 @@ struct Board {
         top->decoder_clk = top->decoder_enable;
 #if NUM_LINES
         converters.watch(*top, cycles - epoch);
+        tap.watch(*top, cycles - epoch);
 #endif
 #if LINKS
         links.watch(*top);
@@ -387,6 +407,31 @@ uint64_t board_played([[maybe_unused]] Board* board, [[maybe_unused]] Played* ou
     const uint64_t count = std::min<uint64_t>(limit, played.size());
     std::copy_n(played.begin(), count, out);
     played.erase(played.begin(), played.begin() + count);
+    return count;
+#else
+    return 0;
+#endif
+}
+
+// From now on keep what is written to these registers, byte addresses, beside those that are watched already.
+void board_watch([[maybe_unused]] Board* board, [[maybe_unused]] const uint32_t* addresses, [[maybe_unused]] uint64_t count) {
+#if NUM_LINES
+    auto& watched = board->tap.watched;
+    for (uint64_t i = 0; i < count; ++i) {
+        const uint32_t word = addresses[i] / WORD_BYTES;
+        if (word >= watched.size()) watched.resize(word + 1);
+        watched[word] = true;
+    }
+#endif
+}
+
+// Takes what was written to them, oldest first, and forgets it; at most `limit`. Returns how many.
+uint64_t board_written([[maybe_unused]] Board* board, [[maybe_unused]] Written* out, [[maybe_unused]] uint64_t limit) {
+#if NUM_LINES
+    auto& written = board->tap.written;
+    const uint64_t count = std::min<uint64_t>(limit, written.size());
+    std::copy_n(written.begin(), count, out);
+    written.erase(written.begin(), written.begin() + count);
     return count;
 #else
     return 0;

@@ -3,7 +3,7 @@
 
 import ctypes
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 
@@ -28,6 +28,9 @@ PLAYED = np.dtype([("cycle", "<u8"), ("channel", "<u4"), ("words", "<u4", (TONES
 
 EDGE = np.dtype([("cycle", "<u8"), ("channel", "<u4"), ("sounds", "<u4")], align=True)
 """Mirrors `struct Edge`: in this cycle the output of a channel begins to differ from 0 (1), or is 0 again (0)."""
+
+WRITTEN = np.dtype([("cycle", "<u8"), ("address", "<u4"), ("word", "<u4")], align=True)
+"""Mirrors `struct Written`: a word that was written to a register."""
 
 TAKEN = 256
 """Records that are taken at a time."""
@@ -99,6 +102,8 @@ def _load(path: Path) -> ctypes.CDLL:
         ("board_play", ctypes.c_uint64, board, ctypes.c_uint64),
         ("board_played", ctypes.c_uint64, board, words, ctypes.c_uint64),
         ("board_edges", ctypes.c_uint64, board, words, ctypes.c_uint64),
+        ("board_watch", None, board, words, ctypes.c_uint64),
+        ("board_written", ctypes.c_uint64, board, words, ctypes.c_uint64),
         ("board_samples", None, board, ctypes.c_uint32, ctypes.c_uint64, words, ctypes.c_uint64),
         ("board_frame_in", None, board, ctypes.c_char_p, ctypes.c_uint64),
         ("board_frame_out", ctypes.c_uint64, board, ctypes.c_char_p, ctypes.c_uint64),
@@ -263,6 +268,15 @@ class SimulatedBoard:
     def edges(self) -> npt.NDArray[np.void]:
         """When outputs of channels have begun to differ from 0, and when they were 0 again, since the last call."""
         return self._taken(self._library.board_edges, EDGE)
+
+    def watch(self, addresses: Iterable[int]) -> None:
+        """Keep what is written to registers, whoever writes it, for `written`; byte addresses."""
+        words = np.array(sorted(addresses), dtype=np.uint32)
+        self._library.board_watch(self._handle, words.ctypes.data, words.size)
+
+    def written(self) -> npt.NDArray[np.void]:
+        """What was written to registers that are watched, since the last call, oldest first: `WRITTEN`."""
+        return self._taken(self._library.board_written, WRITTEN)
 
     def _taken(self, take: Callable[..., int], dtype: np.dtype[np.void]) -> npt.NDArray[np.void]:
         chunks = []

@@ -15,13 +15,17 @@ from triplane.sim.board.wire import Address, Gateway
 
 LOOPBACK = "127.0.0.1"
 
-SLICE_CYCLES = 2_000
-"""Cycles between two looks at the sockets, at most."""
+SLICE_S = 0.001
+"""Between two looks at the sockets: how long a datagram waits."""
 
-BUSY_S = 2.0
-"""After the last word from a client time passes as fast as it can; then it slows down, and the processor rests."""
+LEAST_SLICE_CYCLES, MOST_SLICE_CYCLES = 50, 5_000
+"""That pass in between: a large board is slow, and a small one is done with a request in a few hundred."""
 
-REST_S = 0.005
+BUSY_S = 12.0
+"""After the last word from a client time passes as fast as it can, for longer than the lease of one that has died; then
+it slows down, and the machine's processor rests."""
+
+REST_S = 0.05
 """Between two slices of a board that nobody talks to."""
 
 BACKLOG_FRAMES = 64
@@ -86,8 +90,15 @@ class BoardServer:
             server = await asyncio.start_server(self._serve_serial, LOOPBACK, self._wanted.serial)
             async with server:
                 ready(Ports(udp.get_extra_info("sockname")[1], server.sockets[0].getsockname()[1]))
+                cycles = LEAST_SLICE_CYCLES
                 while True:
-                    self._run(SLICE_CYCLES)
+                    before, began = self.board.cycles, time.monotonic()
+                    self._run(cycles)
+                    taken = max(time.monotonic() - began, 1e-9)
+                    pace = (self.board.cycles - before) / taken
+                    # Half of what would be right: one slice that was disturbed says little.
+                    cycles = (cycles + int(SLICE_S * pace)) // 2
+                    cycles = min(max(cycles, LEAST_SLICE_CYCLES), MOST_SLICE_CYCLES)
                     self._deliver()
                     resting = time.monotonic() - self._heard > BUSY_S and not self.board.waiting
                     await asyncio.sleep(REST_S if resting else 0)

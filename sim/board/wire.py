@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Between UDP sockets of this machine and the Ethernet frames of a simulated board: a gateway in user space.
 
-The board sees one neighbour, the gateway, and behind each of its ports one client. Frames, ARP and checksums are those
+The board sees one neighbour, the gateway, and behind each of its ports one client; addresses of the loopback, which a
+receiver of the record stream gives, are behind it as they are. Frames, ARP and checksums are those
 of a real network, so that the board's MAC, ARP, IP and UDP run as they do on a cable, and nobody needs to be root.
 """
 
@@ -81,7 +82,9 @@ class Gateway:
             return self._arp(packet), None
         if isinstance(packet, dpkt.ip.IP) and isinstance(packet.data, dpkt.udp.UDP):
             udp = packet.data
-            client = self._clients.get(udp.dport)
+            target = ipaddress.IPv4Address(packet.dst)
+            # The record stream names its receiver itself; nothing leaves this machine.
+            client = (str(target), udp.dport) if target.is_loopback else self._clients.get(udp.dport)
             if client is not None:
                 self.counts["out"] += 1
                 return None, (bytes(udp.data)[: udp.ulen - 8], client, udp.sport)
@@ -89,11 +92,11 @@ class Gateway:
         return None, None
 
     def _arp(self, request: Any) -> bytes | None:
-        gateway = ipaddress.IPv4Address(GATEWAY_IP).packed
-        if request.op != dpkt.arp.ARP_OP_REQUEST or request.tpa != gateway:
+        asked = ipaddress.IPv4Address(request.tpa)
+        if request.op != dpkt.arp.ARP_OP_REQUEST or not (str(asked) == GATEWAY_IP or asked.is_loopback):
             return None
         reply = dpkt.arp.ARP(
-            op=dpkt.arp.ARP_OP_REPLY, sha=GATEWAY_MAC, spa=gateway, tha=request.sha, tpa=request.spa
+            op=dpkt.arp.ARP_OP_REPLY, sha=GATEWAY_MAC, spa=request.tpa, tha=request.sha, tpa=request.spa
         )
         return self._wrapped(reply, dpkt.ethernet.ETH_TYPE_ARP, request.sha)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """`triplane board` in one process, `triplane sample --board` in another: real sockets, real signals."""
 
+import contextlib
 import json
 import os
 import re
@@ -8,8 +9,15 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
+
+from triplane.hal.drivers.remote.packets import Request, unpack
+from triplane.hal.registers import RegisterMap
+from triplane.host.replay.sampling import memory_circuit
+from triplane.host.serving import board_for
+from triplane.sim.board import elaborate_board
 
 CODE = ("--distance", "3", "--rounds", "1")
 NOISE = ("--probability", "0.02")
@@ -76,6 +84,14 @@ def local(tmp_path_factory):
     return figures(folder / "local.json")
 
 
+@pytest.fixture(scope="module")
+def registers():
+    """Of the board that is served."""
+    circuit = memory_circuit(distance=3, rounds=1, probability=0.001)
+    design = board_for(circuit.detector_error_model(decompose_errors=True), weight_bits=5, decoder="array")
+    return RegisterMap(elaborate_board(design).registers)
+
+
 def test_the_same_figures_by_every_link(run, served, local, tmp_path):
     _, urls = served
     for link, url in urls.items():
@@ -85,6 +101,80 @@ def test_the_same_figures_by_every_link(run, served, local, tmp_path):
         )
         assert code == 0, output + error
         assert figures(path) == local
+
+
+ENDLESS = ("sample", *CODE, *NOISE, "--shots", "1000000")
+
+
+def streaming(process):
+    """Wait until a run has begun to stream, by what it tells on stderr."""
+    told = ""
+    for line in process.stderr:
+        told += line
+        if line.startswith("streaming"):
+            return
+    raise AssertionError(told)
+
+
+def faults(url, registers):
+    """(safe, conditions) as anybody may read them who takes nothing over."""
+    request = Request(reads=[registers[name].address for name in ("faults_state", "faults_status")]).packed(0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.settimeout(1)
+        probe.connect(("127.0.0.1", int(url.rpartition(":")[2])))
+        for _ in range(20):
+            probe.send(request)
+            with contextlib.suppress(TimeoutError):
+                return unpack(probe.recv(2000)).words
+    raise AssertionError("the board does not answer")
+
+
+def test_a_host_that_is_killed_takes_its_job_with_it(run, served, local, registers, tmp_path):
+    """The lease runs out, the board goes safe by its soft core, and the next job runs."""
+    _, urls = served
+    host = triplane(*ENDLESS, "--board", urls["udp"], home=tmp_path / "home")
+    streaming(host)
+    assert faults(urls["udp"], registers)[0] == 0
+    host.kill()
+    host.communicate()
+    deadline = time.monotonic() + 60
+    while not (found := faults(urls["udp"], registers))[0]:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert registers["faults_status"].fields["requested"].of(found[1])
+    path = tmp_path / "next.json"
+    code, output, error = run(
+        "sample", *CODE, *NOISE, "--shots", "300", "--board", urls["udp"], "--json", str(path)
+    )
+    assert code == 0, output + error
+    assert figures(path) == local
+
+
+def test_a_board_that_is_killed_is_told_within_the_time_out(run, served, local, tmp_path):
+    process, urls = served
+    host = triplane(*ENDLESS, "--board", urls["udp"], home=tmp_path / "home")
+    streaming(host)
+    process.kill()
+    process.communicate()
+    began = time.monotonic()
+    _, error = host.communicate(timeout=60)
+    assert time.monotonic() - began < 20  # the time-out is of 5 s
+    assert host.returncode == 1
+    assert "has not answered within 5 s" in error
+    assert "Traceback" not in error
+    port = urls["udp"].rpartition(":")[2]
+    again = triplane("board", *CODE, "--udp-port", port, home=tmp_path / "home")
+    try:
+        assert any(urls["udp"] in line for line in again.stdout)
+        path = tmp_path / "next.json"
+        code, output, error = run(
+            "sample", *CODE, *NOISE, "--shots", "300", "--board", urls["udp"], "--json", str(path)
+        )
+        assert code == 0, output + error
+        assert figures(path) == local
+    finally:
+        again.kill()
+        again.communicate()
 
 
 def test_ctrl_c_ends_it(served):

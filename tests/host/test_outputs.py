@@ -42,6 +42,13 @@ def test_outputs_that_cannot_be_written(tmp_path: Path) -> None:
         write_whole(tmp_path / "file" / "out.json", b"")
 
 
+def test_a_folder_that_takes_no_file() -> None:
+    with pytest.raises(
+        OutputError, match="/proc/x.json: the directory /proc takes no file .*; choose another"
+    ):
+        resolve_output(Path("/proc/x.json"))
+
+
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     link = tmp_path / "out.json"

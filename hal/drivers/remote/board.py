@@ -19,12 +19,13 @@ from triplane.hal.drivers.transfer import BusTransfer
 from triplane.hal.errors import BoardClosedError, IdentityError
 from triplane.hal.gateware import Gateware
 from triplane.hal.records import RecordSource
+from triplane.hal.registers import WORD_MAX
 from triplane.hal.target import Target
 
 MEASURED = 4
 """Readings of the clock that tell how long one takes."""
 
-LEAD_READINGS = 40
+LEAD_READINGS = 50
 """Requests that begin a program, in readings of the clock, with some to spare."""
 
 HOST_PAUSE_S = 0.02
@@ -70,23 +71,22 @@ class RemoteBoard(RegisterBoard):
                     f"expects {gateware.build_hash[:12]}: flash the board with the bundle that you connect with, or "
                     "connect with the bundle that is in it"
                 )
+            each, per_second = self._pace()
             if self._control is not None:
-                self._control.lead_cycles = self._lead_cycles()
+                # What requests take that begin a program, and a pause of ours.
+                self._control.lead_cycles = min(int(LEAD_READINGS * each + HOST_PAUSE_S * per_second), 2**30)
+            self._supervise(min(int(timeout_s * per_second) + 1, WORD_MAX))
         except BaseException:
             self.close()
             raise
 
-    def _lead_cycles(self) -> int:
-        """From reading the board's time to the beginning of a program's: what requests take here, and a pause of ours.
-
-        A simulated board's seconds are longer than ours, so both are measured.
-        """
+    def _pace(self) -> tuple[float, float]:
+        """Cycles from one request to the next, and in a second of ours: a simulated board's are longer."""
         cycles, began = self.now(), time.monotonic()
         for _ in range(MEASURED):
             self.now()
         each = (self.now() - cycles) / (MEASURED + 1)
-        per_second = (MEASURED + 1) * each / (time.monotonic() - began)
-        return min(int(LEAD_READINGS * each + HOST_PAUSE_S * per_second), 2**30)
+        return each, (MEASURED + 1) * each / (time.monotonic() - began)
 
     def close(self) -> None:
         """Leave the board as it is, and free the link."""
@@ -101,6 +101,11 @@ class RemoteBoard(RegisterBoard):
         """Release no rounds any more; a board that nobody holds any more is left as it is."""
         if self._link is not None:
             super().stop_pacer()
+
+    def _leave_job(self) -> None:
+        """No job any more; one that nobody holds any more is ended by the board, when the lease runs out."""
+        if self._link is not None:
+            super()._leave_job()
 
     def _execute(self, request: Request) -> tuple[int, ...]:
         if self._link is None:
@@ -137,3 +142,10 @@ class RemoteBoard(RegisterBoard):
             stop=self.stop_pacer,
             timeout_s=timeout_s,
         )
+
+
+class ObservedBoard(RemoteBoard):
+    """A board that another host runs: this one reads its registers and records, and starts nothing."""
+
+    def _supervise(self, lease_cycles: int) -> None:
+        """Ask the soft core for nothing, since its jobs are the other host's."""

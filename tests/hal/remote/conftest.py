@@ -9,19 +9,23 @@ from types import SimpleNamespace
 import pytest
 
 from triplane import hal
+from triplane.hal import RegisterMap
 from triplane.hal.drivers.simulated import served_gateware, simulated_design
 from triplane.sim.board import SimulatedBoard, build_board
 from triplane.sim.board.server import BoardServer
 
 
 @contextlib.contextmanager
-def serving(design):
-    """A board of that design behind sockets, and its server in a thread of its own."""
+def serving(design, behind=lambda board, registers: None):
+    """A board of that design behind sockets, and its server in a thread of its own.
+
+    behind: what lets time pass in the place of the board alone, from the board and its registers' addresses.
+    """
     ready, state = threading.Event(), {}
 
     async def serve(board):
         state["task"], state["loop"] = asyncio.current_task(), asyncio.get_running_loop()
-        server = BoardServer(board, udp_port=0)
+        server = BoardServer(board, run=behind(board, addresses), udp_port=0)
 
         def opened(ports):
             state["ports"] = ports
@@ -30,7 +34,9 @@ def serving(design):
         with contextlib.suppress(asyncio.CancelledError):
             await server.serve(opened)
 
-    with SimulatedBoard(build_board(design.with_links()).library) as board:
+    build = build_board(design.with_links())
+    addresses = {name: register.address for name, register in RegisterMap(build.registers).items()}
+    with SimulatedBoard(build.library) as board:
         thread = threading.Thread(target=lambda: asyncio.run(serve(board)))
         thread.start()
         try:
@@ -64,3 +70,9 @@ def gateware(design):
 def served(design):
     with serving(design[0]) as board:
         yield board
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """`serving`, for boards of a test's own."""
+    return serving

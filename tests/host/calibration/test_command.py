@@ -94,7 +94,7 @@ def test_arguments(experiment):
     dataset = load_dataset([experiment])
     with pytest.raises(CalibrationError, match="fit must be even, odd, all, not 'some'"):
         calibrate(dataset, "some")
-    with pytest.raises(CalibrationError, match="1 shots are of one half, so none are left to judge by"):
+    with pytest.raises(CalibrationError, match="of 1 shot none is left to judge by; give at least 200"):
         calibrate(load_dataset([experiment], shots=1), "even")
 
 
@@ -118,6 +118,10 @@ def test_the_command(experiment, tmp_path, triplane):
     replayed = load_dataset([experiment], model=written)
     assert replayed.indices.tolist() == list(range(1, SHOTS, 2))
     assert compile_graph(replayed.model).num_detectors == 24
+    with pytest.raises(
+        CalibrationError, match="3000 shots are of one half, so none are left to fit; take a reference"
+    ):
+        calibrate(replayed, "even")
 
     verified = triplane("report", content["run"], "--json")
     assert verified.returncode == 0, verified.stderr
@@ -137,6 +141,7 @@ def test_the_command(experiment, tmp_path, triplane):
         (["--floor", "0.7"], "floor must be above 0 and below 0.5, not 0.7"),
         (["--plot", "a.pdf"], "figures are PNG"),
         (["--shots", "150"], "75 shots are too few"),
+        (["--shots", "1"], "of 1 shot none is left to judge by; give at least 200"),
         (["--out", "a.dem", "--json", "a.dem"], "is named by"),
     ],
 )

@@ -61,6 +61,19 @@ def test_pulses_turn_the_qubit(connected, one_qubit, pulses, found):
     assert abs(ones - 4 * found) <= 1
 
 
+def test_when_it_is_started_changes_nothing(connected, three_qubits):
+    """A processor's time begins with what is played, whenever that is."""
+    macros = ".macro prepare qubit\nh_0\n.endmacro\n.macro undo qubit\n.endmacro\n"
+    text = (EXAMPLES / "teleportation.tasm").read_text()
+    loaded(connected, three_qubits, macros + text, (0b011, 0b100))
+    codes = [run(connected, three_qubits, seed) for seed in range(6)]
+    for seed, code in enumerate(codes):
+        connected.attach(Processor(three_qubits, seed=seed))
+        connected.elapse(7_777 * (seed + 1))
+        assert connected.execute(limit_cycles=20_000).exit_code == code
+    assert len(set(codes)) > 1
+
+
 def test_what_the_processor_refuses_is_said(connected, one_qubit):
     """A pulse during readout."""
     loaded(connected, one_qubit, HEAD + "play line, 0, +20\nx_0\n" + MEASURE)
