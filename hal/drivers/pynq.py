@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A board under PYNQ: its registers by pynq's MMIO, on the board itself or from elsewhere by PYNQ.remote.
+
+Both are the same classes of pynq: an `Overlay` says at which address the registers are, and an `MMIO` window reads and
+writes words there. On the board that is one load or store each, by PYNQ.remote one call each: nothing is kept and
+nothing read twice, as the FIFOs behind registers need it. So words are moved one by one; pynq's views of windows as
+arrays are not used, since a copy of an array may touch a word more than once.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from triplane.gateware.shape import FabricShape
+from triplane.hal.board import Words
+from triplane.hal.drivers.freerunning import FreeRunningBoard
+from triplane.hal.errors import BoardError, BusError, IdentityError, LinkError
+from triplane.hal.gateware import Gateware
+from triplane.hal.registers import WORD_BYTES
+from triplane.hal.target import Target
+
+IP_TYPE = "triplane:ip:triplane"
+"""Vendor, library and name of the block in an overlay that is a board's registers; a version stands behind them."""
+
+
+class Window(Protocol):
+    """Registers by byte offsets; `pynq.MMIO` is one."""
+
+    def read(self, offset: int) -> int:
+        """A word."""
+
+    def write(self, offset: int, data: int) -> None:
+        """Write one."""
+
+
+class PynqBoard(FreeRunningBoard):
+    """A board whose registers are a window.
+
+    Args:
+        window: on them.
+        gateware: that is expected in the board.
+        target: what it was built to decode.
+        fabric, correction: as of `RegisterBoard`.
+        silence_s: of this host after which the board gives it up.
+
+    Raises:
+        LinkError: the board cannot be reached.
+        IdentityError: another gateware answers.
+    """
+
+    def __init__(
+        self,
+        window: Window,
+        gateware: Gateware,
+        target: Target,
+        *,
+        fabric: FabricShape | None = None,
+        correction: bool = False,
+        silence_s: float = 5.0,
+    ) -> None:
+        super().__init__(gateware, target, fabric=fabric, correction=correction)
+        self._window = window
+        self._begin(silence_s)
+
+    def _free(self) -> None:
+        """Nothing: the window is memory, or a channel that the next board on that host uses as well."""
+
+    def _read(self, address: int, count: int, increment: bool) -> Words:
+        self._check_open()
+        step = WORD_BYTES if increment else 0
+        with _told():
+            return np.array([self._window.read(address + step * k) for k in range(count)], np.uint32)
+
+    def _write(self, address: int, words: Words, increment: bool) -> None:
+        self._check_open()
+        step = WORD_BYTES if increment else 0
+        with _told():
+            for k, word in enumerate(words):
+                self._window.write(address + step * k, int(word))
+
+
+def open_overlay(bitfile: Path, host: str | None = None, port: int | None = None) -> Window:
+    """Load an overlay into the fabric, and open the window on the board's registers.
+
+    Args:
+        bitfile: with its `.hwh` file beside it.
+        host, port: of the board; None for the board that this runs on, or that pynq finds by PYNQ_REMOTE_DEVICES.
+
+    Raises:
+        LinkError: pynq is not installed, or the board cannot be reached.
+        BoardError: it does not take the overlay, or the overlay is none of Triplane.
+    """
+    pynq = _pynq()
+    if not bitfile.is_file():
+        raise BoardError(
+            f"there is no overlay {bitfile}; give the .bit file of a bundle, with its .hwh file beside it"
+        )
+    with _told():
+        device = None
+        if host is not None:
+            # pynq sets up the ports of the processing system on whichever device is the active one.
+            device = pynq.Device.active_device = _remote_device(host, port)
+        overlay = pynq.Overlay(str(bitfile.resolve()), device=device)
+    found = [block for block in overlay.ip_dict.values() if str(block["type"]).startswith(f"{IP_TYPE}:")]
+    if len(found) != 1:
+        raise BoardError(
+            f"{bitfile} has {len(found)} blocks of the type {IP_TYPE}, not one; is it the overlay of a Triplane board?"
+        )
+    with _told():
+        window: Window = pynq.MMIO(found[0]["phys_addr"], found[0]["addr_range"], device=overlay.device)
+    return window
+
+
+@functools.cache
+def _remote_device(host: str, port: int | None) -> Any:
+    """A board's device: kept, since its channel to the board is."""
+    from pynq.pl_server.remote_device import PYNQ_PORT, RemoteDevice
+
+    return RemoteDevice(ip_addr=host, port=PYNQ_PORT if port is None else port)
+
+
+def _pynq() -> Any:
+    try:
+        with warnings.catch_warnings():
+            # Of what it imports, and that this machine is none of the boards.
+            warnings.simplefilter("ignore")
+            import pynq
+    except ImportError as error:
+        raise LinkError(
+            f"a board under PYNQ needs pynq ({error}): uv sync --extra pynq, or pip install 'triplane[pynq]'; it needs "
+            "NumPy 1, and so an environment without Qiskit"
+        ) from error
+    return pynq
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What pynq raises, as errors of a board."""
+    import grpc  # pynq needs it too
+
+    try:
+        yield
+    except grpc.RpcError as error:
+        if _of(error, "code") is grpc.StatusCode.FAILED_PRECONDITION:
+            raise IdentityError(str(_of(error, "details"))) from error
+        raise LinkError(
+            f"the board under PYNQ does not answer ({_of(error, 'details') or error}); is it on, and its server too?"
+        ) from error
+    except RuntimeError as error:
+        if "Failed to connect" in str(error):
+            raise LinkError(
+                f"the board under PYNQ cannot be reached: {error}; check name and port"
+            ) from error
+        raise BusError(f"pynq: {error}; is this the board's overlay?") from error
+
+
+def _of(error: Exception, name: str) -> Any:
+    """What a call that failed says; errors that are none of a call say nothing."""
+    told = getattr(error, name, None)
+    return told() if callable(told) else None
