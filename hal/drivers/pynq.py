@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -84,6 +85,22 @@ class PynqBoard(FreeRunningBoard):
         with _told():
             for k, word in enumerate(words):
                 self._window.write(address + step * k, int(word))
+
+
+def window_at(url: str, gateware: Gateware) -> Window:
+    """The window on the registers of a board by its address, with the overlay loaded; see `hal.connect`.
+
+    Raises:
+        LinkError, IdentityError, BoardError: as `open_overlay`.
+    """
+    parts = urlsplit(url)
+    if not parts.netloc:
+        return open_overlay(Path(parts.path))
+    if parts.path.strip("/"):
+        return open_overlay(Path(parts.path), parts.hostname, parts.port)
+    from triplane.sim.board.pynq.overlay import write_overlay
+
+    return open_overlay(write_overlay(gateware.registers, gateware.build_hash), parts.hostname, parts.port)
 
 
 def open_overlay(bitfile: Path, host: str | None = None, port: int | None = None) -> Window:

@@ -105,9 +105,13 @@ class BoardServer:
         finally:
             udp.close()
 
+    def heard(self) -> None:
+        """Somebody is there, who may have another way to the board: time passes as fast as it can."""
+        self._heard = time.monotonic()
+
     def datagram_received(self, payload: bytes, client: Address) -> None:
         """A datagram from a client."""
-        self._heard = time.monotonic()
+        self.heard()
         frame = self.gateway.frame(payload, client, EXCHANGE_PORT)
         if frame is None or self.board.waiting > BACKLOG_FRAMES:
             self.lost += 1
@@ -136,7 +140,7 @@ class BoardServer:
             while data := await reader.read(SERIAL_BACKLOG_BYTES):
                 if self._serial is not writer:
                     break
-                self._heard = time.monotonic()
+                self.heard()
                 self.board.put_serial(data)
                 while self.board.waiting > SERIAL_BACKLOG_BYTES:
                     await asyncio.sleep(0)

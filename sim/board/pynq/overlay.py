@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 from triplane.hal.drivers.pynq import IP_TYPE
@@ -49,15 +47,13 @@ class Window:
     size: int
 
 
-def window_of(registers: Mapping[str, Any]) -> Window:
+def window_of(registers: RegisterMap) -> Window:
     """The window of a board with that register map: the smallest power of two that holds it."""
-    end = max(
-        register.address + WORD_BYTES * register.size_words for register in RegisterMap(registers).values()
-    )
+    end = max(register.address + WORD_BYTES * register.size_words for register in registers.values())
     return Window(WINDOW_BASE, max(LEAST_WINDOW, 1 << (end - 1).bit_length()))
 
 
-def write_overlay(registers: Mapping[str, Any], build_hash: str) -> Path:
+def write_overlay(registers: RegisterMap, build_hash: str) -> Path:
     """The `.bit` file of a build, in the cache, with its `.hwh` file beside it."""
     hwh = hwh_text(window_of(registers))
     bit = bit_file(build_hash, hwh)

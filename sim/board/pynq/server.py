@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -12,7 +12,7 @@ import grpc
 import grpc.aio
 import numpy.typing as npt
 
-from triplane.hal.registers import WORD_BYTES, WORD_MAX
+from triplane.hal.registers import WORD_BYTES, WORD_MAX, RegisterMap
 from triplane.sim.board.library import BoardError, Words
 from triplane.sim.board.pynq.buffers import AllocationError, Buffers
 from triplane.sim.board.pynq.messages import BUFFER, DEVICE, MESSAGES, MMIO, handlers
@@ -47,7 +47,7 @@ class PynqEndpoint:
 
     Args:
         bus: of the board; used between two slices of its time, and never in the middle of one.
-        registers: its map, as of `BoardBuild`.
+        registers: its map.
         build_hash: SHA-256 (hex), as its identification reads.
         configure: called when a client has loaded an overlay of that build: the board is then as it was switched on.
         heard: called when a client has asked for something.
@@ -57,7 +57,7 @@ class PynqEndpoint:
     def __init__(
         self,
         bus: Bus,
-        registers: Mapping[str, Any],
+        registers: RegisterMap,
         build_hash: str,
         *,
         configure: Callable[[], object],
@@ -103,7 +103,7 @@ class PynqEndpoint:
 class _Fabric:
     """The board's registers behind the port of the processing system."""
 
-    def __init__(self, bus: Bus, registers: Mapping[str, Any]) -> None:
+    def __init__(self, bus: Bus, registers: RegisterMap) -> None:
         window = window_of(registers)
         self.base, self.size = window.base, window.size
         self._bus = bus
