@@ -13,6 +13,7 @@ import functools
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -29,6 +30,9 @@ from triplane.hal.target import Target
 
 IP_TYPE = "triplane:ip:triplane"
 """Vendor, library and name of the block in an overlay that is a board's registers; a version stands behind them."""
+
+_loaded: dict[tuple[str | None, int | None], tuple[bytes, Window]] = {}
+"""Board -> hash of the bitstream that this process has loaded into it last, and the window."""
 
 
 class Window(Protocol):
@@ -104,7 +108,7 @@ def window_at(url: str, gateware: Gateware) -> Window:
 
 
 def open_overlay(bitfile: Path, host: str | None = None, port: int | None = None) -> Window:
-    """Load an overlay into the fabric, and open the window on the board's registers.
+    """Open the window on a board's registers, and before that load the overlay, once in a process.
 
     Args:
         bitfile: with its `.hwh` file beside it.
@@ -112,13 +116,33 @@ def open_overlay(bitfile: Path, host: str | None = None, port: int | None = None
 
     Raises:
         LinkError: pynq is not installed, or the board cannot be reached.
-        BoardError: it does not take the overlay, or the overlay is none of Triplane.
+        IdentityError: the board refuses the overlay.
+        BoardError: the overlay is not there, or none of Triplane.
     """
-    pynq = _pynq()
     if not bitfile.is_file():
         raise BoardError(
             f"there is no overlay {bitfile}; give the .bit file of a bundle, with its .hwh file beside it"
         )
+    digest = sha256(bitfile.read_bytes()).digest()
+    before, window = _loaded.get((host, port), (b"", None))
+    if window is None or before != digest or not _answers(window):
+        window = _load(bitfile, host, port)
+        _loaded[host, port] = digest, window
+    return window
+
+
+def _answers(window: Window) -> bool:
+    """Whether the board still knows of a window: one that was switched on again does not."""
+    try:
+        with _told():
+            window.read(0)
+    except BoardError:
+        return False
+    return True
+
+
+def _load(bitfile: Path, host: str | None, port: int | None) -> Window:
+    pynq = _pynq()
     with _told():
         device = None
         if host is not None:

@@ -50,7 +50,7 @@ class PynqEndpoint:
         registers: its map.
         build_hash: SHA-256 (hex), as its identification reads.
         configure: called when a client has loaded an overlay of that build: the board is then as it was switched on.
-        heard: called when a client has asked for something.
+        called: told of each call of a client.
         host, port: to listen on; 0 for any port that is free, which a client by itself does not look for.
     """
 
@@ -61,7 +61,7 @@ class PynqEndpoint:
         build_hash: str,
         *,
         configure: Callable[[], object],
-        heard: Callable[[], object] = lambda: None,
+        called: Callable[[], object] = lambda: None,
         host: str = "127.0.0.1",
         port: int = PYNQ_PORT,
     ) -> None:
@@ -69,9 +69,9 @@ class PynqEndpoint:
         regions = [_Fabric(bus, registers), *processing_system()]
         files = Files(build_hash, configure)
         self._services = [
-            handlers(MMIO, _Mmio(regions, heard)),
-            handlers(BUFFER, _Buffer(Buffers(), heard)),
-            handlers(DEVICE, _Device(files, heard)),
+            handlers(MMIO, _Mmio(regions, called)),
+            handlers(BUFFER, _Buffer(Buffers(), called)),
+            handlers(DEVICE, _Device(files, called)),
         ]
         self._server: grpc.aio.Server | None = None
 
@@ -122,13 +122,13 @@ class _WindowError(Exception):
 class _Mmio:
     """Windows on registers. What is wrong is said in the field `msg`, which a client raises as an error."""
 
-    def __init__(self, regions: list[Region], heard: Callable[[], object]) -> None:
-        self._regions, self._heard = regions, heard
+    def __init__(self, regions: list[Region], called: Callable[[], object]) -> None:
+        self._regions, self._called = regions, called
         self._windows: dict[str, tuple[Region, int, int]] = {}
         self._opened = 0
 
     async def get_mmio(self, request: Request, context: Context) -> Any:
-        self._heard()
+        self._called()
         base, length = request.base_addr, request.length
         for region in self._regions:
             if region.base <= base and base + length <= region.base + region.size:
@@ -148,7 +148,7 @@ class _Mmio:
         return MESSAGES["GetMmioResponse"](status=True, mmio_id=name)
 
     async def read(self, request: Request, context: Context) -> Any:
-        self._heard()
+        self._called()
         try:
             if request.length not in (1, 2, WORD_BYTES):
                 raise _WindowError(
@@ -161,7 +161,7 @@ class _Mmio:
         return MESSAGES["ReadResponse"](status=True, data=word)
 
     async def write(self, request: Request, context: Context) -> Any:
-        self._heard()
+        self._called()
         data = request.data
         try:
             if not data or len(data) % WORD_BYTES:
@@ -185,18 +185,18 @@ class _Mmio:
 class _Buffer:
     """Memory. A client does not look at `msg` where a buffer is made or read: the call itself then fails."""
 
-    def __init__(self, buffers: Buffers, heard: Callable[[], object]) -> None:
-        self._buffers, self._heard = buffers, heard
+    def __init__(self, buffers: Buffers, called: Callable[[], object]) -> None:
+        self._buffers, self._called = buffers, called
 
     async def allocate(self, request: Request, context: Context) -> Any:
-        self._heard()
+        self._called()
         try:
             return MESSAGES["AllocateResponse"](buffer_id=self._buffers.allocate(request.size))
         except AllocationError as error:
             await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
 
     async def write(self, requests: AsyncIterator[Request], context: Context) -> Any:
-        self._heard()
+        self._called()
         start = 0
         try:
             async for request in requests:
@@ -208,7 +208,7 @@ class _Buffer:
         return MESSAGES["BufferWriteResponse"]()
 
     async def read(self, request: Request, context: Context) -> AsyncIterator[Any]:
-        self._heard()
+        self._called()
         try:
             _check_whole(request)
             data = bytes(self._buffers.find(request.buffer_id).data)
@@ -245,7 +245,7 @@ class _Buffer:
         return {"cacheable": True}
 
     def _answer(self, response: str, act: Callable[[], object]) -> Any:
-        self._heard()
+        self._called()
         try:
             found = act()
         except AllocationError as error:
@@ -256,15 +256,15 @@ class _Buffer:
 class _Device:
     """Files, and the FPGA manager among them."""
 
-    def __init__(self, files: Files, heard: Callable[[], object]) -> None:
-        self._files, self._heard = files, heard
+    def __init__(self, files: Files, called: Callable[[], object]) -> None:
+        self._files, self._called = files, called
 
     async def existsfile(self, request: Request, context: Context) -> Any:
-        self._heard()
+        self._called()
         return MESSAGES["ExistsFileResponse"](exists=self._files.exists(request.file_path))
 
     async def readfile(self, request: Request, context: Context) -> AsyncIterator[Any]:
-        self._heard()
+        self._called()
         try:
             data = self._files.read(request.file_path)
         except FileError as error:
@@ -273,7 +273,7 @@ class _Device:
             yield MESSAGES["ReadFileResponse"](data=chunk)
 
     async def writefile(self, requests: AsyncIterator[Request], context: Context) -> Any:
-        self._heard()
+        self._called()
         path, data = "", bytearray()
         try:
             async for request in requests:
@@ -289,7 +289,7 @@ class _Device:
         return MESSAGES["WriteFileResponse"]()
 
     async def set_bitstream_attrs(self, request: Request, context: Context) -> Any:
-        self._heard()
+        self._called()
         if request.partial:
             await context.abort(
                 grpc.StatusCode.UNIMPLEMENTED,
