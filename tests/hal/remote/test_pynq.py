@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[3]
 ENVIRONMENT = ROOT / ".venv-pynq"
 RESOLVE_S, RUN_S = 600, 600
 
-# A client by itself looks for no other port. All of 127.0.0.0/8 is this machine, so tests of two processes need not meet.
+# A client looks for no other port. All of 127.0.0.0/8 is this machine, so that tests of two processes need not meet.
 HOST = f"127.{os.getpid() >> 16 & 0x7F | 0x80}.{os.getpid() >> 8 & 0xFF}.{os.getpid() & 0xFF or 1}"
 
 
@@ -57,7 +57,9 @@ def python():
 
 def environment(**added):
     """Of a process in that environment: nothing of the one that this runs in."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "VIRTUAL_ENV"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "VIRTUAL_ENV"))
+    }
     return {**kept, "UV_PROJECT_ENVIRONMENT": str(ENVIRONMENT), **added}
 
 
@@ -67,7 +69,12 @@ def test_an_unmodified_client(board, python):
         [
             *(python, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider"),
             *("-W", "default"),  # pynq's warnings are for its authors
-            *("tests/hal/pynq", "tests/hal/remote/test_conformance.py", "-k", "not sim and not udp and not uart"),
+            *(
+                "tests/hal/pynq",
+                "tests/hal/remote/test_conformance.py",
+                "-k",
+                "not sim and not udp and not uart",
+            ),
         ],
         cwd=ROOT,
         env=environment(PYNQ_REMOTE_DEVICES=HOST, TRIPLANE_TEST_PYNQ=HOST),
