@@ -81,7 +81,7 @@ async def served(memory, calls=None):
         port=0,
     )
     async with endpoint, grpc.aio.insecure_channel(f"127.0.0.1:{endpoint.port}") as channel:
-        yield endpoint, {service: Client(channel, service) for service in (MMIO, BUFFER, DEVICE)}
+        yield endpoint, {service.name: Client(channel, service) for service in (MMIO, BUFFER, DEVICE)}
 
 
 def with_client(test, service=MMIO):
@@ -90,7 +90,7 @@ def with_client(test, service=MMIO):
     async def run():
         memory = Memory()
         async with served(memory) as (_, clients):
-            await test(memory, clients[service])
+            await test(memory, clients[service.name])
 
     asyncio.run(run())
 
@@ -230,9 +230,9 @@ def test_every_call_is_told_to_the_owner_of_the_board():
     async def run():
         calls = []
         async with served(Memory(), calls) as (_, clients):
-            await clients[MMIO].get_mmio(base_addr=BASE, length=4)
-            await clients[BUFFER].flush(buffer_id="x")
-            await clients[DEVICE].existsfile(file_path="x")
+            await clients[MMIO.name].get_mmio(base_addr=BASE, length=4)
+            await clients[BUFFER.name].flush(buffer_id="x")
+            await clients[DEVICE.name].existsfile(file_path="x")
         assert len(calls) == 3
 
     asyncio.run(run())
@@ -277,8 +277,8 @@ def test_strangers_do_no_harm():
                                     rng.randbytes(rng.randrange(40))
                                 )
             assert not memory.accesses
-            window = (await clients[MMIO].get_mmio(base_addr=BASE, length=4)).mmio_id
-            assert (await clients[MMIO].read(mmio_id=window, length=4)).status
+            window = (await clients[MMIO.name].get_mmio(base_addr=BASE, length=4)).mmio_id
+            assert (await clients[MMIO.name].read(mmio_id=window, length=4)).status
 
     asyncio.run(run())
 
