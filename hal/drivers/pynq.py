@@ -31,7 +31,10 @@ from triplane.hal.target import Target
 IP_TYPE = "triplane:ip:triplane"
 """Vendor, library and name of the block in an overlay that is a board's registers; a version stands behind them."""
 
-_loaded: dict[tuple[str | None, int | None], tuple[bytes, Window]] = {}
+PYNQ_PORT = 7967
+"""Of PYNQ.remote. A client that finds boards by PYNQ_REMOTE_DEVICES looks for no other."""
+
+_loaded: dict[tuple[str | None, int], tuple[bytes, Window]] = {}
 """Board -> hash of the bitstream that this process has loaded into it last, and the window."""
 
 
@@ -112,7 +115,8 @@ def open_overlay(bitfile: Path, host: str | None = None, port: int | None = None
 
     Args:
         bitfile: with its `.hwh` file beside it.
-        host, port: of the board; None for the board that this runs on, or that pynq finds by PYNQ_REMOTE_DEVICES.
+        host: of the board; None for the board that this runs on, or that pynq finds by PYNQ_REMOTE_DEVICES.
+        port: of its server, if not that which pynq looks for.
 
     Raises:
         LinkError: pynq is not installed, or the board cannot be reached.
@@ -124,6 +128,7 @@ def open_overlay(bitfile: Path, host: str | None = None, port: int | None = None
             f"there is no overlay {bitfile}; give the .bit file of a bundle, with its .hwh file beside it"
         )
     digest = sha256(bitfile.read_bytes()).digest()
+    port = PYNQ_PORT if port is None else port
     before, window = _loaded.get((host, port), (b"", None))
     if window is None or before != digest or not _answers(window):
         window = _load(bitfile, host, port)
@@ -141,7 +146,7 @@ def _answers(window: Window) -> bool:
     return True
 
 
-def _load(bitfile: Path, host: str | None, port: int | None) -> Window:
+def _load(bitfile: Path, host: str | None, port: int) -> Window:
     pynq = _pynq()
     with _told():
         device = None
@@ -160,11 +165,11 @@ def _load(bitfile: Path, host: str | None, port: int | None) -> Window:
 
 
 @functools.cache
-def _remote_device(host: str, port: int | None) -> Any:
+def _remote_device(host: str, port: int) -> Any:
     """A board's device: kept, since its channel to the board is."""
-    from pynq.pl_server.remote_device import PYNQ_PORT, RemoteDevice
+    from pynq.pl_server.remote_device import RemoteDevice
 
-    return RemoteDevice(ip_addr=host, port=PYNQ_PORT if port is None else port)
+    return RemoteDevice(ip_addr=host, port=port)
 
 
 def _pynq() -> Any:

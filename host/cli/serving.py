@@ -53,6 +53,16 @@ def board(
         int,
         typer.Option("--uart-port", min=0, max=PORT_MAX, help="TCP port of the serial line; 0: any."),
     ] = 0,
+    pynq_port: Annotated[
+        int | None,
+        typer.Option(
+            "--pynq-port",
+            min=0,
+            max=PORT_MAX,
+            show_default="none",
+            help="TCP port for clients of PYNQ.remote, which look for 7967; 0: any. Needs the extra grpc.",
+        ),
+    ] = None,
 ) -> None:
     """Let a simulated board listen on loopback, as a board on a network and on a serial line does.
 
@@ -70,6 +80,11 @@ def board(
                 raise ServingError(
                     "--closed-loop is the board of demo, which decodes no data set; give one of them"
                 )
+            if pynq_port is not None:
+                raise ServingError(
+                    "--pynq-port is for boards without --closed-loop: the emulated processor would not hear of what is "
+                    "written that way; use the network or the serial line"
+                )
             design, emulated = closed_loop_board()
             serve_board(design, udp_port=udp_port, uart_port=uart_port, emulated=emulated)
             return
@@ -82,7 +97,7 @@ def board(
                 raise OptionsError(str(error)) from error
             model = circuit.detector_error_model(decompose_errors=True)
         design = board_for(model, weight_bits=weight_bits, decoder=decoder)
-        serve_board(design, udp_port=udp_port, uart_port=uart_port)
+        serve_board(design, udp_port=udp_port, uart_port=uart_port, pynq_port=pynq_port)
 
 
 @app.command(

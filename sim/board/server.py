@@ -28,7 +28,7 @@ it slows down, and the machine's processor rests."""
 REST_S = 0.05
 """Between two slices of a board that nobody talks to."""
 
-CALL_S = 0.0005
+CALL_S = 0.001
 """Between two slices while calls come in (`BoardServer.called`): an answer takes several turns of the event loop, each
 after a moment in a thread of gRPC's, and each would wait for a slice."""
 

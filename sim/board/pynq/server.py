@@ -12,15 +12,13 @@ import grpc
 import grpc.aio
 import numpy.typing as npt
 
+from triplane.hal.drivers.pynq import PYNQ_PORT
 from triplane.hal.registers import WORD_BYTES, WORD_MAX, RegisterMap
 from triplane.sim.board.library import BoardError, Words
 from triplane.sim.board.pynq.buffers import AllocationError, Buffers
 from triplane.sim.board.pynq.messages import BUFFER, DEVICE, MESSAGES, MMIO, handlers
 from triplane.sim.board.pynq.overlay import window_of
 from triplane.sim.board.pynq.system import BitstreamError, FileError, Files, Region, processing_system
-
-PYNQ_PORT = 7967
-"""That a client connects to; it knows no other."""
 
 CHUNK_BYTES = 2**20
 """Of a file or a buffer in one message; a client takes 4 MiB at the most."""

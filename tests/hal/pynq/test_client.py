@@ -9,6 +9,8 @@ import pytest
 
 from triplane.sim.board.pynq.messages import SERVICES
 
+SCRATCH_RESET = 0x1234_5678
+
 
 @pytest.fixture(scope="session")
 def pynq():
@@ -74,7 +76,7 @@ def test_registers(overlay, gateware):
     words = [mmio.read(build.address + 4 * k) for k in range(build.size_words)]
     assert sum(word << 32 * k for k, word in enumerate(words)) == int(gateware.build_hash, 16)
     scratch = registers["identification_scratch"].address
-    for word in (0, 0xFFFF_FFFF, 0x1234_5678):
+    for word in (0, 0xFFFF_FFFF, 0x8765_4378):
         mmio.write(scratch, word)
         assert mmio.read(scratch) == word
     assert mmio.read(scratch, 1) == 0x78
@@ -101,7 +103,7 @@ def test_loading_an_overlay_is_a_new_beginning(pynq, overlay, bitfile, gateware)
     overlay.triplane.mmio.write(scratch, 99)
     seen = pynq.Overlay(str(bitfile), download=False)
     assert seen.triplane.mmio.read(scratch) == 99
-    assert pynq.Overlay(str(bitfile)).triplane.mmio.read(scratch) == 0
+    assert pynq.Overlay(str(bitfile)).triplane.mmio.read(scratch) == SCRATCH_RESET
 
 
 def test_an_overlay_of_another_build_is_refused(pynq, grpc, overlay, other, gateware):
