@@ -19,10 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from triplane import hal
-from triplane.hal.device import load_device
 from triplane.hal.drivers.bus import RegisterBoard
 from triplane.hal.drivers.sim import SimBoard
-from triplane.host.compiler.memory import MemoryExperiment
+from triplane.host.compiler.memory import DEVICES, MemoryExperiment
 from triplane.host.outputs import write_json, write_whole
 from triplane.host.plots import BOARD, OTHERS, draw_latency
 from triplane.host.provenance import RunRecorder
@@ -32,7 +31,10 @@ from triplane.host.replay.references import CONFIDENCE, Rate
 from triplane.host.replay.report import format_rate
 from triplane.host.runtime.memory import MemoryRun, Processors, RemoteProcessors, run_memory
 
-DEVICE, DISTANCE = "surface17", 3
+DISTANCE = 3
+DEVICE = DEVICES[DISTANCE]
+"""Of the memory, unless another distance is asked for."""
+
 PREDICTED_SHOTS = 20_000
 """Of Stim, for what is expected."""
 
@@ -63,7 +65,8 @@ class Demo:
     """What was seen.
 
     Attributes:
-        rounds, passes, seed: as asked for.
+        distance, rounds, passes, seed: as asked for.
+        device: name of the emulated one.
         run: of the board.
         uncorrected, corrected: logical errors of the board without and with its decoder.
         prediction: beside them; None where the emulator is in another process.
@@ -71,9 +74,11 @@ class Demo:
         seconds: that the shots took.
     """
 
+    distance: int
     rounds: int
     passes: int
     seed: int
+    device: str
     run: MemoryRun
     uncorrected: Rate
     corrected: Rate
@@ -91,8 +96,8 @@ class Demo:
             rates |= {"matching": self.prediction.matching, "expected": self.prediction.expected}
         return {
             "run": run,
-            "device": DEVICE,
-            "distance": DISTANCE,
+            "device": self.device,
+            "distance": self.distance,
             "rounds": self.rounds,
             "shots": len(self.run.logical),
             "passes": self.passes,
@@ -123,6 +128,7 @@ def run_demo(
     rounds: int,
     passes: int,
     seed: int,
+    distance: int = DISTANCE,
     url: str = "sim",
     json_file: Path | None,
     plot: Path | None,
@@ -130,16 +136,20 @@ def run_demo(
     """Build or find the board, or connect to one; run the memory, compare, report, file the run.
 
     Raises:
-        DemoError: a memory of fewer rounds than a window.
+        DemoError: no device has the code's shape, or a memory has fewer rounds than a window.
     """
+    if distance not in DEVICES:
+        known = " and ".join(map(str, DEVICES))
+        raise DemoError(f"--distance is {distance}; there are devices of distance {known}")
     recorder = RunRecorder(command)
     recorder.check()
-    experiment = MemoryExperiment(load_device(DEVICE), DISTANCE)
+    experiment = MemoryExperiment.of(distance)
+    device = experiment.device
     if rounds < experiment.plan.num_layers:
         raise DemoError(f"--rounds is {rounds}; the decoder's window needs {experiment.plan.num_layers}")
     with ProgressView() as view:
         view.step(
-            f"{DEVICE}: {len(experiment.device.qubits)} emulated transmons, {len(experiment.device.lines)} readout "
+            f"{device.name}: {len(device.qubits)} emulated transmons, {len(device.lines)} readout "
             f"lines; decoder: windows of {experiment.plan.num_layers} rounds, {len(experiment.plan.edges)} edges"
         )
         with hal.connect(url, plan=experiment.plan, fabric=experiment.shape, progress=view.build) as board:
@@ -166,9 +176,11 @@ def run_demo(
             prediction = _predict(experiment, experiment.circuit(rounds, here.schedule), run, rounds, seed)
     shots = len(run.logical)
     demo = Demo(
+        distance=distance,
         rounds=rounds,
         passes=passes,
         seed=seed,
+        device=device.name,
         run=run,
         uncorrected=Rate(int(run.measured.sum()), shots),
         corrected=Rate(int(run.logical.sum()), shots),
@@ -184,7 +196,7 @@ def run_demo(
             "memory.circuit", str(prediction.circuit).encode(), source="the emulator's noise, for Stim"
         )
     recorder.set(
-        model=f"{DEVICE}, distance {DISTANCE}",
+        model=f"{device.name}, distance {distance}",
         tables={"decoder": {"structure_hash": program.structure_hash, "table_hash": program.table_hash}},
         gateware={"board": {"build_hash": str(identity.build_hash)}},
         seeds={"processor": seed, "stim": seed},
@@ -285,7 +297,9 @@ def plot_demo(demo: Demo, path: Path) -> None:
     if demo.prediction is not None:
         left.plot(numbers, 100 * expected, color=OTHERS, label="Stim, of the emulator's noise")
     left.set(xlabel="round", ylabel="detection events, % of detectors")
-    left.set_title(f"{shots:,} memories of {demo.rounds:,} rounds, d={DISTANCE}", loc="left", fontsize=11)
+    left.set_title(
+        f"{shots:,} memories of {demo.rounds:,} rounds, d={demo.distance}", loc="left", fontsize=11
+    )
     left.set_ylim(bottom=0)
     left.legend(fontsize=8, frameon=False)
     left.spines[["right", "top"]].set_visible(False)

@@ -17,10 +17,9 @@ from triplane.gateware.decoder.graph import GraphError, compile_graph
 from triplane.gateware.decoder.table import TableShape, observed_detectors
 from triplane.gateware.decoder.window import whole_window
 from triplane.gateware.shape import FabricShape
-from triplane.hal.device import Device, load_device
+from triplane.hal.device import Device
 from triplane.hal.drivers.simulated import simulated_design
 from triplane.host.compiler.memory import MemoryExperiment
-from triplane.host.demo import DEVICE, DISTANCE
 from triplane.host.replay.progress import ProgressView
 from triplane.sim.board import BoardBuild, Design, SimulatedBoard, build_board
 from triplane.sim.board.emulation import EmulatedProcessor
@@ -69,9 +68,16 @@ class Emulated:
     shape: FabricShape
 
 
-def closed_loop_board() -> tuple[Design, Emulated]:
-    """The simulated board of `triplane demo`, on a network and a serial line, and what is behind its converters."""
-    experiment = MemoryExperiment(load_device(DEVICE), DISTANCE)
+def closed_loop_board(distance: int) -> tuple[Design, Emulated]:
+    """The simulated board of `triplane demo`, on a network and a serial line, and what is behind its converters.
+
+    Raises:
+        ServingError: no device has the shape of such a code.
+    """
+    try:
+        experiment = MemoryExperiment.of(distance)
+    except ValueError as error:
+        raise ServingError(f"--distance of --closed-loop: {error}") from error
     design, _ = simulated_design(hal.ArrayTarget(experiment.plan), fabric=experiment.shape)
     return design.with_links(), Emulated(experiment.device, experiment.shape)
 

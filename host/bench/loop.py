@@ -28,7 +28,6 @@ from triplane.sim.models.decoder.window import WindowModel
 SEED = 2026
 COMMAND = "triplane bench loop"
 PASSES = 2
-DEVICES = {3: "surface17", 5: "surface49"}
 
 MEMORIES = {3: ((1_000, 20), (25, 400)), 5: ((25, 20),)}
 """Distance -> rounds, shots."""
@@ -52,7 +51,7 @@ def bench_loop(ctx: BenchContext) -> None:
     command = COMMAND + (" --quick" if ctx.quick else "")
     with ProgressView() as view:
         for distance, memories in (QUICK_MEMORIES if ctx.quick else MEMORIES).items():
-            experiment = MemoryExperiment(load_device(DEVICES[distance]), distance)
+            experiment = MemoryExperiment.of(distance)
             _memories(ctx, experiment, memories, view, command)
         _reset(ctx, view, command)
 

@@ -46,12 +46,16 @@ SHAPE = FabricShape(
 """A small fabric, for up to three qubits on one line."""
 
 
-def small_target() -> hal.TableTarget:
-    """A decoder that nothing is given to, for boards with the small fabric."""
-    circuit = stim.Circuit.generated(
+def small_circuit() -> stim.Circuit:
+    """What the decoder of boards with the small fabric is for."""
+    return stim.Circuit.generated(
         "repetition_code:memory", distance=3, rounds=1, before_round_data_depolarization=0.1
     )
-    graph = compile_graph(circuit.detector_error_model(decompose_errors=True))
+
+
+def small_target() -> hal.TableTarget:
+    """The decoder of boards with the small fabric; most programs on them give it nothing."""
+    graph = compile_graph(small_circuit().detector_error_model(decompose_errors=True))
     return hal.TableTarget(graph, TableShape(observed_detectors(graph), 1))
 
 

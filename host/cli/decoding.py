@@ -33,13 +33,14 @@ if TYPE_CHECKING:
     from triplane.host.replay.datasets import Dataset
     from triplane.host.replay.result import ReplayOptions, ReplayResult
 
-DEMO_SHOTS, DEMO_ROUNDS = 20, 25
+DEMO_DISTANCE, DEMO_SHOTS, DEMO_ROUNDS = 3, 20, 25
 SAMPLE_SHOTS = 20_000
 SEED, MAX_SEED = 5, 2**62
 
 
 @app.command(epilog="Example:   triplane demo --shots 50 --plot demo.png --json demo.json")
 def demo(
+    distance: Annotated[int, typer.Option("--distance", help="Of the code: 3 or 5.")] = DEMO_DISTANCE,
     shots: Annotated[int, typer.Option("--shots", min=1, help="Memories to run.")] = DEMO_SHOTS,
     rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds of each memory.")] = DEMO_ROUNDS,
     passes: Passes = 2,
@@ -55,14 +56,15 @@ def demo(
 ) -> None:
     """See the whole machine work, with no files and no hardware.
 
-    A distance-3 surface code in the closed loop, 17 emulated transmons behind the simulated board's converters. The
-    sequencer plays every gate and readout pulse, its readout lines make bits of the samples, syndrome formation makes
-    detection events, the decoder corrects as they come, and the Pauli frame gives the logical result. Reports logical
-    errors beside PyMatching's and what Stim predicts, latency in clock cycles, and the id of the run. The board is
-    compiled the first time, which takes some minutes.
+    A surface code in the closed loop, 17 emulated transmons (49 for distance 5) behind the simulated board's
+    converters. The sequencer plays every gate and readout pulse, its readout lines make bits of the samples, syndrome
+    formation makes detection events, the decoder corrects as they come, and the Pauli frame gives the logical result.
+    Reports logical errors beside PyMatching's and what Stim predicts, latency in clock cycles, and the id of the run.
+    The board is compiled the first time, which takes some minutes; that of distance 5 a quarter of an hour.
     """
     print(
-        f"triplane demo: d=3 surface-code memory in the closed loop, {shots:,} shots of {rounds:,} rounds, seed {seed}",
+        f"triplane demo: d={distance} surface-code memory in the closed loop, {shots:,} shots of {rounds:,} rounds, "
+        f"seed {seed}",
         flush=True,
     )
     with errors():
@@ -75,6 +77,7 @@ def demo(
             rounds=rounds,
             passes=passes,
             seed=seed,
+            distance=distance,
             url=board,
             json_file=outputs.json_file,
             plot=outputs.plot,

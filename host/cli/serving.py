@@ -5,13 +5,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from triplane.host.cli.app import app
 from triplane.host.cli.common import errors
+from triplane.host.cli.decoding import DEMO_DISTANCE
 from triplane.host.cli.options import Decoder, WeightBits
+
+if TYPE_CHECKING:
+    import stim
+
+DISTANCE = 5
+"""Of the code, unless another one is asked for."""
 
 PORT_MAX = 2**16 - 1
 
@@ -33,7 +40,15 @@ def board(
             help="A data set as replay takes it, which the board is to decode.",
         ),
     ] = None,
-    distance: Annotated[int, typer.Option("--distance", min=3, help="Of a rotated surface code, odd.")] = 5,
+    distance: Annotated[
+        int | None,
+        typer.Option(
+            "--distance",
+            min=3,
+            show_default="5; 3 with --closed-loop",
+            help="Of a rotated surface code, odd.",
+        ),
+    ] = None,
     rounds: Annotated[
         int | None, typer.Option("--rounds", min=1, show_default="the distance", help="Rounds of a shot.")
     ] = None,
@@ -70,9 +85,6 @@ def board(
     process with `--board`, or with `triplane.hal.connect`. It runs until Ctrl-C.
     """
     with errors():
-        from triplane.host.replay.datasets import load_dataset
-        from triplane.host.replay.result import OptionsError
-        from triplane.host.replay.sampling import memory_circuit
         from triplane.host.serving import ServingError, board_for, closed_loop_board, serve_board
 
         if closed_loop:
@@ -80,22 +92,19 @@ def board(
                 raise ServingError(
                     "--closed-loop is the board of demo, which decodes no data set; give one of them"
                 )
+<<<<<<< HEAD
             if pynq_port is not None:
                 raise ServingError(
                     "--pynq-port is for boards without --closed-loop: the emulated processor would not hear of what is "
                     "written that way; use the network or the serial line"
                 )
             design, emulated = closed_loop_board()
+=======
+            design, emulated = closed_loop_board(distance or DEMO_DISTANCE)
+>>>>>>> main
             serve_board(design, udp_port=udp_port, uart_port=uart_port, emulated=emulated)
             return
-        if paths:
-            model = load_dataset(paths, shots=1).model
-        else:
-            try:
-                circuit = memory_circuit(distance=distance, rounds=rounds or distance, probability=0.001)
-            except ValueError as error:
-                raise OptionsError(str(error)) from error
-            model = circuit.detector_error_model(decompose_errors=True)
+        model = _model(paths, distance or DISTANCE, rounds)
         design = board_for(model, weight_bits=weight_bits, decoder=decoder)
         serve_board(design, udp_port=udp_port, uart_port=uart_port, pynq_port=pynq_port)
 
@@ -127,7 +136,9 @@ def record(
             help="A data set as replay takes it, which the board decodes.",
         ),
     ] = None,
-    distance: Annotated[int, typer.Option("--distance", min=3, help="Of a rotated surface code, odd.")] = 5,
+    distance: Annotated[
+        int, typer.Option("--distance", min=3, help="Of a rotated surface code, odd.")
+    ] = DISTANCE,
     rounds: Annotated[
         int | None, typer.Option("--rounds", min=1, show_default="the distance", help="Rounds of a shot.")
     ] = None,
@@ -159,19 +170,9 @@ def record(
         from triplane.host.outputs import resolve_output
         from triplane.host.recording import record as record_board
         from triplane.host.recording import tell
-        from triplane.host.replay.datasets import load_dataset
-        from triplane.host.replay.result import OptionsError
-        from triplane.host.replay.sampling import memory_circuit
 
         path = resolve_output(out)
-        if paths:
-            model = load_dataset(paths, shots=1).model
-        else:
-            try:
-                circuit = memory_circuit(distance=distance, rounds=rounds or distance, probability=0.001)
-            except ValueError as error:
-                raise OptionsError(str(error)) from error
-            model = circuit.detector_error_model(decompose_errors=True)
+        model = _model(paths, distance, rounds)
         result = record_board(
             model,
             path,
@@ -184,3 +185,18 @@ def record(
             command=sys.argv,
         )
         tell(out, result)
+
+
+def _model(paths: list[Path] | None, distance: int, rounds: int | None) -> stim.DetectorErrorModel:
+    """The error model of a data set, or of a rotated surface code."""
+    from triplane.host.replay.datasets import load_dataset
+    from triplane.host.replay.result import OptionsError
+    from triplane.host.replay.sampling import memory_circuit
+
+    if paths:
+        return load_dataset(paths, shots=1).model
+    try:
+        circuit = memory_circuit(distance=distance, rounds=rounds or distance, probability=0.001)
+    except ValueError as error:
+        raise OptionsError(str(error)) from error
+    return circuit.detector_error_model(decompose_errors=True)

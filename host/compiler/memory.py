@@ -22,7 +22,7 @@ from triplane.gateware.shape import FabricShape
 from triplane.gateware.syndrome.compile import syndrome_table
 from triplane.gateware.syndrome.table import SyndromeTable
 from triplane.hal.control import ControlProgram
-from triplane.hal.device import Device
+from triplane.hal.device import Device, load_device
 from triplane.host.compiler.alignment import EPOCH_REGISTER
 from triplane.host.compiler.device import demodulation_of, line_tones
 from triplane.host.compiler.gates import MARGIN
@@ -43,6 +43,9 @@ READOUT_CYCLES = READOUT_SAMPLES // 2 + 2 * MARGIN
 
 PROGRAM = "surface-code-memory.tasm"
 
+DEVICES = {3: "surface17", 5: "surface49"}
+"""Distance -> device of that code's shape, as `hal.device.load_device` knows it."""
+
 
 @dataclass(frozen=True)
 class MemoryExperiment:
@@ -56,6 +59,18 @@ class MemoryExperiment:
 
     device: Device
     distance: int
+
+    @classmethod
+    def of(cls, distance: int) -> MemoryExperiment:
+        """On the device that has the shape of the code.
+
+        Raises:
+            ValueError: there is no such device.
+        """
+        if distance not in DEVICES:
+            known = " and ".join(map(str, DEVICES))
+            raise ValueError(f"there are devices of distance {known}, not {distance}")
+        return cls(load_device(DEVICES[distance]), distance)
 
     @cached_property
     def layout(self) -> Layout:
@@ -180,7 +195,8 @@ class MemoryExperiment:
         """Of the sequencer, at the start."""
         return {MIDDLE_REGISTER: rounds - UNROLLED}
 
-    def _assembled(self, rounds: int) -> Program:
+    def source(self, rounds: int) -> str:
+        """Source of the program of a memory, whole: groups, gates, alignment, and the text for all distances."""
         kinds = self.syndrome.schedule(rounds + 1)
         first_line = self.gates.carriers.first_line
         head = [f".channel round, {first_line + len(self.device.lines)}", ".group round, round"]
@@ -200,7 +216,10 @@ class MemoryExperiment:
             f".equ ROUNDS, {rounds + 1}",
         ]
         text = files(__package__).joinpath(PROGRAM).read_text(encoding="utf-8")
-        return assemble(self.gates.source("\n".join([*head, text])))
+        return self.gates.source("\n".join([*head, text]))
+
+    def _assembled(self, rounds: int) -> Program:
+        return assemble(self.source(rounds))
 
 
 def graph_of(circuit: stim.Circuit) -> DecodingGraph:

@@ -273,6 +273,9 @@ def test_demo(environment: dict[str, str], tmp_path: Path) -> None:
     short = triplane(environment, "demo", "--rounds", "5")
     assert short.returncode == 1
     assert "error: --rounds is 5; the decoder's window needs 6" in short.stderr
+    other = triplane(environment, "demo", "--distance", "4")
+    assert other.returncode == 1
+    assert "error: --distance is 4; there are devices of distance 3 and 5" in other.stderr
 
 
 def test_sample(environment: dict[str, str], tmp_path: Path) -> None:

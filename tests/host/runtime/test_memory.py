@@ -2,12 +2,12 @@
 """A surface-code memory in the closed loop, against golden models, Stim's converter, and what a memory must be."""
 
 import dataclasses
+import os
 
 import numpy as np
 import pytest
 
 from triplane import hal
-from triplane.hal.device import load_device
 from triplane.hal.errors import ProgramError
 from triplane.host.compiler.memory import MemoryExperiment
 from triplane.host.runtime.memory import MemoryRunError, Processors, run_memory
@@ -15,10 +15,15 @@ from triplane.sim.models.decoder.window import WindowModel
 
 ROUNDS, SHOTS, PASSES = 13, 8, 2
 
+long = pytest.mark.skipif(
+    os.environ.get("LOOP") != "all",
+    reason="its board takes a quarter of an hour to compile; LOOP=all runs it",
+)
+
 
 @pytest.fixture(scope="module")
 def experiment():
-    return MemoryExperiment(load_device("surface17"), 3)
+    return MemoryExperiment.of(3)
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +106,25 @@ def test_what_is_not_there_is_said(board, experiment, monkeypatch):
         )
     with pytest.raises(ProgramError, match="rounds is 0 to"):
         dataclasses.replace(experiment.program(ROUNDS), rounds=-1).check(experiment.shape)
+
+
+@long
+def test_distance_5():
+    """Decoded as the golden model does, on as many detection events as Stim expects."""
+    experiment, rounds, shots = MemoryExperiment.of(5), 25, 4
+    with hal.connect("sim", plan=experiment.plan, fabric=experiment.shape) as board:
+        board.load(hal.DecoderProgram.from_plan(experiment.plan, passes=PASSES))
+        processors = Processors(board, experiment, seed=11)
+        run = run_memory(board, experiment, rounds=rounds, shots=shots, prepare=processors.attach)
+    assert run.events.shape == (shots, rounds + 1, 24)
+    expected = WindowModel(experiment.plan, PASSES).decode(run.events)
+    np.testing.assert_array_equal(run.results["decode_cycles"], expected.cycles)
+    np.testing.assert_array_equal(run.results["observables"], expected.observables)
+    np.testing.assert_array_equal(run.flips, expected.frame & 1)
+    circuit = experiment.circuit(rounds, processors.schedule)
+    events, flips = circuit.without_noise().compile_detector_sampler().sample(16, separate_observables=True)
+    assert not events.any()
+    assert not flips.any()
+    counts = circuit.compile_detector_sampler(seed=3).sample(4_000).sum(axis=1)
+    assert abs(run.events.sum(axis=(1, 2)).mean() - counts.mean()) < 4 * counts.std() / np.sqrt(shots)
+    assert run.logical.sum() <= 1
