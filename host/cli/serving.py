@@ -92,16 +92,12 @@ def board(
                 raise ServingError(
                     "--closed-loop is the board of demo, which decodes no data set; give one of them"
                 )
-<<<<<<< HEAD
             if pynq_port is not None:
                 raise ServingError(
                     "--pynq-port is for boards without --closed-loop: the emulated processor would not hear of what is "
                     "written that way; use the network or the serial line"
                 )
-            design, emulated = closed_loop_board()
-=======
             design, emulated = closed_loop_board(distance or DEMO_DISTANCE)
->>>>>>> main
             serve_board(design, udp_port=udp_port, uart_port=uart_port, emulated=emulated)
             return
         model = _model(paths, distance or DISTANCE, rounds)
