@@ -58,7 +58,15 @@ __all__ = [
     "load_descriptor",
 ]
 
-DRIVERS = ("sim", "udp://HOST:PORT", "uart:DEVICE", "pynq:OVERLAY.bit", "pynq://HOST[:PORT][/OVERLAY.bit]")
+DRIVERS = (
+    "sim",
+    "udp://HOST:PORT",
+    "uart:DEVICE",
+    "pynq:OVERLAY.bit",
+    "pynq://HOST[:PORT][/OVERLAY.bit]",
+    "qick:HOST[:PORT]",
+    "qick:local",
+)
 
 BAUDRATE = 1_000_000
 """Of a board's serial line."""
@@ -82,7 +90,9 @@ def connect(
             "uart:DEVICE" one on a serial line, by whatever pyserial opens, such as "uart:/dev/ttyUSB1" or
             "uart:socket://HOST:PORT". "pynq:OVERLAY.bit" is the board under PYNQ that this runs on, into which the
             overlay is loaded; "pynq://HOST/OVERLAY.bit" one on a network, by PYNQ.remote, and without a file the
-            simulated one. All must carry the gateware that this host would build for the same arguments.
+            simulated one. All these must carry the gateware that this host would build for the same arguments.
+            "qick:HOST" is a board with QICK's firmware behind its Pyro server, "qick:local" this one; both take no
+            graph and no plan, since they have no decoder.
         graph: what the board's decoder must decode, a whole shot at a time.
         plan: instead of a graph, the window that its arrays decode.
         table: beside a graph, shape of the lookup table that takes the place of arrays.
@@ -97,6 +107,10 @@ def connect(
         errors.LinkError: the board cannot be reached, or does not answer.
         errors.BoardError: the board is not what it should be.
     """
+    if driver_of(url) == "qick":
+        from triplane.hal.drivers.qick import connect_qick
+
+        return connect_qick(url, graph=graph, plan=plan, table=table, fabric=fabric, correction=correction)
     if (graph is None) == (plan is None):
         raise ValueError("give the graph that the board decodes, or the plan of its window, one of them")
     if table is not None and graph is None:
@@ -140,7 +154,7 @@ def connect(
 
 
 def driver_of(url: str) -> str:
-    """The driver for a board: "sim", "udp", "uart" or "pynq".
+    """The driver for a board: "sim", "udp", "uart", "pynq" or "qick".
 
     Raises:
         ValueError: there is none, or a part of the address is missing or out of range.
@@ -158,4 +172,6 @@ def driver_of(url: str) -> str:
         return "pynq"
     if parts.scheme == "uart" and url.removeprefix("uart:"):
         return "uart"
+    if parts.scheme == "qick" and url.removeprefix("qick:"):
+        return "qick"
     raise ValueError(f"no driver for board {url!r}; there are: {', '.join(DRIVERS)}")

@@ -7,8 +7,10 @@ table is a part of its own (`DecoderProgram`), since it is loaded for replayed r
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -161,8 +163,9 @@ class ControlProgram:
                 yield f"tones{number}_amplitude_tone", [0]
                 yield f"tones{number}_amplitude_data", tones.amplitudes
         for number, line in enumerate(self.demodulation):
-            for name, value in _line(line):
-                yield f"line{number}_{name}", [value]
+            # Words of one register that follow one another make one burst.
+            for name, values in itertools.groupby(_line(line), key=itemgetter(0)):
+                yield f"line{number}_{name}", [value for _, value in values]
         if self.syndrome is not None:
             yield "formation_table_index", [0]
             yield "formation_table_data", [int(word) for word in self.syndrome]

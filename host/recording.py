@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -11,33 +12,73 @@ from urllib.parse import urlsplit
 import stim
 
 from triplane import hal
-from triplane.gateware.decoder.graph import GraphError, compile_graph
+from triplane.gateware.decoder.graph import DecodingGraph, GraphError, compile_graph
 from triplane.gateware.decoder.table import TableShape, observed_detectors
-from triplane.hal.stream import PacketSource, StreamSocket
+from triplane.gateware.decoder.window import WindowPlan
+from triplane.gateware.shape import FabricShape
+from triplane.hal.datagrams import PacketSource, StreamSocket
+from triplane.host.compiler.memory import MemoryExperiment
 from triplane.host.replay.progress import ProgressView
-from triplane.host.runtime.recording import RecordingError, record_stream
+from triplane.host.runtime.recording import RecordingError
+from triplane.host.runtime.streaming import record_stream
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the board that is recorded was built for, as `hal.connect` is told."""
+
+    graph: DecodingGraph | None = None
+    table: TableShape | None = None
+    plan: WindowPlan | None = None
+    fabric: FabricShape | None = None
+
+
+def decoding_board(
+    model: stim.DetectorErrorModel, *, weight_bits: int, decoder: Literal["array", "table"]
+) -> Recorded:
+    """A board that decodes shots of a model.
+
+    Raises:
+        RecordingError: the model cannot become a decoder.
+    """
+    try:
+        graph = compile_graph(model, weight_bits=weight_bits)
+        table = TableShape(observed_detectors(graph), graph.num_observables) if decoder == "table" else None
+    except (GraphError, ValueError) as error:
+        raise RecordingError(f"no decoder for this model: {error}") from error
+    return Recorded(graph, table)
+
+
+def closed_loop_board(distance: int) -> Recorded:
+    """The board of `triplane demo`.
+
+    Raises:
+        RecordingError: no device has the shape of such a code.
+    """
+    try:
+        experiment = MemoryExperiment.of(distance)
+    except ValueError as error:
+        raise RecordingError(f"--distance of --closed-loop: {error}") from error
+    return Recorded(plan=experiment.plan, fabric=experiment.shape)
 
 
 def record(
-    model: stim.DetectorErrorModel,
+    built_for: Recorded,
     path: Path,
     *,
     board: str,
     stream_from: str | None,
-    weight_bits: int,
-    decoder: Literal["array", "table"],
     seconds: float | None,
     records: int | None,
     command: Sequence[str],
 ) -> dict[str, Any]:
-    """Record the stream of a board that decodes shots of a model.
+    """Record the stream of a board.
 
     Args:
-        model: that the board was built for.
+        built_for: what the board must be.
         path: of the recording.
         board: URL of the link by which its registers are reached.
         stream_from: name of the board on the network, where that is not in the URL.
-        weight_bits, decoder: of the board.
         seconds, records: when to end.
         command: as typed.
 
@@ -53,20 +94,30 @@ def record(
         )
     if stream_from is None and hal.driver_of(board) == "udp":
         stream_from = urlsplit(board).hostname
-    with ProgressView() as view:
-        try:
-            graph = compile_graph(model, weight_bits=weight_bits)
-            table = (
-                TableShape(observed_detectors(graph), graph.num_observables) if decoder == "table" else None
-            )
-        except (GraphError, ValueError) as error:
-            raise RecordingError(f"no decoder for this model: {error}") from error
-        with hal.connect(board, graph=graph, table=table, observe=True, progress=view.build) as connected:
-            source: PacketSource | None = StreamSocket(stream_from) if stream_from else None
-            view.step("recording; Ctrl-C ends it")
-            return record_stream(
-                connected, source, path, command=command, seconds=seconds, records=records, view=view
-            )
+    with (
+        ProgressView() as view,
+        hal.connect(
+            board,
+            graph=built_for.graph,
+            table=built_for.table,
+            plan=built_for.plan,
+            fabric=built_for.fabric,
+            observe=True,
+            progress=view.build,
+        ) as connected,
+    ):
+        source: PacketSource | None = StreamSocket(stream_from) if stream_from else None
+        view.step("recording; Ctrl-C ends it")
+        return record_stream(
+            connected,
+            source,
+            path,
+            command=command,
+            seconds=seconds,
+            records=records,
+            shape=built_for.fabric.syndrome if built_for.fabric else None,
+            view=view,
+        )
 
 
 def tell(path: Path, result: dict[str, Any]) -> None:

@@ -53,6 +53,19 @@ def small_circuit() -> stim.Circuit:
     )
 
 
+def small_rounds() -> stim.Circuit:
+    """The rounds of that decoder, by qubits that are read themselves: what its ancillas would say, then nothing new."""
+    return stim.Circuit("""
+        M 0 1 2
+        DETECTOR(1, 0) rec[-3] rec[-2]
+        DETECTOR(3, 0) rec[-2] rec[-1]
+        M 0 1 2
+        DETECTOR(1, 1)
+        DETECTOR(3, 1)
+        OBSERVABLE_INCLUDE(0) rec[-1]
+    """)
+
+
 def small_target() -> hal.TableTarget:
     """The decoder of boards with the small fabric; most programs on them give it nothing."""
     graph = compile_graph(small_circuit().detector_error_model(decompose_errors=True))

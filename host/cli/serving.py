@@ -22,6 +22,24 @@ DISTANCE = 5
 
 PORT_MAX = 2**16 - 1
 
+OfCode = Annotated[
+    int | None,
+    typer.Option(
+        "--distance",
+        min=3,
+        show_default="5; 3 with --closed-loop",
+        help="Of a rotated surface code, odd.",
+    ),
+]
+
+ClosedLoop = Annotated[
+    bool,
+    typer.Option(
+        "--closed-loop",
+        help="The board of demo: with a sequencer, and emulated transmons behind its converters.",
+    ),
+]
+
 
 @app.command(
     epilog="Example, in two terminals:\n\n"
@@ -40,25 +58,11 @@ def board(
             help="A data set as replay takes it, which the board is to decode.",
         ),
     ] = None,
-    distance: Annotated[
-        int | None,
-        typer.Option(
-            "--distance",
-            min=3,
-            show_default="5; 3 with --closed-loop",
-            help="Of a rotated surface code, odd.",
-        ),
-    ] = None,
+    distance: OfCode = None,
     rounds: Annotated[
         int | None, typer.Option("--rounds", min=1, show_default="the distance", help="Rounds of a shot.")
     ] = None,
-    closed_loop: Annotated[
-        bool,
-        typer.Option(
-            "--closed-loop",
-            help="The board of demo: with a sequencer, and emulated transmons behind its converters.",
-        ),
-    ] = False,
+    closed_loop: ClosedLoop = False,
     weight_bits: WeightBits = 5,
     decoder: Decoder = "array",
     udp_port: Annotated[
@@ -88,10 +92,7 @@ def board(
         from triplane.host.serving import ServingError, board_for, closed_loop_board, serve_board
 
         if closed_loop:
-            if paths:
-                raise ServingError(
-                    "--closed-loop is the board of demo, which decodes no data set; give one of them"
-                )
+            _no_data_set(paths)
             if pynq_port is not None:
                 raise ServingError(
                     "--pynq-port is for boards without --closed-loop: the emulated processor would not hear of what is "
@@ -109,7 +110,9 @@ def board(
     epilog="Example, in three terminals:\n\n"
     "triplane board --distance 3 --uart-port 4001\n\n"
     "triplane record --distance 3 --board uart:socket://127.0.0.1:4001 --stream-from 127.0.0.1 --out run.h5\n\n"
-    "triplane sample --distance 3 --board udp://127.0.0.1:1234"
+    "triplane sample --distance 3 --board udp://127.0.0.1:1234\n\n"
+    "The closed loop, with its measured rounds: `--closed-loop` for the board and for the recording, and "
+    "`triplane demo --board udp://127.0.0.1:1234`"
 )
 def record(
     board: Annotated[
@@ -132,12 +135,11 @@ def record(
             help="A data set as replay takes it, which the board decodes.",
         ),
     ] = None,
-    distance: Annotated[
-        int, typer.Option("--distance", min=3, help="Of a rotated surface code, odd.")
-    ] = DISTANCE,
+    distance: OfCode = None,
     rounds: Annotated[
         int | None, typer.Option("--rounds", min=1, show_default="the distance", help="Rounds of a shot.")
     ] = None,
+    closed_loop: ClosedLoop = False,
     weight_bits: WeightBits = 5,
     decoder: Decoder = "array",
     stream_from: Annotated[
@@ -164,23 +166,34 @@ def record(
     """
     with errors():
         from triplane.host.outputs import resolve_output
+        from triplane.host.recording import closed_loop_board, decoding_board, tell
         from triplane.host.recording import record as record_board
-        from triplane.host.recording import tell
 
         path = resolve_output(out)
-        model = _model(paths, distance, rounds)
+        if closed_loop:
+            _no_data_set(paths)
+            built_for = closed_loop_board(distance or DEMO_DISTANCE)
+        else:
+            model = _model(paths, distance or DISTANCE, rounds)
+            built_for = decoding_board(model, weight_bits=weight_bits, decoder=decoder)
         result = record_board(
-            model,
+            built_for,
             path,
             board=board,
             stream_from=stream_from,
-            weight_bits=weight_bits,
-            decoder=decoder,
             seconds=seconds,
             records=records,
             command=sys.argv,
         )
         tell(out, result)
+
+
+def _no_data_set(paths: list[Path] | None) -> None:
+    """Refuse a data set beside --closed-loop."""
+    from triplane.host.replay.result import OptionsError
+
+    if paths:
+        raise OptionsError("--closed-loop is the board of demo, which decodes no data set; give one of them")
 
 
 def _model(paths: list[Path] | None, distance: int, rounds: int | None) -> stim.DetectorErrorModel:

@@ -5,29 +5,23 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-import stim
 
 from triplane import hal
 from triplane.gateware.fabric import ROUND_LAST
 from triplane.gateware.syndrome.compile import syndrome_table
-from triplane.host.bench.resetting import SHAPE, control_program, small_board, small_circuit, small_target
+from triplane.host.bench.resetting import (
+    SHAPE,
+    control_program,
+    small_board,
+    small_circuit,
+    small_rounds,
+    small_target,
+)
 from triplane.sim.models.decoder.lut import fill_table
 from triplane.sim.qpu import Processor
 
 PROGRAM = Path(__file__).resolve().parents[3] / "docs/examples/loop/frame-of-a-qubit.tasm"
 SHOTS = 8
-
-# The rounds of the small board's decoder, by qubits that are read themselves: what its ancillas would say, then nothing
-# new.
-READ = stim.Circuit("""
-    M 0 1 2
-    DETECTOR(1, 0) rec[-3] rec[-2]
-    DETECTOR(3, 0) rec[-2] rec[-1]
-    M 0 1 2
-    DETECTOR(1, 1)
-    DETECTOR(3, 1)
-    OBSERVABLE_INCLUDE(0) rec[-1]
-""")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +35,7 @@ def board():
 
 @pytest.fixture(scope="module")
 def syndrome():
-    return syndrome_table(READ, [0, 1, 2] * 2, small_target().graph)
+    return syndrome_table(small_rounds(), [0, 1, 2] * 2, small_target().graph)
 
 
 @pytest.mark.parametrize("qubit", [None, 0, 1, 2])

@@ -1,15 +1,32 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The closed loop at the other end of a cable: the same programs on the same emulated qubits, the same results."""
 
+import dataclasses
+import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from triplane import hal
+from triplane.gateware.fabric import ROUND_LAST
+from triplane.gateware.link.records.layouts import Kind, record_of
+from triplane.gateware.syndrome.compile import syndrome_table
+from triplane.hal.datagrams import StreamSocket
 from triplane.hal.drivers.simulated import simulated_design
 from triplane.hal.errors import SafeStateError, UnsupportedError
-from triplane.host.bench.resetting import SHAPE, control_program, small_board, small_target
+from triplane.host.bench.resetting import (
+    SHAPE,
+    control_program,
+    small_board,
+    small_circuit,
+    small_rounds,
+    small_target,
+)
+from triplane.host.provenance.store import Store
+from triplane.host.runtime.streaming import record_stream
 from triplane.sim.board.emulation import EmulatedProcessor
+from triplane.sim.models.decoder.lut import fill_table
 from triplane.sim.qpu import Processor
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples" / "loop"
@@ -117,3 +134,59 @@ def test_a_board_without_an_emulator_is_told(three_qubits):
         pytest.raises(UnsupportedError, match="has no registers of an emulated processor"),
     ):
         board.renew(0)
+
+
+def test_measured_rounds_are_recorded_as_the_board_holds_them(served, remote, three_qubits, tmp_path):
+    h5py = pytest.importorskip("h5py", reason="recordings need h5py (extra record)")
+    target = small_target()
+    syndrome = syndrome_table(small_rounds(), [0, 1, 2] * 2, target.graph)
+    first, last = syndrome.rounds
+    head = f".equ FIRST, {first}\n.equ LAST, {last | 1 << ROUND_LAST}\n.macro error\nx_1\n.endmacro\n"
+    program = control_program(
+        three_qubits, head + (EXAMPLES / "frame-of-a-qubit.tasm").read_text(), (0b111, 0b100)
+    )
+    model = small_circuit().detector_error_model(decompose_errors=True)
+    remote.load(hal.DecoderProgram.from_table(target, fill_table(model, target.shape).words))
+    remote.load_control(dataclasses.replace(program, syndrome=syndrome.words(SHAPE.syndrome)))
+    path, recorded, begun = tmp_path / "rounds.h5", [], threading.Event()
+    records = {"round": 2 * len(SEEDS), "result": len(SEEDS)}
+
+    class Source(StreamSocket):
+        def receive(self, timeout_s):
+            begun.set()
+            return super().receive(timeout_s)
+
+    def work():
+        built_for = {"graph": target.graph, "table": target.shape, "fabric": SHAPE}
+        with hal.connect(served.urls["uart"], observe=True, **built_for) as observed:
+            recorded.append(
+                record_stream(
+                    observed,
+                    Source("127.0.0.1"),
+                    path,
+                    command=["triplane", "record"],
+                    records=sum(records.values()),
+                    shape=SHAPE.syndrome,
+                    store=Store(tmp_path / "store"),
+                )
+            )
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert begun.wait(60)
+    runs = []
+    for seed in SEEDS:
+        remote.renew(seed)
+        runs.append(remote.execute(limit_cycles=2 * LIMIT, live=True, records=True))
+    thread.join(60)
+    assert not thread.is_alive()
+    assert recorded[0]["records"] == records
+    assert not any(recorded[0]["lost"].values())
+    rounds, results = (np.concatenate([getattr(run, name) for run in runs]) for name in ("rounds", "results"))
+    # The X on qubit 1 makes both events of the first round.
+    assert np.median(rounds["events_0"][::2]) == 0b11
+    with h5py.File(path) as file:
+        for name in record_of(Kind.ROUND, SHAPE.syndrome).dtype.names:
+            assert np.array_equal(file["round"][name], rounds[name]), name
+        for name in results.dtype.names:
+            assert np.array_equal(file["result"][name], results[name]), name

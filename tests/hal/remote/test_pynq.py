@@ -47,7 +47,18 @@ def python():
     uv = shutil.which("uv")
     if uv is None:
         pytest.skip("uv is not on the path: it makes the environment that pynq needs of its own")
-    command = [uv, "sync", "--quiet", "--locked", "--extra", "pynq", "--python", sys.executable]
+    command = [
+        uv,
+        "sync",
+        "--quiet",
+        "--locked",
+        "--extra",
+        "pynq",
+        "--no-group",
+        "circuits",
+        "--python",
+        sys.executable,
+    ]
     made = subprocess.run(
         command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=RESOLVE_S, check=False
     )

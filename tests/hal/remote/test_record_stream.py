@@ -11,9 +11,10 @@ from triplane import hal
 from triplane.gateware.decoder.layouts import RESULT
 from triplane.gateware.faults import CONDITIONS
 from triplane.gateware.link.records.layouts import FAULT, Kind
-from triplane.hal.stream import StreamReceiver, StreamSocket
+from triplane.hal.datagrams import StreamSocket
+from triplane.hal.stream import StreamReceiver
 from triplane.host.provenance.store import Store
-from triplane.host.runtime.recording import record_stream
+from triplane.host.runtime.streaming import record_stream
 
 SHOTS = 150
 

@@ -15,8 +15,9 @@ from triplane.hal.packets import Packet, StreamRecord, encode
 from triplane.hal.stream import Overwritten
 from triplane.host.provenance.manifest import Manifest
 from triplane.host.provenance.store import Store
-from triplane.host.runtime import recording as module
-from triplane.host.runtime.recording import Recording, RecordingError, record_stream
+from triplane.host.runtime import streaming as module
+from triplane.host.runtime.recording import Recording, RecordingError
+from triplane.host.runtime.streaming import record_stream
 
 h5py = pytest.importorskip("h5py", reason="recordings need h5py (extra record)")
 
