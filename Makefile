@@ -58,4 +58,4 @@ lowest: ## the tests, on the lowest versions that pyproject.toml admits
 	.venv-lowest/bin/python -m pytest
 
 clean: ## what this file makes, and nothing else
-	rm -rf docs/_build build dist .venv-lowest .mypy_cache .ruff_cache .pytest_cache
+	rm -rf docs/_build build dist .venv-lowest .venv-pynq .mypy_cache .ruff_cache .pytest_cache

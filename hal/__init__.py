@@ -58,7 +58,15 @@ __all__ = [
     "load_descriptor",
 ]
 
-DRIVERS = ("sim", "udp://HOST:PORT", "uart:DEVICE", "qick:HOST[:PORT]", "qick:local")
+DRIVERS = (
+    "sim",
+    "udp://HOST:PORT",
+    "uart:DEVICE",
+    "pynq:OVERLAY.bit",
+    "pynq://HOST[:PORT][/OVERLAY.bit]",
+    "qick:HOST[:PORT]",
+    "qick:local",
+)
 
 BAUDRATE = 1_000_000
 """Of a board's serial line."""
@@ -80,7 +88,9 @@ def connect(
     Args:
         url: "sim" builds the simulated board, or finds it in the cache. "udp://HOST:PORT" is a board on a network;
             "uart:DEVICE" one on a serial line, by whatever pyserial opens, such as "uart:/dev/ttyUSB1" or
-            "uart:socket://HOST:PORT". These must carry the gateware that this host would build for the same arguments.
+            "uart:socket://HOST:PORT". "pynq:OVERLAY.bit" is the board under PYNQ that this runs on, into which the
+            overlay is loaded; "pynq://HOST/OVERLAY.bit" one on a network, by PYNQ.remote, and without a file the
+            simulated one. All these must carry the gateware that this host would build for the same arguments.
             "qick:HOST" is a board with QICK's firmware behind its Pyro server, "qick:local" this one; both take no
             graph and no plan, since they have no decoder.
         graph: what the board's decoder must decode, a whole shot at a time.
@@ -116,12 +126,23 @@ def connect(
         from triplane.hal.drivers.sim import SimBoard
 
         return SimBoard(target, fabric=fabric, correction=correction, progress=progress)
-    from triplane.hal.drivers.remote.board import ObservedBoard, RemoteBoard
-    from triplane.hal.drivers.remote.links import Link, SerialLink, UdpLink
     from triplane.hal.drivers.simulated import served_gateware, simulated_design
 
     design, descriptor = simulated_design(target, fabric=fabric, correction=correction)
     gateware = served_gateware(design, descriptor, progress)
+    if driver == "pynq":
+        if observe:
+            raise errors.UnsupportedError(
+                "a board under PYNQ cannot be observed beside another host: to connect is to load its overlay; use its "
+                "network or its serial line"
+            )
+        from triplane.hal.drivers.pynq import PynqBoard, window_at
+
+        window = window_at(url, gateware)
+        return PynqBoard(window, gateware, target, fabric=fabric, correction=correction)
+    from triplane.hal.drivers.remote.board import ObservedBoard, RemoteBoard
+    from triplane.hal.drivers.remote.links import Link, SerialLink, UdpLink
+
     link: Link
     if driver == "udp":
         parts = urlsplit(url)
@@ -133,7 +154,7 @@ def connect(
 
 
 def driver_of(url: str) -> str:
-    """The driver for a board: "sim", "udp", "uart" or "qick".
+    """The driver for a board: "sim", "udp", "uart", "pynq" or "qick".
 
     Raises:
         ValueError: there is none, or a part of the address is missing or out of range.
@@ -141,12 +162,14 @@ def driver_of(url: str) -> str:
     if url == "sim":
         return url
     parts = urlsplit(url)
-    if parts.scheme == "udp" and parts.hostname:
+    if parts.scheme in ("udp", "pynq") and parts.hostname:
         try:
             _ = parts.port
         except ValueError as error:
             raise ValueError(f"board {url!r}: {error}") from error
-        return "udp"
+        return parts.scheme
+    if parts.scheme == "pynq" and not parts.netloc and parts.path:
+        return "pynq"
     if parts.scheme == "uart" and url.removeprefix("uart:"):
         return "uart"
     if parts.scheme == "qick" and url.removeprefix("qick:"):

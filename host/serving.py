@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import sys
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import stim
 
@@ -24,6 +25,9 @@ from triplane.sim.board import BoardBuild, Design, SimulatedBoard, build_board
 from triplane.sim.board.emulation import EmulatedProcessor
 from triplane.sim.board.server import LOOPBACK, BoardServer, Ports
 from triplane.sim.qpu.processor import Processor
+
+if TYPE_CHECKING:
+    from triplane.sim.board.pynq.server import PynqEndpoint
 
 
 class ServingError(ValueError):
@@ -78,30 +82,39 @@ def closed_loop_board(distance: int) -> tuple[Design, Emulated]:
     return design.with_links(), Emulated(experiment.device, experiment.shape)
 
 
-def serve_board(design: Design, *, udp_port: int, uart_port: int, emulated: Emulated | None = None) -> None:
+def serve_board(
+    design: Design,
+    *,
+    udp_port: int,
+    uart_port: int,
+    pynq_port: int | None = None,
+    emulated: Emulated | None = None,
+) -> None:
     """Build or find the board, and let it listen until the process is told to stop.
 
     Args:
         design: of the board.
         udp_port, uart_port: to listen on; 0 for any that is free.
+        pynq_port: for clients of PYNQ.remote, likewise; None for none.
         emulated: what is behind its converters.
 
     Raises:
-        ServingError: a port is taken.
+        ServingError: a port is taken, or what it needs is not installed.
     """
     with ProgressView() as view:
         build = build_board(design, progress=view.build)
     with SimulatedBoard(build.library) as board:
         run = None if emulated is None else _processor(board, build, emulated).play
         server = BoardServer(board, run=run, udp_port=udp_port, serial_port=uart_port)
+        endpoint = None if pynq_port is None else _endpoint(server, build, pynq_port)
         try:
-            asyncio.run(server.serve(lambda ports: _tell(ports, build.build_hash)))
+            asyncio.run(_serve(server, endpoint, build))
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 raise
             raise ServingError(
-                f"a port is taken ({error.strerror}); another board may be listening: give others with --udp-port and "
-                "--uart-port, or 0 for any that is free"
+                f"a port is taken ({error.strerror}); another board may be listening: give others with "
+                "--udp-port, --uart-port and --pynq-port, or 0 for any that is free"
             ) from error
 
 
@@ -115,7 +128,35 @@ def _processor(board: SimulatedBoard, build: BoardBuild, emulated: Emulated) -> 
     )
 
 
-def _tell(ports: Ports, build_hash: str) -> None:
-    print(f"gateware {build_hash[:12]}; Ctrl-C ends it")
+def _endpoint(server: BoardServer, build: BoardBuild, port: int) -> PynqEndpoint:
+    try:
+        from triplane.sim.board.pynq.server import PynqEndpoint
+    except ImportError as error:
+        raise ServingError(
+            f"--pynq-port needs gRPC ({error}): uv sync --extra grpc, or pip install 'triplane[grpc]'"
+        ) from error
+    return PynqEndpoint(
+        server.board,
+        hal.RegisterMap(build.registers),
+        build.build_hash,
+        configure=server.board.reset,
+        called=server.called,
+        host=LOOPBACK,
+        port=port,
+    )
+
+
+async def _serve(server: BoardServer, endpoint: PynqEndpoint | None, build: BoardBuild) -> None:
+    async with endpoint or contextlib.nullcontext():
+        await server.serve(lambda ports: _tell(ports, build, endpoint))
+
+
+def _tell(ports: Ports, build: BoardBuild, endpoint: PynqEndpoint | None) -> None:
+    print(f"gateware {build.build_hash[:12]}; Ctrl-C ends it")
+    if endpoint is not None:
+        from triplane.sim.board.pynq.overlay import write_overlay
+
+        print(f"pynq:         --board pynq://{LOOPBACK}:{endpoint.port}")
+        print(f"its overlay:  {write_overlay(hal.RegisterMap(build.registers), build.build_hash)}")
     print(f"network:      --board udp://{LOOPBACK}:{ports.udp}")
     print(f"serial line:  --board uart:socket://{LOOPBACK}:{ports.serial}", flush=True)

@@ -72,6 +72,16 @@ def board(
         int,
         typer.Option("--uart-port", min=0, max=PORT_MAX, help="TCP port of the serial line; 0: any."),
     ] = 0,
+    pynq_port: Annotated[
+        int | None,
+        typer.Option(
+            "--pynq-port",
+            min=0,
+            max=PORT_MAX,
+            show_default="none",
+            help="TCP port for clients of PYNQ.remote, which look for 7967; 0: any. Needs the extra grpc.",
+        ),
+    ] = None,
 ) -> None:
     """Let a simulated board listen on loopback, as a board on a network and on a serial line does.
 
@@ -79,16 +89,21 @@ def board(
     process with `--board`, or with `triplane.hal.connect`. It runs until Ctrl-C.
     """
     with errors():
-        from triplane.host.serving import board_for, closed_loop_board, serve_board
+        from triplane.host.serving import ServingError, board_for, closed_loop_board, serve_board
 
         if closed_loop:
             _no_data_set(paths)
+            if pynq_port is not None:
+                raise ServingError(
+                    "--pynq-port is for boards without --closed-loop: the emulated processor would not hear of what is "
+                    "written that way; use the network or the serial line"
+                )
             design, emulated = closed_loop_board(distance or DEMO_DISTANCE)
             serve_board(design, udp_port=udp_port, uart_port=uart_port, emulated=emulated)
             return
         model = _model(paths, distance or DISTANCE, rounds)
         design = board_for(model, weight_bits=weight_bits, decoder=decoder)
-        serve_board(design, udp_port=udp_port, uart_port=uart_port)
+        serve_board(design, udp_port=udp_port, uart_port=uart_port, pynq_port=pynq_port)
 
 
 @app.command(

@@ -28,6 +28,13 @@ it slows down, and the machine's processor rests."""
 REST_S = 0.05
 """Between two slices of a board that nobody talks to."""
 
+CALL_S = 0.001
+"""Between two slices while calls come in (`BoardServer.called`): an answer takes several turns of the event loop, each
+after a moment in a thread of gRPC's, and each would wait for a slice."""
+
+CALLS_END_S = 0.1
+"""Without a call, after which none is expected."""
+
 BACKLOG_FRAMES = 64
 """Frames that wait for the board at the most; what comes beyond is lost, as in any network interface."""
 
@@ -70,7 +77,7 @@ class BoardServer:
         self._wanted = Ports(udp_port, serial_port)
         self._udp: asyncio.DatagramTransport | None = None
         self._serial: asyncio.StreamWriter | None = None
-        self._heard = 0.0
+        self._heard = self._called = 0.0
 
     async def serve(self, ready: Callable[[Ports], object] = lambda _: None) -> None:
         """Listen and let time pass, for ever.
@@ -100,10 +107,20 @@ class BoardServer:
                     cycles = (cycles + int(SLICE_S * pace)) // 2
                     cycles = min(max(cycles, LEAST_SLICE_CYCLES), MOST_SLICE_CYCLES)
                     self._deliver()
-                    resting = time.monotonic() - self._heard > BUSY_S and not self.board.waiting
-                    await asyncio.sleep(REST_S if resting else 0)
+                    await asyncio.sleep(self._pause())
         finally:
             udp.close()
+
+    def _pause(self) -> float:
+        """Seconds from the end of a slice to the next one."""
+        now = time.monotonic()
+        if now - self._called < CALLS_END_S:
+            return CALL_S
+        return REST_S if now - self._heard > BUSY_S and not self.board.waiting else 0
+
+    def called(self) -> None:
+        """A call has come for the board by a way beside those that this server listens on, in this event loop."""
+        self._heard = self._called = time.monotonic()
 
     def datagram_received(self, payload: bytes, client: Address) -> None:
         """A datagram from a client."""

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -192,6 +193,31 @@ def test_a_port_that_is_taken(run):
     assert code == 1
     assert "--udp-port" in error
     assert "Traceback" not in error
+
+
+def test_clients_of_pynq_are_told_where(tmp_path):
+    process = triplane("board", *CODE, "--udp-port", "0", "--pynq-port", "0", home=tmp_path / "home")
+    try:
+        told = ""
+        for line in process.stdout:
+            told += line
+            if "serial line" in line:
+                break
+        host, port = re.search(r"--board pynq://(\S+):(\d+)", told).groups()
+        with socket.create_connection((host, int(port)), timeout=10):
+            pass
+        bitfile = Path(re.search(r"overlay: +(\S+)", told)[1])
+        assert bitfile.is_file()
+        assert bitfile.with_suffix(".hwh").is_file()
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def test_no_closed_loop_under_pynq(run):
+    code, _, error = run("board", "--closed-loop", "--pynq-port", "0")
+    assert code == 1
+    assert "without --closed-loop" in error
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,13 @@ from triplane.sim.board.server import BoardServer
 
 
 @contextlib.contextmanager
-def serving(design, behind=lambda board, registers: None):
+def serving(
+    design, behind=lambda board, registers: None, beside=lambda server, build: contextlib.nullcontext()
+):
     """A board of that design behind sockets, and its server in a thread of its own.
 
     behind: what lets time pass in the place of the board alone, from the board and its registers' addresses.
+    beside: what is entered while it is served, from the server and the build.
     """
     ready, state = threading.Event(), {}
 
@@ -32,7 +35,8 @@ def serving(design, behind=lambda board, registers: None):
             ready.set()
 
         with contextlib.suppress(asyncio.CancelledError):
-            await server.serve(opened)
+            async with beside(server, build):
+                await server.serve(opened)
 
     build = build_board(design.with_links())
     addresses = {name: register.address for name, register in RegisterMap(build.registers).items()}

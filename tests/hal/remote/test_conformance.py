@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""One suite for every way to a board: in this process, by real UDP, by a serial line over real TCP."""
+"""One suite for every way to a board: in this process, by real UDP, by a serial line over real TCP, by PYNQ.remote."""
+
+import os
 
 import numpy as np
 import pytest
@@ -11,9 +13,23 @@ CYCLE_STAMPS = {"timestamp_lo", "timestamp_hi", "waited"}
 """Fields that depend on when a run was started."""
 
 
-@pytest.fixture(params=["sim", "udp", "uart"])
-def board(request, code, served):
-    url = "sim" if request.param == "sim" else served.urls[request.param]
+@pytest.fixture
+def pynq_url():
+    """Of a board that another process serves: pynq has an environment of its own, in which this one runs."""
+    host = os.environ.get("TRIPLANE_TEST_PYNQ")
+    if host is None:
+        pytest.skip("tests/hal/remote/test_pynq.py runs this in an environment that has pynq")
+    return f"pynq://{host}"
+
+
+@pytest.fixture(params=["sim", "udp", "uart", "pynq"])
+def board(request, code):
+    if request.param == "sim":
+        url = "sim"
+    elif request.param == "pynq":
+        url = request.getfixturevalue("pynq_url")
+    else:
+        url = request.getfixturevalue("served").urls[request.param]
     with hal.connect(url, graph=code.graph) as board:
         yield board
 
