@@ -5,13 +5,20 @@ from litex.gen import LiteXModule
 
 from triplane.boards.ecpix5.links import NETWORK_WIDTH, RgmiiPHY, uart
 from triplane.boards.ecpix5.platform import CLOCK_HZ, ClockReset, Platform
+from triplane.gateware.processor import Processor
 from triplane.gateware.soc import TriplaneSoC
 
 
 def ecpix5_soc(
-    decoder: LiteXModule, *, build_hash: str, event_depth: int, result_depth: int, baudrate: int
+    decoder: LiteXModule, *, build_hash: str, event_depth: int, result_depth: int, baudrate: int, image: bytes
 ) -> TriplaneSoC:
-    """The unfinalised SoC around `decoder`; the parameters are those of `TriplaneSoC`, `baudrate` the serial line's."""
+    """The unfinalised SoC around `decoder`.
+
+    Args:
+        decoder, build_hash, event_depth, result_depth: as of `TriplaneSoC`.
+        baudrate: of the serial line.
+        image: of the firmware.
+    """
     platform = Platform()
     soc = TriplaneSoC(
         platform,
@@ -25,6 +32,7 @@ def ecpix5_soc(
         phy=RgmiiPHY(platform),
         network_width=NETWORK_WIDTH,
         uart=uart(platform, baudrate),
+        processor=Processor(image),
     )
     # Red: the board has gone safe. Green: it is fed. Blue: the PLL has locked. A light is on while its pin is low.
     led = platform.request("rgb_led")

@@ -13,6 +13,7 @@ from migen import Cat, ClockDomain, Module, Signal
 
 from triplane.boards.rfsoc.board import CLOCK_HZ, RfsocBoard, board
 from triplane.gateware.fabric import ControlFabric
+from triplane.gateware.processor import Processor
 from triplane.gateware.shape import FabricShape
 from triplane.gateware.soc import TriplaneSoC
 from triplane.gateware.sysref import SysrefCapture
@@ -90,10 +91,12 @@ def rfsoc_soc(
     build_hash: str,
     event_depth: int,
     result_depth: int,
+    image: bytes,
     crg: Module | None = None,
 ) -> TriplaneSoC:
     """The unfinalised SoC of the board `name` around `decoder`; the other parameters are those of `TriplaneSoC`.
 
+    image: of the firmware.
     crg: in the place of the board's clocks and resets, for a design that is only to be measured.
     """
     rfsoc = board(name)
@@ -111,6 +114,7 @@ def rfsoc_soc(
         event_depth=event_depth,
         result_depth=result_depth,
         fabric=fabric,
+        processor=Processor(image),
     )
     soc.axi = AXILite2Wishbone(axi, bus)
     soc.sysref = capture = SysrefCapture()

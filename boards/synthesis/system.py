@@ -11,10 +11,11 @@ from migen import ClockDomainsRenamer, Module
 
 from triplane.boards.rfsoc.target import rfsoc_soc
 from triplane.boards.synthesis.parts import Owned, Part, split
+from triplane.gateware.processor import source
 from triplane.gateware.shape import FabricShape
 
-ENGINE = "decoder"
-"""Part that holds the decoder; it is mapped by itself, in parts of its own."""
+ENGINE, CORE = "decoder", "processor"
+"""Part that holds the decoder, which is mapped by itself, in parts of its own; and that of the soft core."""
 
 DEPTH = 1024
 """Of the FIFOs, as in the boards' descriptors."""
@@ -33,21 +34,29 @@ class SystemPart:
     count: int
 
 
-def system_parts(name: str, shape: FabricShape, decoder: LiteXModule) -> list[SystemPart]:
+def system_parts(name: str, shape: FabricShape, decoder: LiteXModule, image: bytes) -> list[SystemPart]:
     """The board `name` around `decoder`, without the decoder itself, which is a black box in the last part, "top".
 
     The top has the bus, the FIFOs and the registers of every core, those of the decoder among them. All is in one clock
     domain, since clock gating and SYSREF's clock take nothing.
     """
     soc = rfsoc_soc(
-        decoder, shape, name, build_hash="0" * 64, event_depth=DEPTH, result_depth=DEPTH, crg=Module()
+        decoder,
+        shape,
+        name,
+        build_hash="0" * 64,
+        event_depth=DEPTH,
+        result_depth=DEPTH,
+        image=image,
+        crg=Module(),
     )
     ClockDomainsRenamer({"decoder": "sys"})(soc.decoder)
     ClockDomainsRenamer({"reference": "sys"})(soc.sysref)
     cores: dict[str, list[Owned]] = {core: [(module, soc)] for core, module in soc.fabric.cores.items()}
-    cores[ENGINE] = [(soc.decoder, soc)]
+    cores |= {ENGINE: [(soc.decoder, soc)], CORE: [(soc.processor, soc)]}
     ports = soc.platform.constraint_manager.get_io_signals()
     parts = {part.name: part for part in split(soc, ports, cores)}
+    parts[CORE] = Part(CORE, parts[CORE].verilog + source().read_text())
     kinds: dict[str, list[Part]] = {}
     for core, part in parts.items():
         if core != ENGINE:

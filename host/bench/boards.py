@@ -15,6 +15,7 @@ from pathlib import Path
 from triplane.boards import descriptor_path
 from triplane.boards.synthesis import XCZU49DR_LUTS, Figures, SynthesisError, figures, mapped
 from triplane.boards.synthesis.system import system_parts
+from triplane.firmware.image import committed
 from triplane.gateware.decoder.engine import DecodeEngine
 from triplane.hal import load_descriptor
 from triplane.host.bench import BenchContext, benchmark
@@ -78,7 +79,7 @@ def _whole(ctx: BenchContext, command: str, view: ProgressView) -> None:
     assert shape is not None, "the board has converters"
     title = f"{BOARD}, d={DISTANCE}, {shape.drives} drives, {shape.lines} lines of {shape.tones} tones"
     found: dict[str, tuple[Figures, int]] = {}
-    for entry in system_parts(BOARD, shape, DecodeEngine(plan)):
+    for entry in system_parts(BOARD, shape, DecodeEngine(plan), committed().content):
         part = entry.part
         netlist = mapped(part, label=f"{BOARD}, {part.name}", report=view.step)
         name = "bus, FIFOs and registers" if part.name == "top" else part.name.rstrip("0123456789")

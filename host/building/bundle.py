@@ -68,7 +68,6 @@ class Manifest(_Part):
         part: ordering code of the device.
         bitstream: its file; None until Vivado has made it.
         handover: file from which PYNQ knows the block design (hwh); None for boards without PYNQ, or until it is made.
-        soft_core: whether the gateware holds the core that `firmware.hex` is for.
         tools: tool -> version.
         files: path within the bundle -> its hash and size; every file but the manifest.
     """
@@ -83,7 +82,6 @@ class Manifest(_Part):
     part: str
     bitstream: str | None
     handover: str | None
-    soft_core: bool
     tools: dict[str, str]
     clocks: tuple[ClockEntry, ...] = ()
     resources: tuple[ResourceEntry, ...] = ()

@@ -115,7 +115,6 @@ def about(gateware: BoardGateware, **rest: object) -> Manifest:
         "structure_hash": gateware.structure_hash,
         "clock_hz": gateware.clock_hz,
         "part": gateware.part,
-        "soft_core": any(name.startswith("processor_") for name in gateware.registers["registers"]),
         "files": {},
     }
     return Manifest.model_validate(fields | rest)

@@ -16,6 +16,7 @@ from typing import Any
 
 import triplane.gateware.soc
 from triplane.boards import descriptor_path
+from triplane.firmware.image import committed
 from triplane.gateware.decoder.window import WindowPlan
 from triplane.gateware.shape import FabricShape
 from triplane.hal import BAUDRATE
@@ -24,10 +25,10 @@ from triplane.host.building.decoders import fabric_shape, window_plan
 from triplane.sim.cache import cached, content_key, seal, sealed
 
 SOURCES = ("gateware", "boards")
-"""Folders whose files shape the Verilog, in the order of the key."""
+"""Folders whose files shape the Verilog, in the order of the key; the firmware's image is beside them."""
 
-PACKAGES = ("liteeth", "litex", "migen")
-"""That print it."""
+PACKAGES = ("liteeth", "litex", "migen", "pythondata-cpu-vexriscv")
+"""That print it, or hold a part of it."""
 
 PLACEHOLDER = content_key(["build hash"])
 """Stands for the build hash until that is known."""
@@ -86,6 +87,7 @@ def sources_digest() -> str:
     for folder in SOURCES:
         for path in sorted([*(root / folder).rglob("*.py"), *(root / folder).rglob("*.yaml")]):
             parts += [path.relative_to(root).as_posix(), path.read_bytes()]
+    parts.append(committed().sha256)
     return content_key([*parts, *(f"{package} {version(package)}" for package in PACKAGES)])
 
 
@@ -118,6 +120,7 @@ def _elaborated(
     board: str, descriptor: Descriptor, plan: WindowPlan, fabric: FabricShape | None
 ) -> dict[str, Any]:
     # LiteX is imported here: a start from the cache must not pay for it.
+    from triplane.gateware.processor import source
     from triplane.gateware.registers import register_map
     from triplane.gateware.verilog import linear_time, with_contents, without_comments
 
@@ -125,7 +128,7 @@ def _elaborated(
         soc = _soc(board, descriptor, plan, fabric)
         with linear_time():
             output = soc.platform.get_verilog(soc, name=TOP)
-    verilog = with_contents(without_comments(output.main_source), output.data_files)
+    verilog = with_contents(without_comments(output.main_source), output.data_files) + source().read_text()
     build_hash = content_key([verilog])
     placeholder = str(int(PLACEHOLDER, 16))
     if verilog.count(placeholder) != 1:
@@ -149,6 +152,7 @@ def _soc(board: str, descriptor: Descriptor, plan: WindowPlan, fabric: FabricSha
         "build_hash": PLACEHOLDER,
         "event_depth": descriptor.control.event_fifo_words,
         "result_depth": descriptor.control.result_fifo_words,
+        "image": committed().content,
     }
     if fabric is None:
         from triplane.boards.ecpix5.target import ecpix5_soc

@@ -25,6 +25,7 @@ from triplane.boards.synthesis.bitstream import (
     read_clocks,
     read_resources,
 )
+from triplane.firmware.image import committed
 from triplane.gateware.decoder.engine import DecodeEngine
 from triplane.gateware.decoder.graph import compile_graph
 from triplane.gateware.decoder.window import whole_window
@@ -58,7 +59,12 @@ def small_soc():
     )
     plan = whole_window(compile_graph(circuit.detector_error_model(decompose_errors=True)))
     soc = ecpix5_soc(
-        DecodeEngine(plan), build_hash="0" * 64, event_depth=64, result_depth=64, baudrate=1_000_000
+        DecodeEngine(plan),
+        build_hash="0" * 64,
+        event_depth=64,
+        result_depth=64,
+        baudrate=1_000_000,
+        image=committed().content,
     )
     return soc, soc.platform.get_verilog(soc, name="board")
 
@@ -73,6 +79,7 @@ def test_elaborates_with_what_the_device_has():
         "DELAYG",
     }
     registers = register_map(soc)["registers"]
+    assert "processor_job" in registers, "the soft core watches over hosts at the other end of a cable"
     assert registers["identification_clock_hz"]["reset"] == CLOCK_HZ
     assert {"udp_key", "network_ip", "uart_key", "serial_cut"} <= set(registers)
 

@@ -18,6 +18,7 @@ from triplane.boards.rfsoc.converters import Converters
 from triplane.boards.rfsoc.design import ADDRESSES, CORE_ADDRESS, block_design
 from triplane.boards.rfsoc.project import BUILD, CONSTRAINTS, DESIGN, PACKAGE, project_files
 from triplane.boards.rfsoc.target import ADDRESS_BITS, Platform, rfsoc_soc
+from triplane.firmware.image import committed
 from triplane.gateware.decoder.engine import DecodeEngine
 from triplane.gateware.decoder.graph import compile_graph
 from triplane.gateware.decoder.window import whole_window
@@ -62,7 +63,15 @@ def small_soc(name):
     )
     plan = whole_window(compile_graph(circuit.detector_error_model(decompose_errors=True)))
     fabric = FabricShape(1, 1, SyndromeShape(slots=8, events=2, kept=2, history=1, known=0, kinds=4))
-    soc = rfsoc_soc(DecodeEngine(plan), fabric, name, build_hash=HASH, event_depth=64, result_depth=64)
+    soc = rfsoc_soc(
+        DecodeEngine(plan),
+        fabric,
+        name,
+        build_hash=HASH,
+        event_depth=64,
+        result_depth=64,
+        image=committed().content,
+    )
     return soc, str(soc.platform.get_verilog(soc, name="board").main_source)
 
 

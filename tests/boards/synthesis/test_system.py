@@ -7,7 +7,8 @@ import re
 
 import stim
 
-from triplane.boards.synthesis.system import ENGINE, system_parts
+from triplane.boards.synthesis.system import CORE, ENGINE, system_parts
+from triplane.firmware.image import committed
 from triplane.gateware.decoder.engine import DecodeEngine
 from triplane.gateware.decoder.graph import compile_graph
 from triplane.gateware.decoder.window import whole_window
@@ -21,9 +22,18 @@ def test_every_core_is_a_part_once_with_its_count():
     )
     plan = whole_window(compile_graph(circuit.detector_error_model(decompose_errors=True)))
     shape = FabricShape(2, 2, SyndromeShape(slots=4, events=2), frame_qubits=(0, 1), tones=2)
-    parts = system_parts("zcu216", shape, DecodeEngine(plan))
+    parts = system_parts("zcu216", shape, DecodeEngine(plan), committed().content)
     counts = {entry.part.name: entry.count for entry in parts}
-    expected = {"sequencer": 1, "formation": 1, "drive0": 2, "tones0": 2, "line0": 2, "pauli": 1, "top": 1}
+    expected = {
+        "sequencer": 1,
+        "formation": 1,
+        "drive0": 2,
+        "tones0": 2,
+        "line0": 2,
+        "pauli": 1,
+        CORE: 1,
+        "top": 1,
+    }
     assert counts == expected
     top = parts[-1].part.verilog
     boxes = set(re.findall(r"\(\* blackbox \*\) module (\w+)", top))
@@ -32,6 +42,7 @@ def test_every_core_is_a_part_once_with_its_count():
         "formation",
         "pauli",
         ENGINE,
+        CORE,
         *(f"{k}{n}" for k in ("drive", "tones", "line") for n in "01"),
     }
     for entry in parts:

@@ -72,7 +72,6 @@ def make_bundle(tmp_path):
                 "part": "a part",
                 "bitstream": bitstream,
                 "handover": handover,
-                "soft_core": False,
                 "tools": {},
                 "files": {},
             }
