@@ -103,6 +103,23 @@ def run_cocotb(
     testcase: name of one coroutine to run, all if None.  seed: cocotb's random seed.
     """
     text, memories = _verilog(module, set(ios), name)
+    run_cocotb_on(text, memories, test_module, name, parameters, testcase=testcase, seed=seed)
+
+
+def run_cocotb_on(
+    text: str,
+    memories: Mapping[str, str],
+    test_module: str | Path,
+    name: str,
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    testcase: str | None = None,
+    seed: int = 1,
+) -> None:
+    """As `run_cocotb`, on a module that is Verilog already.
+
+    text: the Verilog.  memories: name of a file that it reads -> content.  The others are as of `run_cocotb`.
+    """
     folder = _compile(text, name)
     path = [entry for entry in sys.path if entry]
     if str(test_module).endswith(".py"):
