@@ -5,7 +5,6 @@ import dataclasses
 import random
 import socket
 import time
-from collections import Counter
 
 import numpy as np
 import pytest
@@ -17,72 +16,7 @@ from triplane.hal.drivers.remote.board import RemoteBoard
 from triplane.hal.drivers.remote.client import Client
 from triplane.hal.drivers.remote.links import SerialLink, UdpLink
 from triplane.hal.drivers.remote.packets import Request
-
-TENTH = 0.1
-
-
-class BadLink:
-    """A link that loses, doubles, swaps, delays and damages a tenth of the datagrams each, in both directions."""
-
-    def __init__(self, link, seed):
-        self.name = link.name
-        self._link, self._random = link, random.Random(seed)
-        self._late = []  # (when, datagram) that are still to be sent
-        self._arrived = []  # that are still to be received
-        self.counts = Counter()
-
-    def _fate(self, datagram):
-        """What arrives of a datagram: [(delay in s, bytes)]."""
-        choice = self._random.random()
-        for fate in ("lost", "doubled", "late", "swapped", "damaged"):
-            if choice < TENTH:
-                self.counts[fate] += 1
-                break
-            choice -= TENTH
-        else:
-            fate = "sound"
-        if fate == "lost":
-            return []
-        if fate == "doubled":
-            return [(0, datagram), (0, datagram)]
-        if fate == "late":
-            return [(self._random.choice([0.01, 0.1]), datagram)]
-        if fate == "swapped":
-            return [(1e-4, datagram)]
-        if fate == "damaged":
-            place = self._random.randrange(len(datagram))
-            return [(0, datagram[:place] + bytes([datagram[place] ^ 0x10]) + datagram[place + 1 :])]
-        return [(0, datagram)]
-
-    def send(self, datagram):
-        now = time.monotonic()
-        self._late += [(now + delay, part) for delay, part in self._fate(datagram)]
-        self._flush()
-
-    def _flush(self):
-        now = time.monotonic()
-        due = [part for when, part in self._late if when <= now]
-        self._late = [(when, part) for when, part in self._late if when > now]
-        for part in due:
-            self._link.send(part)
-
-    def receive(self, timeout_s):
-        deadline = time.monotonic() + timeout_s
-        while True:
-            self._flush()
-            now = time.monotonic()
-            due = [item for item in self._arrived if item[0] <= now]
-            if due:
-                self._arrived.remove(due[0])
-                return due[0][1]
-            if now >= deadline:
-                return None
-            datagram = self._link.receive(min(0.002, deadline - now))
-            if datagram is not None:
-                self._arrived += [(time.monotonic() + delay, part) for delay, part in self._fate(datagram)]
-
-    def close(self):
-        self._link.close()
+from triplane.sim.weather import FATES, BadLink
 
 
 @pytest.fixture(params=["udp", "uart"])
@@ -112,7 +46,7 @@ def test_a_bad_network_changes_nothing(link, code, gateware):
         expected = np.concatenate(list(board.run(code.rounds[:200], round_period_cycles=20)))
     for name in ("sequence", "observables", "flags", "frame", "decode_cycles"):
         assert np.array_equal(found[name], expected[name]), name
-    assert min(bad.counts[fate] for fate in ("lost", "doubled", "late", "swapped", "damaged")) > 3
+    assert min(bad.counts[fate] for fate in FATES) > 3
 
 
 def test_every_word_is_written_once(link, code, gateware):

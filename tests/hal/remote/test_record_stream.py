@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The record stream of a simulated board on real UDP sockets: what it brings is what the result FIFO holds."""
 
-import random
 import threading
 
 import numpy as np
@@ -15,39 +14,12 @@ from triplane.hal.datagrams import StreamSocket
 from triplane.hal.stream import StreamReceiver
 from triplane.host.provenance.store import Store
 from triplane.host.runtime.streaming import record_stream
+from triplane.sim.weather import BadSource
 
 SHOTS = 150
 
 LINGER_CYCLES = 6_000
 """So that the ring holds all packets of a run: a slow machine loses nothing."""
-
-
-class BadSource:
-    """Datagrams of which a tenth each is lost, doubled and swapped with the next one."""
-
-    def __init__(self, source, seed):
-        self._source, self._random = source, random.Random(seed)
-        self.address, self.port = source.address, source.port
-        self._queue, self._swapped = [], []
-        self.lost = 0
-
-    def receive(self, timeout_s):
-        if self._queue:
-            return self._queue.pop(0)
-        datagram = self._source.receive(timeout_s)
-        if datagram is None:
-            return self._swapped.pop() if self._swapped else None
-        self._queue, self._swapped = self._swapped, []
-        fate = self._random.randrange(10)
-        self.lost += fate == 0
-        if fate == 2:
-            self._swapped = [datagram]
-        else:
-            self._queue = [datagram] * {0: 0, 1: 2}.get(fate, 1) + self._queue
-        return self._queue.pop(0) if self._queue else self.receive(0.0)
-
-    def close(self):
-        self._source.close()
 
 
 @pytest.fixture
@@ -83,7 +55,7 @@ def test_the_stream_brings_what_the_fifo_holds(board, code, weather):
         if weather == "fair":
             assert receiver.counts["fetched"] <= len(packets) // 2
         elif weather == "bad":
-            assert source.lost > 0
+            assert source.counts["lost"] > 0
             assert receiver.counts["fetched"] > 0
         else:
             assert receiver.counts["fetched"] == len(packets)
