@@ -63,7 +63,8 @@ class Exchange(LiteXModule):
         sink: datagrams (`DATAGRAM`). A word with `error` or a wrong length refuses the datagram.
         source: replies, to the peer that asked; no gap between their words once the first is there.
         bus: Wishbone master. An access that nothing answers within `PATIENCE` cycles is an error.
-        executed: high for a cycle when a request with a key has been executed: the host is alive.
+        executed: high for a cycle when a request with a key has been executed, unless its host only observes: the host
+            of a job is alive.
     """
 
     def __init__(self, bus_bits: int = 30) -> None:
@@ -78,7 +79,11 @@ class Exchange(LiteXModule):
                     "unguarded",
                     description="1: a request without a key may write, and may read nothing, for tools that know no "
                     "keys. It is executed as often as it arrives.",
-                )
+                ),
+                CSRField(
+                    "observes",
+                    description="1: who asks by this way watches another host's job, and keeps it alive with nothing.",
+                ),
             ],
             description="What is executed.",
         )
@@ -331,7 +336,7 @@ class Exchange(LiteXModule):
             "FINISH",
             counted("requests"),
             If(failed, counted("bus_errors")),
-            If(guarded, NextValue(kept, done), self.executed.eq(1)),
+            If(guarded, NextValue(kept, done), self.executed.eq(~self._control.fields.observes)),
             NextValue(count, done),
             add.eq(1),
             add_word.eq(answer_record),

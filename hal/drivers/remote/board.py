@@ -45,12 +45,24 @@ class RemoteBoard(FreeRunningBoard):
     ) -> None:
         super().__init__(gateware, target, fabric=fabric, correction=correction)
         self._link = link
+        self._bank = bank
         self._client = Client(link, self.registers[f"{bank}_key"].address, timeout_s)
         self._witness = self.registers["link_status"].address
         self._begin(timeout_s)
 
     def _free(self) -> None:
         self._link.close()
+
+    def _supervise(self, lease_cycles: int) -> None:
+        """Run jobs that the requests of this host keep alive."""
+        self._observe(False)
+        super()._supervise(lease_cycles)
+
+    def _observe(self, observes: bool) -> None:
+        """Tell the board whether requests by this way keep a job alive."""
+        name = f"{self._bank}_control"
+        offset = self.registers[name].fields["observes"].offset
+        self.set(name, self.get(name) & ~(1 << offset) | observes << offset)
 
     def _execute(self, request: Request) -> tuple[int, ...]:
         self._check_open()
@@ -76,4 +88,5 @@ class ObservedBoard(RemoteBoard):
     """A board that another host runs: this one reads its registers and records, and starts nothing."""
 
     def _supervise(self, lease_cycles: int) -> None:
-        """Ask the soft core for nothing, since its jobs are the other host's."""
+        """Ask the soft core for nothing, since its jobs are the other host's, and end with that host."""
+        self._observe(True)

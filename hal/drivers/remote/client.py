@@ -22,6 +22,10 @@ FIRST_WAIT_S = 0.05
 
 LONGEST_WAIT_S = 1.0
 
+SILENT_S = 0.5
+"""For an answer of a board that has been silent for the whole time-out: what cleans up behind an error does not wait as
+long again for each of its requests."""
+
 
 @dataclass
 class Traffic:
@@ -58,6 +62,7 @@ class Client:
         self.traffic = Traffic()
         self._key_address = key_address
         self._session: int | None = None
+        self._silent: str | None = None  # what was said of a board that has not answered since
         self._next = 0
 
     def execute(self, request: Request) -> tuple[int, ...]:
@@ -116,17 +121,18 @@ class Client:
         """Send a request until it is answered."""
         datagram = request.packed(key)
         began = time.monotonic()
+        patience = min(self.timeout_s, SILENT_S) if self._silent else self.timeout_s
 
         @tenacity.retry(
             retry=tenacity.retry_if_exception_type(_UnansweredError),
-            stop=tenacity.stop_after_delay(self.timeout_s),
+            stop=tenacity.stop_after_delay(patience),
             sleep=lambda _: None,  # the waiting is for the answer
         )
         def attempt() -> Reply:
             wait = min(FIRST_WAIT_S * 2 ** min(attempt.statistics["attempt_number"] - 1, 10), LONGEST_WAIT_S)
             self.link.send(datagram)
             self.traffic.sent += 1
-            return self._answer(key, min(wait, max(began + self.timeout_s - time.monotonic(), FIRST_WAIT_S)))
+            return self._answer(key, min(wait, max(began + patience - time.monotonic(), FIRST_WAIT_S)))
 
         try:
             reply = attempt()
@@ -135,16 +141,18 @@ class Client:
                 raise SessionLostError(
                     f"somebody else has taken {self._name} over; what this session had under way has ended"
                 ) from None
-            raise LinkTimeoutError(
-                f"{self._name} has not answered within {self.timeout_s:g} s ({attempt.statistics['attempt_number']} "
+            self._silent = self._silent or (
+                f"{self._name} has not answered within {patience:g} s ({attempt.statistics['attempt_number']} "
                 "datagrams); is it on, and is this its address?"
-            ) from None
+            )
+            raise LinkTimeoutError(self._silent) from None
         self.traffic.requests += 1
+        self._silent = None
         return reply
 
     def _lost(self, key: int) -> bool:
         """Whether the board is in another session by now."""
-        probe = Client(self.link, self._key_address, self.timeout_s)
+        probe = Client(self.link, self._key_address, min(self.timeout_s, SILENT_S))
         try:
             return probe._current() >> SEQUENCE_BITS != key >> SEQUENCE_BITS
         except LinkTimeoutError:
