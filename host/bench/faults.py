@@ -43,10 +43,11 @@ COMMAND = "triplane bench faults"
 SEED = 2026
 CODE = ("--distance", "3", "--rounds", "1")
 PROBABILITY = 0.02
-PERIOD_CYCLES = 20
+PERIOD_CYCLES, STREAM_PERIOD_CYCLES = 20, 400
+"""Of rounds; slower where the record stream is taken beside the records, since the host has twice as much to do."""
 SHOTS, QUICK_SHOTS = 2_000, 200
-STREAMED, LINGER_CYCLES = 150, 6_000
-"""Shots of the record stream, and how long a packet stays open: the ring holds all of their packets."""
+LINGER_CYCLES = 6_000
+"""For which a packet of the record stream stays open."""
 
 FILLS = 30
 """Bursts of three words into a FIFO that counts them."""
@@ -109,10 +110,10 @@ class Work:
         with hal.connect("sim", graph=self.graph) as board:
             return self.records(board)
 
-    def records(self, board: hal.Board, shots: int | None = None) -> npt.NDArray[np.void]:
+    def records(self, board: hal.Board) -> npt.NDArray[np.void]:
         """Records of a board."""
         board.load(hal.DecoderProgram.from_graph(self.graph))
-        return np.concatenate(list(board.run(self.rounds[:shots], round_period_cycles=PERIOD_CYCLES)))
+        return np.concatenate(list(board.run(self.rounds, round_period_cycles=PERIOD_CYCLES)))
 
     def differing(self, found: npt.NDArray[np.void]) -> int:
         """Records that are not as expected, missing and doubled ones among them."""
@@ -203,7 +204,7 @@ def _miscounted(board: RemoteBoard) -> int:
 
 
 def _stream(ctx: BenchContext, work: Work, board: Served, command: str) -> None:
-    title = f"record stream, {SHARE:.0%} each of packets lost, doubled, swapped; {STREAMED} shots"
+    title = f"record stream, {SHARE:.0%} each of packets lost, doubled, swapped; {work.shots:,} shots"
     row = functools.partial(ctx.row, work=title, command=command)
     with (
         hal.connect(board.urls["udp"], graph=work.graph) as remote,
@@ -211,8 +212,13 @@ def _stream(ctx: BenchContext, work: Work, board: Served, command: str) -> None:
             remote, BadSource(StreamSocket("127.0.0.1"), SEED), linger_cycles=LINGER_CYCLES
         ) as receiver,
     ):
-        held = work.records(remote, STREAMED)
-        packets = receiver.finish()
+        remote.load(hal.DecoderProgram.from_graph(work.graph))
+        chunks, packets = [], []
+        for chunk in remote.run(work.rounds, round_period_cycles=STREAM_PERIOD_CYCLES):
+            chunks.append(chunk)
+            packets += receiver.take()
+        packets += receiver.finish()
+        held = np.concatenate(chunks)
         words = [record.words for packet in packets for record in packet.of(Kind.RESULT)]  # type: ignore[union-attr]
         lost = sum(receiver.lost_on_board().values())
         fetched = receiver.counts["fetched"]
