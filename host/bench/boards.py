@@ -1,105 +1,61 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""`triplane bench board`: what boards' gateware takes of their devices, and whether its timing is met.
-
-The ECPIX-5 is placed and routed, and its clocks are those of nextpnr's slowest corner. The ZCU216 is mapped by Yosys,
-part by part, and added up: each kind of core once, times how often the board has it, and the decode engine as in
-`bench resources`. The processor's AXI interconnect and the converters' core are the vendor's and are not in it.
-"""
+"""`triplane bench board`: every way to a board, its firmware, and what its gateware takes of real devices."""
 
 from __future__ import annotations
 
 import functools
-import tempfile
-from pathlib import Path
 
-from triplane.boards import descriptor_path
-from triplane.boards.synthesis import XCZU49DR_LUTS, Figures, SynthesisError, figures, mapped
-from triplane.boards.synthesis.system import system_parts
-from triplane.firmware.image import committed
-from triplane.gateware.decoder.engine import DecodeEngine
-from triplane.hal import load_descriptor
-from triplane.host.bench import BenchContext, benchmark
-from triplane.host.bench.resources import map_engine
-from triplane.host.building import BuildFailedError, build_bundle
-from triplane.host.building.decoders import fabric_shape, window_plan
+from triplane.boards.synthesis import SynthesisError
+from triplane.host.bench.areas import BOARD, ECP5_BOARD, ecp5, whole_rfsoc
+from triplane.host.bench.conformance import closed_loop, conformance
+from triplane.host.bench.registry import BenchContext, benchmark
+from triplane.host.building import BuildFailedError
 from triplane.host.replay.progress import ProgressView
 
-BOARD, DISTANCE = "zcu216", 5
-SHARE_GOAL = "<= 50"
-"""Of the LUTs, %: the rest is the interconnect's, the converters' and the router's."""
 
-MEASURES = (
-    ("registers", "registers", "FFs", 850_560),
-    ("block RAM", "brams", "BRAM36", 1_080),
-    ("DSP", "dsps", "DSP48", 4_272),
-)
-"""Measure, attribute of `Figures`, unit, how many an XCZU49DR has (DS889)."""
-
-ECP5_BOARD, ECP5_DISTANCE = "ecpix5", 3
-
-
-@benchmark("board", help="Bitstream of the ECPIX-5, with its timing; area of the whole ZCU216 by synthesis.")
+@benchmark("board", help="Drivers, firmware, bitstream of the ECPIX-5 with its timing, area of the ZCU216.")
 def bench_board(ctx: BenchContext) -> None:
-    """Rows of the ECP5's clocks and cells, and of the ZCU216's parts; without the extra the reason is a row."""
-    command = "triplane bench board"
+    """Rows of each; what cannot be measured here is a row with the reason."""
+    command = "triplane bench board" + (" --quick" if ctx.quick else "")
     with ProgressView() as view:
-        try:
-            _ecp5(ctx, command, view)
-        except BuildFailedError as error:
-            ctx.skip(work=ECP5_BOARD, reason=str(error), command=command)
+        conformance(ctx, view, command)
+        closed_loop(ctx, view, command)
+        _firmware(ctx, command)
         if ctx.quick:
-            ctx.skip(work=BOARD, reason="left out by --quick", command=command)
+            for work in (ECP5_BOARD, BOARD):
+                ctx.skip(work=work, reason="left out by --quick", command=command)
             return
         try:
-            _whole(ctx, command, view)
+            ecp5(ctx, command, view)
+        except BuildFailedError as error:
+            ctx.skip(work=ECP5_BOARD, reason=str(error), command=command)
+        try:
+            whole_rfsoc(ctx, command, view)
         except SynthesisError as error:
             ctx.skip(work=BOARD, reason=str(error), command=command)
 
 
-def _ecp5(ctx: BenchContext, command: str, view: ProgressView) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = build_bundle(ECP5_BOARD, Path(folder) / "bundle", distance=ECP5_DISTANCE, report=view.step)
-        manifest = bundle.manifest
-    work = f"{manifest.board}, d={manifest.distance}, network and serial line, {manifest.part}, placed and routed"
+def _firmware(ctx: BenchContext, command: str) -> None:
+    """Built anew: a warning of the compiler, recursion, or a loop without a bound is an error of the build."""
+    from triplane.firmware.build import WARNINGS, BuildError, build
+    from triplane.firmware.image import committed
+    from triplane.firmware.registers import STACK_BYTES
+    from triplane.gateware.processor.layouts import SLOT_BYTES
+
+    work = f"firmware, built with {' '.join(WARNINGS)}"
+    try:
+        image, report = build()
+    except BuildError as error:
+        ctx.skip(work=work, reason=str(error), command=command)
+        return
     row = functools.partial(ctx.row, work=work, command=command)
-    for clock in manifest.clocks:
-        row(
-            measure=f"clock {clock.name}",
-            value=clock.reached_mhz,
-            unit="MHz",
-            goal=f">= {clock.wanted_mhz:g}",
-        )
-    for resource in manifest.resources:
-        row(measure=resource.name, value=resource.used, unit=f"of {resource.available}", goal=None)
-
-
-def _whole(ctx: BenchContext, command: str, view: ProgressView) -> None:
-    plan = window_plan(DISTANCE)
-    shape = fabric_shape(load_descriptor(descriptor_path(BOARD)), DISTANCE, plan)
-    assert shape is not None, "the board has converters"
-    title = f"{BOARD}, d={DISTANCE}, {shape.drives} drives, {shape.lines} lines of {shape.tones} tones"
-    found: dict[str, tuple[Figures, int]] = {}
-    for entry in system_parts(BOARD, shape, DecodeEngine(plan), committed().content):
-        part = entry.part
-        netlist = mapped(part, label=f"{BOARD}, {part.name}", report=view.step)
-        name = "bus, FIFOs and registers" if part.name == "top" else part.name.rstrip("0123456789")
-        found[name] = figures(netlist, part.name), entry.count
-    found["engine"] = map_engine(DISTANCE, view).whole, 1
-    row = functools.partial(ctx.row, command=command)
-    luts = sum(count * kind.luts for kind, count in found.values())
+    row(measure="image", value=report.image_bytes, unit="bytes", goal=f"<= {SLOT_BYTES}")
+    row(measure="deepest stack", value=report.stack_bytes, unit="bytes", goal=f"<= {STACK_BYTES}")
     row(
-        work=title,
-        measure="share of the XCZU49DR",
-        value=100 * luts / XCZU49DR_LUTS,
-        unit="% of LUTs",
-        goal=SHARE_GOAL,
+        measure="longest turn of the main loop",
+        value=report.turn_instructions,
+        unit="instructions",
+        goal=None,
     )
-    row(work=title, measure="LUTs", value=luts, unit="LUTs", goal=None)
-    for measure, attribute, unit, available in MEASURES:
-        total = sum(count * getattr(kind, attribute) for kind, count in found.values())
-        row(work=title, measure=measure, value=total, unit=f"{unit} of {available}", goal=None)
-    for name, (kind, count) in found.items():
-        work = f"{title}: {name}" + (f", one of {count}" if count > 1 else "")
-        row(work=work, measure="LUTs", value=kind.luts, unit="LUTs", goal=None)
-        for measure, attribute, unit, _ in MEASURES:
-            row(work=work, measure=measure, value=getattr(kind, attribute), unit=unit, goal=None)
+    same = image.sha256 == committed().sha256
+    row(measure="bytes are those committed", value=int(same), unit="", goal=">= 1")
