@@ -28,7 +28,11 @@ from triplane.sim.models.sequencer.run import FrameAnswer, Run
 START = 1_000
 """Cycle in which a program is started."""
 
-MOST_INSTRUCTIONS = 1_000_000
+MOST_INSTRUCTIONS = 100_000
+"""Of a program that does not end by itself, unless more are asked for."""
+
+MOST_ROWS = 1_000
+"""That are printed; all are in the JSON."""
 
 
 class ProgramFileError(ValueError):
@@ -43,7 +47,12 @@ def read_program(file: Path) -> Program:
         raise ProgramFileError(
             f"{file}: byte {error.start} is no UTF-8; give a program's source, a text"
         ) from error
-    return assemble(text, file=file.name)
+    program = assemble(text, file=file.name)
+    if not len(program.words):
+        raise ProgramFileError(
+            f"{file}: there is no instruction in it; the least that a program does is `halt 0`"
+        )
+    return program
 
 
 def as_json(program: Program) -> dict[str, Any]:
@@ -154,17 +163,19 @@ def run_program(
     results: dict[int, str],
     delay: int,
     frame: int,
+    most: int = MOST_INSTRUCTIONS,
 ) -> tuple[Run, Timeline]:
     """Run on the golden model: cycles are those of the gateware, results those that are given.
 
     delay: cycles from a CAPTURE to its results, and from a question for the frame to its answer.
+    most: instructions after which it is left.
     """
     done = SequencerModel(program).run(
         start=START,
         respond=Answers(program, results, delay),
         frames=lambda shot, rounds, cycle: FrameAnswer(cycle + delay, frame),
         registers=registers,
-        limit=MOST_INSTRUCTIONS,
+        limit=most,
     )
     return done, timeline(program, done.trace)
 
@@ -176,6 +187,7 @@ def show_run(
     results: Iterable[str],
     delay: int,
     frame: int,
+    most: int = MOST_INSTRUCTIONS,
     vcd: Path | None,
     plot: Path | None,
     json_file: Path | None,
@@ -188,16 +200,19 @@ def show_run(
         results=parse_results(results, program),
         delay=delay,
         frame=frame,
+        most=most,
     )
     rows = _rows(program, shown)
     table = Table(box=box.SIMPLE_HEAD)
     for name, justify in (("cycle", "right"), ("channel", "left"), ("event", "left"), ("line", "right")):
         table.add_column(name, justify=justify)  # type: ignore[arg-type]
-    for row in rows:
+    for row in rows[:MOST_ROWS]:
         table.add_row(
             f"{row['cycle']:,}", escape(row["channel"]), escape(row["event"]), str(row["line"] or "")
         )
     Console().print(table)
+    if len(rows) > MOST_ROWS:
+        print(f"and {len(rows) - MOST_ROWS:,} more, which --json writes")
     end = _end(program, done)
     print(end)
     if json_file is not None:
@@ -249,5 +264,5 @@ def _end(program: Program, done: Run) -> str:
             f"{program.place(done.stop.address)}: {FAULTS[done.stop.fault]}"
         )
     if done.exit_code is None:
-        return f"still running after {done.instructions:,} instructions, where it was left"
+        return f"still running after {done.instructions:,} instructions, where it was left; --instructions takes more"
     return f"halted after {done.end - START:,} cycles, exit code {done.exit_code} ({done.exit_code:#x})"

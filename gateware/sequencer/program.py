@@ -78,7 +78,8 @@ class Program:
         where = f" ({max(near)[1]}+{address - max(near)[0]})" if near else ""
         if address < len(self.source):
             return f"{self.source[address].file}:{self.source[address].line}, address {address}{where}"
-        return f"address {address}{where}"
+        behind = ", behind the last instruction" if self.source else ""
+        return f"address {address}{where}{behind}"
 
 
 def masks(rows: Iterable[Sequence[int]]) -> list[int]:

@@ -3,11 +3,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+
+ORDER = (
+    "demo",
+    "sample",
+    "replay",
+    "calibrate-decoder",
+    "assemble",
+    "timeline",
+    "board",
+    "record",
+    "build",
+    "flash",
+)
+"""In which commands are listed, those that a beginner needs first; the others follow as they were declared."""
+
+
+class Group(TyperGroup):
+    """Lists the commands in `ORDER`."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Names of all commands."""
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+
 
 app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode="rich",

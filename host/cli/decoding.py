@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 DEMO_DISTANCE, DEMO_SHOTS, DEMO_ROUNDS = 3, 20, 25
 SAMPLE_SHOTS = 20_000
+MAX_ROUNDS = 100_000
+"""Of a memory in the closed loop, which keeps what it has seen in each: a quarter of an hour for a shot."""
+
 SEED, MAX_SEED = 5, 2**62
 
 
@@ -42,7 +45,9 @@ SEED, MAX_SEED = 5, 2**62
 def demo(
     distance: Annotated[int, typer.Option("--distance", help="Of the code: 3 or 5.")] = DEMO_DISTANCE,
     shots: Annotated[int, typer.Option("--shots", min=1, help="Memories to run.")] = DEMO_SHOTS,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Rounds of each memory.")] = DEMO_ROUNDS,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, max=MAX_ROUNDS, help="Rounds of each memory.")
+    ] = DEMO_ROUNDS,
     passes: Passes = 2,
     seed: Annotated[
         int,

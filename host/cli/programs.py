@@ -66,6 +66,9 @@ def timeline_of(
         int, typer.Option("--delay", min=1, help="Cycles from a CAPTURE to its results, and to a frame.")
     ] = 150,
     frame: Annotated[int, typer.Option("--frame", min=0, max=2**32 - 1, help="What every frame is.")] = 0,
+    most: Annotated[
+        int, typer.Option("--instructions", min=1, help="After which a program is left that does not end.")
+    ] = 100_000,
     json_file: Json = None,
     plot: Annotated[
         Path | None,
@@ -87,6 +90,7 @@ def timeline_of(
             results=results or (),
             delay=delay,
             frame=frame,
+            most=most,
             vcd=outputs.vcd,
             plot=outputs.plot,
             json_file=outputs.json_file,

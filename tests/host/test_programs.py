@@ -8,6 +8,7 @@ import pytest
 
 from triplane.gateware.sequencer.source import AssemblyError
 from triplane.host.programs import (
+    MOST_ROWS,
     ProgramFileError,
     parse_registers,
     parse_results,
@@ -20,7 +21,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
 RESET = EXAMPLES / "active-reset.tasm"
 
 
-def ran(tmp_path, file=RESET, results=(), registers=(), delay=150, frame=0):
+def ran(tmp_path, file=RESET, results=(), registers=(), delay=150, frame=0, most=100_000):
     out = tmp_path / "out.json"
     show_run(
         file,
@@ -28,6 +29,7 @@ def ran(tmp_path, file=RESET, results=(), registers=(), delay=150, frame=0):
         results=results,
         delay=delay,
         frame=frame,
+        most=most,
         vcd=tmp_path / "out.vcd",
         plot=tmp_path / "out.png",
         json_file=out,
@@ -74,11 +76,22 @@ def test_leaked_results_and_registers(tmp_path):
     assert ran(tmp_path, program, results=["0=1"], registers=["r1=-1"])["exit_code"] == 0
 
 
-def test_a_program_without_end_is_left(tmp_path, monkeypatch):
-    monkeypatch.setattr("triplane.host.programs.MOST_INSTRUCTIONS", 100)
+def test_a_program_without_end_is_left(tmp_path, capsys):
     program = tmp_path / "again.tasm"
-    program.write_text("again:\n    jump again\n")
-    assert ran(tmp_path, program)["end"] == "still running after 100 instructions, where it was left"
+    program.write_text(".channel d, 0\n.group d, d\nagain:\n    play d, 0, +4\n    jump again\n")
+    found = ran(tmp_path, program, most=3_000)
+    assert found["end"].startswith("still running after 3,000 instructions, where it was left")
+    printed = capsys.readouterr().out
+    assert len(found["rows"]) > MOST_ROWS
+    assert f"and {len(found['rows']) - MOST_ROWS:,} more" in printed
+    assert printed.count("play 0") == MOST_ROWS
+
+
+def test_a_program_without_instructions(tmp_path):
+    program = tmp_path / "empty.tasm"
+    program.write_text("; nothing\n")
+    with pytest.raises(ProgramFileError, match=r"empty\.tasm: there is no instruction in it"):
+        read_program(program)
 
 
 def test_the_listing_is_the_program(tmp_path, capsys):
