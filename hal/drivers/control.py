@@ -26,6 +26,9 @@ PATIENCE = 1_000
 TABLES = ("program", "dispatcher_groups", "dispatcher_arms")
 """Of the sequencer."""
 
+OF_CHANNELS = (Fault.UNDERFLOW, Fault.OVERFLOW, Fault.COLLISION, Fault.ORDER)
+"""Faults of an event, which was for a channel."""
+
 FIELD_NAMES = ("starting", "executing", "paused", "halted", "drained")
 
 
@@ -196,12 +199,12 @@ class ControlBus:
         )
         fault = Fault(fields["fault"].of(word))
         if fault not in (Fault.NONE, Fault.EXTERNAL):
-            channel = fields["channel"].of(word)
-            raise SafeStateError(
-                f"{fault.name.lower()} in cycle {self.bus.get('sequencer_faults_time')}, channel {channel} "
-                f"{program.sequence.channel_names.get(channel, '')}, "
-                f"{program.sequence.place(fields['address'].of(word))}: {FAULTS[fault]}"
-            )
+            where = [f"in cycle {self.bus.get('sequencer_faults_time')}"]
+            if fault in OF_CHANNELS:
+                channel = fields["channel"].of(word)
+                where.append(f"channel {channel} {program.sequence.channel_names.get(channel, '')}".rstrip())
+            where.append(program.sequence.place(fields["address"].of(word)))
+            raise SafeStateError(f"{fault.name.lower()} {', '.join(where)}: {FAULTS[fault]}")
         seen, conditions = self.bus.get("faults_status"), self.bus.registers["faults_status"].fields
         names = [name for name, field in conditions.items() if field.of(seen)]
         raise SafeStateError(

@@ -23,6 +23,7 @@ from triplane.host.bench.resources import map_engine
 from triplane.host.building import build_bundle
 from triplane.host.building.decoders import fabric_shape, window_plan
 from triplane.host.replay.progress import ProgressView
+from triplane.sim.quiet import quiet
 
 BOARD, DISTANCE = "zcu216", 5
 SHARE_GOAL = "<= 50"
@@ -71,7 +72,9 @@ def whole_rfsoc(ctx: BenchContext, command: str, view: ProgressView) -> None:
     assert shape is not None, "the board has converters"
     title = f"{BOARD}, d={DISTANCE}, {shape.drives} drives, {shape.lines} lines of {shape.tones} tones"
     found: dict[str, tuple[Figures, int]] = {}
-    for entry in system_parts(BOARD, shape, DecodeEngine(plan), committed().content):
+    with quiet():
+        parts = system_parts(BOARD, shape, DecodeEngine(plan), committed().content)
+    for entry in parts:
         part = entry.part
         netlist = mapped(part, label=f"{BOARD}, {part.name}", report=view.step)
         name = "bus, FIFOs and registers" if part.name == "top" else part.name.rstrip("0123456789")

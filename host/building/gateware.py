@@ -4,10 +4,7 @@
 from __future__ import annotations
 
 import json
-import logging
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
@@ -23,6 +20,7 @@ from triplane.hal import BAUDRATE
 from triplane.hal.descriptor import Descriptor, load_descriptor
 from triplane.host.building.decoders import fabric_shape, window_plan
 from triplane.sim.cache import cached, content_key, seal, sealed
+from triplane.sim.quiet import quiet
 
 SOURCES = ("gateware", "boards")
 """Folders whose files shape the Verilog, in the order of the key; the firmware's image is beside them."""
@@ -124,7 +122,7 @@ def _elaborated(
     from triplane.gateware.registers import register_map
     from triplane.gateware.verilog import linear_time, with_contents, without_comments
 
-    with _quiet():
+    with quiet():
         soc = _soc(board, descriptor, plan, fabric)
         with linear_time():
             output = soc.platform.get_verilog(soc, name=TOP)
@@ -174,16 +172,3 @@ def _pins(platform: Any, names: Any) -> list[dict[str, Any]]:
             bit = f"{port}[{number}]" if len(sites) > 1 else port
             pins.append({"port": bit, "site": site, "standard": standard, "extra": extra})
     return pins
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep LiteX's account of its own work, and warnings about its string literals, off the terminal."""
-    previous = logging.root.manager.disable
-    logging.disable(logging.INFO)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "invalid escape sequence")
-            yield
-    finally:
-        logging.disable(previous)

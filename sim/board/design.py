@@ -4,16 +4,14 @@
 from __future__ import annotations
 
 import functools
-import logging
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from triplane.sim.cache import content_key
+from triplane.sim.quiet import quiet
 
 if TYPE_CHECKING:
     from triplane.gateware.decoder.graph import DecodingGraph
@@ -100,7 +98,7 @@ class Design:
         The register map is that of `gateware.registers.register_map`. The build hash is the SHA-256 (hex) of the
         Verilog as it is before the hash is put into it: equal hardware has equal hashes, whatever its sources.
         """
-        with _quiet():
+        with quiet():
             # LiteX is imported here: a start from the cache must not pay for it.
             from triplane.boards.sim.target import simulated_soc
             from triplane.firmware.image import committed
@@ -142,16 +140,3 @@ def _lookup(graph: DecodingGraph, shape: TableShape) -> Any:
     from triplane.gateware.decoder.lut import LookupDecoder
 
     return LookupDecoder(graph, shape)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep LiteX's account of its own work, and warnings about its string literals, off the terminal."""
-    previous = logging.root.manager.disable
-    logging.disable(logging.INFO)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "invalid escape sequence")
-            yield
-    finally:
-        logging.disable(previous)

@@ -192,7 +192,7 @@ def test_start_waits_for_results_under_way(control, controlled):
         ("capture line, 0\nread r1, a, 5", "timeout in cycle"),
         ("until r0\nplay drive, PULSE", "underflow in cycle .*, channel 0 drive"),
         ("play drive, PULSE, +5\nplay drive, PULSE", "collision in cycle .*, channel 0 drive"),
-        ("return", "stack in cycle"),
+        ("return", r"stack in cycle \d+, program:"),
         (
             "set r2, 100\nagain:\nslot drive, 0, +1000\nloop r2, again",
             "overflow in cycle .*, channel 0 drive",
