@@ -226,6 +226,7 @@ class Hunt:
 
     def _found(self, what: str, traffic: Sequence[bytes]) -> None:
         self._count()
+        self.close()
         self.findings.append(reduced(self._build, Finding(self._way_name, what, tuple(traffic))))
         self._open()
 
