@@ -86,5 +86,5 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_an_unknown_board_is_named():
-    with pytest.raises(ValueError, match="no board named 'zcu999'; there are: sim"):
+    with pytest.raises(ValueError, match=r"no board named 'zcu999'; there are: .*\bsim\b"):
         descriptor_path("zcu999")
