@@ -15,16 +15,10 @@ from triplane.gateware.syndrome.compile import syndrome_table
 from triplane.hal.datagrams import StreamSocket
 from triplane.hal.drivers.simulated import simulated_design
 from triplane.hal.errors import SafeStateError, UnsupportedError
-from triplane.host.bench.resetting import (
-    SHAPE,
-    control_program,
-    small_board,
-    small_circuit,
-    small_rounds,
-    small_target,
-)
+from triplane.host.bench.resetting import control_program, small_board
 from triplane.host.provenance.store import Store
 from triplane.host.runtime.streaming import record_stream
+from triplane.host.small import SHAPE, small_circuit, small_rounds, small_target
 from triplane.sim.board.emulation import EmulatedProcessor
 from triplane.sim.models.decoder.lut import fill_table
 from triplane.sim.qpu import Processor
