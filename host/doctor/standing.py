@@ -138,7 +138,7 @@ def streams(patient: Patient) -> Finding:
     shown = {"flowing": flowing, "missed": missed}
     fix = (
         "the tile of that converter is not running: check its clock, start it up and synchronise the tiles again "
-        "(docs/boards.md, Converters)"
+        "(docs/boards.md, Clocks)"
     )
     if silent:
         return failed(f"no samples: {', '.join(silent)}", fix, **shown)
