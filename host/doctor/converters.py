@@ -23,6 +23,7 @@ from triplane.gateware.readout.layouts import Window
 from triplane.gateware.readout.line import ReadoutLine
 from triplane.gateware.sequencer.assembler import assemble
 from triplane.gateware.sequencer.generator import PulseGenerator
+from triplane.gateware.sequencer.layouts import EVENT_TO_RELEASE, RESULT_TO_EVENT
 from triplane.gateware.shape import FabricShape
 from triplane.hal.control import ControlProgram, Demodulation, Tones
 from triplane.hal.device import TONE_SHARE
@@ -49,10 +50,7 @@ NOISE_SHARE = 1 / 8
 
 FULL_SCALE = 2**15 - 1
 
-BRANCH_CYCLES = 4
-"""From a result valid to the release of the event that it conditions, see docs/isa.md."""
-
-FEEDBACK_CYCLES = ReadoutLine.LATENCY + BRANCH_CYCLES + PulseGenerator.LATENCY
+FEEDBACK_CYCLES = ReadoutLine.LATENCY + RESULT_TO_EVENT + EVENT_TO_RELEASE + PulseGenerator.LATENCY
 """From the last sample of a window to the first of the conditional pulse."""
 
 DELAY_SHARE = 0.25
