@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Calibrations on the board with an emulated qubit behind it, whose parameters they have to find."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from triplane.hal.device import load_device
+from triplane.host.bench.resetting import small_board
+from triplane.host.calibration.experiments import FitError, fit_rabi
+from triplane.host.calibration.qubit import (
+    Calibration,
+    Snapshot,
+    SnapshotError,
+    StaleSnapshotError,
+    Station,
+    calibrate_readout,
+    rabi,
+    ramsey,
+    relaxation,
+)
+from triplane.host.calibration.qubit.drawing import figure_of, plot
+from triplane.host.calibration.qubit.routines import judged
+from triplane.host.compiler import demodulation_of
+from triplane.host.provenance.store import Store
+from triplane.host.small import SHAPE
+from triplane.sim.qpu import Processor
+
+DETUNING_HZ, T1_US, T2_US, RABI_MISSED = 350e3, 4.0, 3.0, 1.08
+"""Of the emulated qubit: a short life, so that its board need not be simulated for long."""
+
+
+def device(**qubit):
+    content = load_device("one_qubit").model_dump(mode="json")
+    content["qubits"][0] |= {"detuning_hz": DETUNING_HZ, "t1_us": T1_US, "t2_us": T2_US} | qubit
+    content["lines"][0]["tones"][0]["t1_us"] = None
+    content["lines"][0]["noise_lsb"] /= 3
+    return content
+
+
+@pytest.fixture(scope="module")
+def known():
+    """The device as it is known before: its qubit's pulses are too strong by `RABI_MISSED`."""
+    return type(load_device("one_qubit")).model_validate(device())
+
+
+@pytest.fixture(scope="module")
+def true(known):
+    """The device that is emulated."""
+    rabi_hz = known.qubits[0].rabi_hz * RABI_MISSED
+    return type(known).model_validate(device(rabi_hz=rabi_hz))
+
+
+@pytest.fixture(scope="module")
+def station(known, true):
+    with small_board() as board:
+        board.attach(Processor(true, seed=11))
+        yield Station(board, SHAPE, known)
+
+
+@pytest.fixture(scope="module")
+def results(station):
+    """All routines, in the order in which somebody would run them."""
+    return [
+        calibrate_readout(station, 0, traces=24, shots=192),
+        rabi(station, 0, points=25, shots=60),
+        ramsey(station, 0, points=31, shots=140),
+        relaxation(station, 0, points=13, shots=120),
+    ]
+
+
+def off(found, expected):
+    """By how many standard deviations."""
+    value, error = found
+    return abs(value - expected) / error
+
+
+def test_all_is_found(results):
+    assert [result.complaints for result in results] == [()] * 4
+    readout, amplitude, fringe, decay = results
+    assert [result.routine for result in results] == ["readout", "rabi", "ramsey", "relaxation"]
+    assert off(amplitude.found["x_scale"], 1 / RABI_MISSED) < 4
+    assert amplitude.found["x_scale"][1] < 0.02
+    assert off(fringe.found["detuning_hz"], DETUNING_HZ) < 4
+    assert fringe.found["detuning_hz"][1] < 30e3
+    assert off(fringe.found["t2_us"], T2_US) < 4
+    assert off(decay.found["t1_us"], T1_US) < 4
+    assert readout.zero.shape == readout.one.shape == (192, 2)
+
+
+def test_weights_are_those_that_the_resonator_asks_for(station, results, true):
+    """Measured traces give what the device's parameters give, in phase as in amplitude."""
+    tone = np.array([1, 1j])
+    measured = station.demodulations[0].weights[0] @ tone
+    computed = demodulation_of(true, 0, (1,)).weights[0] @ tone
+    overlap = np.vdot(computed, measured) / np.linalg.norm(computed) / np.linalg.norm(measured)
+    assert abs(overlap) > 0.85
+    assert abs(np.angle(overlap)) < 0.1
+
+
+def test_a_snapshot_is_what_was_found(tmp_path, station, results, known, true):
+    store = Store(tmp_path)
+    snapshot = Snapshot.of(known, "ab" * 32, results, store=store)
+    name = snapshot.put(store)
+    again = Snapshot.get(store, name)
+    assert again == snapshot
+    assert again.put(store) == name
+    evidence = snapshot.qubits[0].evidence
+    assert set(evidence) == {"readout", "rabi", "ramsey", "relaxation"}
+    assert all(digest in store for digest in evidence.values())
+    # The device as it was found is the one that is emulated.
+    found, meant = snapshot.applied_to(known).qubits[0], true.qubits[0]
+    assert found.rabi_hz == pytest.approx(meant.rabi_hz, rel=0.02)
+    assert found.frequency_hz == pytest.approx(meant.frequency_hz + DETUNING_HZ, abs=60e3)
+    assert found.frequency_hz + found.detuning_hz == pytest.approx(meant.frequency_hz + DETUNING_HZ)
+    other = load_device("two_qubit")
+    with pytest.raises(SnapshotError, match="is of one_qubit, and the device is two_qubit"):
+        snapshot.applied_to(other)
+
+
+def test_a_stale_snapshot_is_said_to_be_stale(tmp_path, results, known):
+    then = datetime(2026, 11, 1, 12, tzinfo=UTC)
+    snapshot = Snapshot.of(known, "ab" * 32, results, store=Store(tmp_path), ttl_s=3600, now=then)
+    snapshot.check_fresh(then + timedelta(minutes=59))
+    assert not snapshot.is_stale(then + timedelta(hours=1))
+    with pytest.raises(StaleSnapshotError, match=r"is 1\.5 h old and was to be believed for 1 h"):
+        snapshot.check_fresh(then + timedelta(minutes=90))
+    assert snapshot.is_stale()
+
+
+def test_what_is_no_snapshot(tmp_path):
+    store = Store(tmp_path)
+    for content in (b"no json", b"{}", b'{"schema_version": 2}'):
+        with pytest.raises(SnapshotError, match="is no calibration snapshot"):
+            Snapshot.get(store, store.put(content))
+
+
+def test_a_qubit_that_is_not_there(station, known):
+    """Its channel drives nothing: no oscillation, and nobody takes it for one."""
+    content = known.model_dump(mode="json")
+    content["qubits"][0]["rabi_hz"] *= 1e3  # pulses too weak to turn anything
+    weak = Station(
+        station.board,
+        SHAPE,
+        type(known).model_validate(content),
+        dict(station.demodulations),
+        dict(station.floors),
+    )
+    with pytest.raises(FitError, match="Rabi: 9 points do not determine turns"):
+        rabi(weak, 0, points=9, shots=20)
+
+
+def test_what_is_not_to_be_believed_goes_into_no_snapshot(tmp_path, results, known):
+    """Points that no curve goes through, and a curve that hardly moves."""
+    good = results[1]
+    scattered = np.roll(good.populations, 7)
+    flat = 0.5 + 0.3 * (good.populations - 0.5)
+    for populations, says in ((scattered, "misses the points"), (flat, "visibility")):
+        fit = fit_rabi(good.x, populations) if populations is flat else good.fit
+        found = judged(replace(good, populations=populations, fit=fit), "x_scale")
+        assert not found.good
+        assert says in " ".join(found.complaints)
+        with pytest.raises(SnapshotError, match="rabi of qubit 0 is not to be believed"):
+            Snapshot.of(known, "ab" * 32, [good, found], store=Store(tmp_path))
+        assert not list(tmp_path.rglob("*"))
+    assert judged(good, "x_scale") == good
+
+
+def test_a_sweep_that_the_sequencer_cannot_wait_for(station):
+    with pytest.raises(ValueError, match="sweep less far"):
+        relaxation(station, 0, expected_t1_s=1e-3)
+
+
+def test_figures(tmp_path, results):
+    figure = figure_of(results)
+    assert isinstance(figure, Figure)
+    assert len(figure.axes) == 4
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles[0].startswith("qubit 0, readout")
+    assert "t1_us" in titles[3]
+    curve = figure.axes[1].lines[-1]
+    assert isinstance(results[1], Calibration)
+    np.testing.assert_allclose(curve.get_ydata(), results[1].fit.curve(curve.get_xdata()))
+    path = tmp_path / "calibration.png"
+    plot(results, path)
+    assert path.read_bytes()[:4] == b"\x89PNG"
