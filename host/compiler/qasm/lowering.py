@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""State of a lowering: scopes, variables and the block that is being filled.
+
+A variable is *known* as long as its value follows from the program alone; then nothing is stored and its value can be
+an angle, an index, a size. Where a branch or loop is entered that only the run decides, every variable assigned in it
+is stored first and known no longer. A later assignment of a known value makes it known again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from openqasm3 import ast
+from qiskit.circuit import ClassicalRegister, Clbit
+from qiskit.circuit.classical import expr
+from qiskit.circuit.exceptions import CircuitError
+
+from triplane.host.compiler.qasm import blocks, runtime
+from triplane.host.compiler.qasm.casts import cast
+from triplane.host.compiler.qasm.errors import fail, not_known
+from triplane.host.compiler.qasm.scopes import Scope, Symbol, Variable
+from triplane.host.compiler.qasm.types import Bit, Bool, Scalar, Value, machine_type
+
+LONGEST = 200_000
+"""Operations: a program that unrolls to more is refused."""
+
+RESERVED = frozenset({"U", "gphase"})
+
+
+@dataclass(eq=False)
+class Exit:
+    """A place that control can leave for: the end of a call, a loop, an iteration, the program.
+
+    Attributes:
+        depth: run-time constructs around it.
+        loops: loops of the run around it.
+        slot: where the flag is cleared, if there is one.
+        flag: whether control has left for it; None: nothing that only the run decides has.
+        native: whether it is a loop of the run, which has its own `break` and `continue`.
+        word: "break" or "continue" of a native loop.
+    """
+
+    depth: int
+    loops: int
+    slot: blocks.Block
+    flag: expr.Var | None = None
+    native: bool = False
+    word: str = ""
+
+
+@dataclass
+class Frame:
+    """A call that is being inlined; its result is known, or held by a variable."""
+
+    name: str
+    type: Scalar | None
+    exit: Exit
+    value: Value | None = None
+    result: Variable | None = None
+
+
+@dataclass(eq=False)
+class Lowering:
+    """See the module. Handlers are given, so that statements and expressions need not import each other."""
+
+    statements: Mapping[type, Callable[[Lowering, Any], Outcome]]
+    evaluate: Callable[[Lowering, Any], Value]
+    rolled: bool = True
+    given: Mapping[str, Any] = field(default_factory=dict)
+    resources: blocks.Resources = field(default_factory=blocks.Resources)
+    block: blocks.Block = field(default_factory=list)
+    scope: Scope = field(default_factory=lambda: Scope(kind="global"))
+    depth: int = 0
+    loops: int = 0
+    variables: list[Variable] = field(default_factory=list)
+    frames: list[Frame] = field(default_factory=list)
+    breaks: list[Exit] = field(default_factory=list)
+    continues: list[Exit] = field(default_factory=list)
+    end: Exit = field(default_factory=lambda: Exit(0, 0, []))
+    expanding: list[str] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+    inputs: dict[str, Any] = field(default_factory=dict)
+    outputs: list[str] = field(default_factory=list)
+    physical: int = 0
+    written: int = 0
+    standard: bool = False
+
+    def run(self, node: ast.Statement) -> Outcome:
+        """Lower a statement."""
+        handler = self.statements.get(type(node))
+        if handler is None:
+            fail(node, f"{type(node).__name__} is not supported")
+        for annotation in getattr(node, "annotations", ()):
+            self.notes.append(f"annotation @{annotation.keyword} is ignored")
+        try:
+            return handler(self, node)
+        except CircuitError as error:
+            fail(node, str(error.message))
+
+    def emit(self, node: blocks.Node, place: ast.QASMNode) -> None:
+        """Append to the current block."""
+        self.written += 1
+        if self.written > LONGEST:
+            fail(place, f"the program unrolls to more than {LONGEST} operations")
+        self.block.append(node)
+
+    @contextmanager
+    def collecting(self) -> Iterator[blocks.Block]:
+        """A new block, which is filled inside."""
+        outer, self.block = self.block, []
+        try:
+            yield self.block
+        finally:
+            self.block = outer
+
+    @contextmanager
+    def running(self, *, loop: bool = False) -> Iterator[blocks.Block]:
+        """A body of which only the run knows whether it happens."""
+        with self.collecting() as block:
+            self.depth += 1
+            self.loops += loop
+            try:
+                yield block
+            finally:
+                self.depth -= 1
+                self.loops -= loop
+
+    @contextmanager
+    def scoped(self, kind: str = "block", parent: Scope | None = None) -> Iterator[None]:
+        """A scope of its own."""
+        outer = self.scope
+        self.scope = Scope(parent or outer, kind)
+        try:
+            yield
+        finally:
+            self.scope = outer
+
+    def declare(self, name: str, symbol: Symbol, node: ast.QASMNode) -> None:
+        """A name of the current scope."""
+        if name in self.scope.names:
+            fail(node, f"'{name}' is declared twice")
+        if name in RESERVED:
+            fail(node, f"'{name}' is built in and cannot be declared")
+        self.scope.names[name] = symbol
+
+    def unique(self, name: str) -> str:
+        """A name for the circuit that no register or variable has yet."""
+        candidate, number = name, 0
+        while candidate in self.names:
+            number += 1
+            candidate = f"{name}_{number}"
+        self.names.add(candidate)
+        return candidate
+
+    def register(self, name: str, width: int) -> ClassicalRegister:
+        """A new classical register of the circuit."""
+        created = ClassicalRegister(width, self.unique(name))
+        self.resources.bits.append(created)
+        return created
+
+    def temporary(self, name: str, kind: runtime.types.Type) -> expr.Var:
+        """A variable of the circuit that has no name in the program."""
+        created = expr.Var.new(self.unique(name), kind)
+        self.resources.variables.append(created)
+        return created
+
+    def variable(self, name: str, kind: Scalar, *, register: bool = True) -> Variable:
+        """A new variable; bits are in a register of the circuit, since measurements write there."""
+        created = Variable(name, kind, self.depth)
+        if isinstance(kind, Bit) and register:
+            self.keep(created)
+        self.variables.append(created)
+        return created
+
+    def keep(self, variable: Variable) -> None:
+        """Hold a variable in a register of the circuit."""
+        kind = variable.type
+        single = isinstance(kind, Bool) or kind == Bit()
+        created = self.register(variable.name, 1 if single else kind.width)  # type: ignore[union-attr]
+        held = expr.lift(created[0] if single else created)
+        assert isinstance(held, expr.Var)
+        variable.storage = held
+
+    def storage(self, variable: Variable, node: ast.QASMNode) -> expr.Var:
+        """What holds a variable while running."""
+        if variable.storage is None:
+            kind = machine_type(variable.type)
+            if kind is None:
+                not_known(
+                    node,
+                    f"'{variable.name}' would depend on the run here, and the sequencer cannot hold a {variable.type}",
+                )
+            variable.storage = self.temporary(variable.name, kind)
+        return variable.storage
+
+    def flag(self, exit_: Exit, node: ast.QASMNode) -> expr.Var:
+        """The variable that tells whether control has left for there; it is clear when its place is entered."""
+        if exit_.flag is None:
+            exit_.flag = self.temporary("left", runtime.types.Bool())
+            exit_.slot.append(blocks.Assign(exit_.flag, expr.lift(False)))
+        return exit_.flag
+
+    def slot(self) -> blocks.Block:
+        """A place in the current block that may be filled later."""
+        reserved: blocks.Block = []
+        self.block.append(reserved)
+        return reserved
+
+    def store(self, variable: Variable, value: Value, node: ast.QASMNode) -> None:
+        """Assign to a variable as a whole."""
+        if variable.constant:
+            fail(node, f"'{variable.name}' cannot be assigned to: {variable.constant}")
+        value = cast(value, variable.type, node)
+        variable.assigned = True
+        if self.depth > variable.depth and variable.known is not None:
+            not_known(
+                node,
+                f"'{variable.name}' would depend on the run here, and the sequencer cannot hold a {variable.type}",
+            )
+        if value.runtime or self.depth > variable.depth:
+            target = self.storage(variable, node)
+            variable.known = None
+            self.emit(blocks.Assign(target, runtime.as_expr(value, node)), node)
+            return
+        variable.known = value.data
+        if variable.storage is not None and variable.eager:
+            self.emit(blocks.Assign(variable.storage, runtime.as_expr(value, node)), node)
+
+    def load(self, variable: Variable, node: ast.QASMNode) -> Value:
+        """The value of a variable at this place."""
+        if variable.known is not None:
+            return Value(variable.type, variable.known)
+        if not variable.assigned and not variable.eager:
+            fail(node, f"'{variable.name}' is read before it has a value")
+        return Value(variable.type, self.storage(variable, node))
+
+    def forget(self, variables: Iterable[Variable], node: ast.QASMNode) -> None:
+        """Before a construct that only the run decides: store what it may change, and know it no longer."""
+        for variable in variables:
+            if variable.known is None or variable.constant or machine_type(variable.type) is None:
+                continue
+            value = Value(variable.type, variable.known)
+            if value.symbolic:
+                continue
+            target = self.storage(variable, node)
+            if not variable.eager:
+                self.emit(blocks.Assign(target, runtime.as_expr(value, node)), node)
+            variable.known = None
+
+    def clbit(self, name: str) -> Clbit:
+        """A bit for a result that has no place of its own."""
+        bit: Clbit = self.register(name, 1)[0]
+        return bit
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a statement ends.
+
+    Attributes:
+        dead: control never comes to what follows.
+        pending: places that control may have left for.
+    """
+
+    dead: bool = False
+    pending: frozenset[Exit] = frozenset()
+
+    def landed(self, exit_: Exit) -> Outcome:
+        """Behind the place that control may have left for."""
+        return Outcome(self.dead and exit_ not in self.pending, self.pending - {exit_})
+
+
+PLAIN = Outcome()
+
+
+@dataclass
+class Snapshot:
+    """State to which a lowering can be set back."""
+
+    lowering: Lowering
+
+    def __post_init__(self) -> None:
+        low = self.lowering
+        self.states = [(v, v.known, v.assigned, v.storage) for v in low.variables]
+        resources = low.resources
+        self.lengths = [
+            (items, len(items)) for items in (resources.bits, resources.variables, low.block, low.notes)
+        ]
+        self.exits = [(e, e.flag, len(e.slot)) for e in (*low.breaks, *low.continues, *_frame_exits(low), low.end)]
+        self.frames = [(f, f.value, f.result) for f in low.frames]
+        self.names = set(low.names)
+        self.written = low.written
+
+    def restore(self) -> None:
+        """Set back."""
+        low = self.lowering
+        for items, length in self.lengths:
+            del items[length:]
+        del low.variables[len(self.states) :]
+        for variable, known, assigned, storage in self.states:
+            variable.known, variable.assigned, variable.storage = known, assigned, storage
+        for exit_, flag, length in self.exits:
+            exit_.flag = flag
+            del exit_.slot[length:]
+        for frame, value, result in self.frames:
+            frame.value, frame.result = value, result
+        low.names, low.written = self.names, self.written
+
+
+def _frame_exits(low: Lowering) -> list[Exit]:
+    return [frame.exit for frame in low.frames]

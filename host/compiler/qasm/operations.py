@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Operators: which type two operands meet in, and who computes them, we or the run."""
+
+from __future__ import annotations
+
+from openqasm3 import ast
+
+from triplane.host.compiler.qasm import constants, runtime
+from triplane.host.compiler.qasm.casts import cast, integer_of, number_of, real_of
+from triplane.host.compiler.qasm.errors import fail
+from triplane.host.compiler.qasm.types import (
+    LITERAL,
+    MACHINE_BITS,
+    Angle,
+    Bit,
+    Bool,
+    Complex,
+    Duration,
+    Float,
+    Int,
+    Scalar,
+    Span,
+    Value,
+    wrapped,
+)
+
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+BITWISE = ("&", "|", "^")
+
+
+def binary(op: str, left: Value, right: Value, node: ast.QASMNode) -> Value:
+    """`left op right`."""
+    if op in ("&&", "||"):
+        return _logical(op, left, right, node)
+    if Duration() in (left.type, right.type):
+        return _durations(op, left, right, node)
+    if op in ("<<", ">>"):
+        return _shifted(op, left, right, node)
+    if isinstance(left.type, Angle) or isinstance(right.type, Angle):
+        return _angles(op, left, right, node)
+    if op in BITWISE and isinstance(left.type, Bit | Bool) and isinstance(right.type, Bit | Bool):
+        return _bitwise(op, left, right, node)
+    kind = _common(op, left, right, node)
+    return _of_type(op, cast(left, kind, node), cast(right, kind, node), node)
+
+
+def unary(op: str, value: Value, node: ast.QASMNode) -> Value:
+    """`- ~ !` of a value."""
+    if op == "!":
+        return logic_not(cast(value, Bool(), node), node)
+    if op == "~":
+        return _inverted(value, node)
+    if value.runtime:
+        if not isinstance(value.type, Int | Angle):
+            fail(node, f"a {value.type} has no negative; cast it to int")
+        return runtime.negated(value, node)
+    if isinstance(value.data, Span):
+        return Value(value.type, Span(-value.data.amount, value.data.unit))
+    if isinstance(value.type, Bit | Bool):
+        fail(node, f"a {value.type} has no negative; cast it to int")
+    negative = -value.data  # type: ignore[operator]
+    if isinstance(value.type, Angle) and not value.symbolic:
+        return Value(value.type, negative % (constants.math.tau if value.type.width is None else 1 << value.type.width))
+    return Value(value.type, wrapped(negative, value.type) if isinstance(value.type, Int) else negative)
+
+
+def _logical(op: str, left: Value, right: Value, node: ast.QASMNode) -> Value:
+    a, b = cast(left, Bool(), node), cast(right, Bool(), node)
+    for one, other in ((a, b), (b, a)):
+        if one.known:
+            decided = bool(one.data) == (op == "||")
+            return one if decided else other
+    return Value(Bool(), runtime.LOGIC[op](runtime.as_expr(a, node), runtime.as_expr(b, node)))
+
+
+def logic_not(value: Value, node: ast.QASMNode) -> Value:
+    """`!` of a bool."""
+    if value.known:
+        return Value(Bool(), not value.data)
+    return Value(Bool(), runtime.expr.logic_not(runtime.as_expr(value, node)))
+
+
+def _inverted(value: Value, node: ast.QASMNode) -> Value:
+    kind = value.type
+    if not isinstance(kind, Bit | Int | Angle) or value.symbolic:
+        fail(node, f"'~' needs bits, not a {kind}; '!' is the logical one")
+    if kind.width is None:
+        fail(node, "'~' needs a type with a width; cast it, e.g. to uint[8]")
+    if value.runtime:
+        return runtime.inverted(value, node)
+    data = ~integer_of(Value(Int(kind.width, False), value.data), node, "'~'")
+    return Value(kind, wrapped(data, kind if isinstance(kind, Int) else Int(kind.width, False)))
+
+
+def _durations(op: str, left: Value, right: Value, node: ast.QASMNode) -> Value:
+    """Sums of durations, multiples of them, and their ratio."""
+    a, b = left.data, right.data
+    if isinstance(a, Span) and isinstance(b, Span):
+        if a.unit != b.unit:
+            fail(node, "durations in dt and in seconds cannot be combined: only the device knows how long dt is")
+        if op in ("+", "-"):
+            return Value(Duration(), Span(constants.floats(op, a.amount, b.amount, node), a.unit))
+        if op == "/":
+            return Value(Float(), constants.floats(op, a.amount, b.amount, node))
+        if op in COMPARISONS:
+            return Value(Bool(), constants.ORDER[op](a.amount, b.amount))
+    elif isinstance(a, Span) and op in ("*", "/"):
+        return Value(Duration(), Span(_scaled(op, a.amount, right, node), a.unit))
+    elif isinstance(b, Span) and op == "*":
+        return Value(Duration(), Span(_scaled(op, b.amount, left, node), b.unit))
+    fail(node, f"'{op}' is not defined for {left.type} and {right.type}")
+
+
+def _scaled(op: str, amount: float, factor: Value, node: ast.QASMNode) -> float:
+    number = number_of(factor, node, "a duration's factor")
+    if isinstance(number, complex):
+        fail(node, "a duration's factor must be real")
+    return float(constants.floats(op, amount, float(number), node))
+
+
+def _shifted(op: str, left: Value, right: Value, node: ast.QASMNode) -> Value:
+    kind = left.type
+    if not isinstance(kind, Bit | Int | Angle) or left.symbolic or (isinstance(kind, Angle) and kind.width is None):
+        fail(node, f"'{op}' shifts bits, and a {kind} has none; give the type a width")
+    if not isinstance(right.type, Int | Bit | Bool):
+        fail(node, f"'{op}' shifts by an integer, not by a {right.type}")
+    if right.known and integer_of(right, node, f"the amount of '{op}'") < 0:
+        fail(node, f"'{op}' by {right.data}: an amount must not be negative")
+    if left.known and right.known:
+        width = kind.width
+        amount = int(right.data) if width is None else min(int(right.data), width)  # type: ignore[arg-type]
+        data = constants.integers(op, int(left.data), amount, node)  # type: ignore[arg-type]
+        return Value(kind, wrapped(data, kind if isinstance(kind, Int) else Int(width, False)))
+    width = kind.width or MACHINE_BITS
+    if right.known:
+        right = Value(Int(MACHINE_BITS, False), min(integer_of(right, node, "an amount"), width))
+    elif not isinstance(right.type, Int) or right.type.width is None:
+        right = cast(right, Int(MACHINE_BITS, False), node)
+    if kind == LITERAL:
+        left = cast(left, Int(MACHINE_BITS, True), node)
+    return runtime.shift(op, left, right, node)
+
+
+def _angles(op: str, left: Value, right: Value, node: ast.QASMNode) -> Value:
+    """Angles with a width are computed as unsigned integers in units of 2 pi / 2**width, others as floats."""
+    widths = {value.type.width for value in (left, right) if isinstance(value.type, Angle)}
+    if left.symbolic or right.symbolic or None in widths:
+        a, b = (real_of(value, node, f"an operand of '{op}'") for value in (left, right))
+        if op in COMPARISONS:
+            return constants.compared(op, Value(Float(), a), Value(Float(), b), node)
+        # Only sums of angles stay angles; a ratio is a number.
+        both = isinstance(left.type, Angle) and isinstance(right.type, Angle)
+        data = constants.floats(op, a, b, node)
+        return Value(Float() if op == "/" and both else Angle(None), data)
+    if len(widths) > 1:
+        fail(node, f"'{op}' of {left.type} and {right.type}: cast one of them to the other's width")
+    return _units(op, left, right, widths.pop(), node)
+
+
+def _units(op: str, left: Value, right: Value, width: int | None, node: ast.QASMNode) -> Value:
+    angle, unit = Angle(width), Int(width, False)
+    integer = [isinstance(value.type, Int) for value in (left, right)]
+    if op in ("*", "/") and any(integer):
+        if op == "/" and integer[0]:
+            fail(node, "an integer cannot be divided by an angle")
+    elif op in ("*", "%", "**"):
+        fail(node, f"'{op}' is not defined for {left.type} and {right.type}")
+    operands = [
+        cast(value, unit, node) if is_integer and op in ("*", "/") else Value(unit, cast(value, angle, node).data)
+        for value, is_integer in zip((left, right), integer, strict=True)
+    ]
+    result = _of_type(op, operands[0], operands[1], node)
+    if op in COMPARISONS or (op == "/" and not any(integer)):
+        return result
+    return Value(angle, result.data)
+
+
+def _bitwise(op: str, left: Value, right: Value, node: ast.QASMNode) -> Value:
+    kind = left.type if isinstance(left.type, Bit) and left.type.register else right.type
+    a, b = cast(left, kind, node), cast(right, kind, node)
+    if a.known and b.known:
+        data = constants.integers(op, int(a.data), int(b.data), node)  # type: ignore[arg-type]
+        return Value(kind, bool(data) if kind == Bool() else data)
+    return runtime.arithmetic(op, a, b, node)
+
+
+def _common(op: str, left: Value, right: Value, node: ast.QASMNode) -> Scalar:
+    """The type that both operands are promoted to, as in C99."""
+    kinds = (left.type, right.type)
+    if Complex() in kinds:
+        return Complex()
+    if any(isinstance(kind, Float) for kind in kinds):
+        return Float(max(kind.width for kind in kinds if isinstance(kind, Float)))
+    if op in ("==", "!=") and all(_single(value) for value in (left, right)):
+        return Bool()
+    return _integers(op, left, right, node)
+
+
+def _single(value: Value) -> bool:
+    """Whether it is a bit: one, a bool, or a literal 0 or 1."""
+    kind = value.type
+    return kind in (Bool(), Bit()) or (kind == LITERAL and value.data in (0, 1))
+
+
+def _integers(op: str, left: Value, right: Value, node: ast.QASMNode) -> Int:
+    a, b = _integer_type(left, node), _integer_type(right, node)
+    if op not in COMPARISONS and op not in BITWISE:
+        a, b = _counting(left, a, b), _counting(right, b, a)
+    if a.width is None and b.width is None:
+        return LITERAL
+    if a.width is None:
+        return _fitting(b, left)
+    if b.width is None:
+        return _fitting(a, right)
+    return promoted(a, b)
+
+
+def _integer_type(value: Value, node: ast.QASMNode) -> Int:
+    match value.type:
+        case Int() as kind:
+            return kind
+        case Bit(width=width):
+            return Int(width, False)
+        case Bool():
+            return Int(1, False)
+    fail(node, f"a {value.type} cannot be computed with here")
+
+
+def _counting(value: Value, kind: Int, other: Int) -> Int:
+    """Type of an operand of arithmetic; bits take the type of what they are added to, so that they do not overflow."""
+    if isinstance(value.type, Int) or kind.width is None:
+        return kind
+    wider = other.width is not None and other.width > kind.width
+    return other if wider else Int(max(kind.width, MACHINE_BITS), False)
+
+
+def _fitting(kind: Int, literal: Value) -> Int:
+    """The type that a literal takes beside another one: the other's, or a wider one where it does not fit."""
+    number = literal.data
+    assert kind.width is not None
+    if not isinstance(number, int) or number < 0:
+        return kind
+    return Int(max(kind.width, number.bit_length() + kind.signed), kind.signed)
+
+
+def promoted(left: Int, right: Int) -> Int:
+    """The common type of two integers that have widths."""
+    assert left.width is not None
+    assert right.width is not None
+    if left.signed == right.signed:
+        return Int(max(left.width, right.width), left.signed)
+    signed, unsigned = (left, right) if left.signed else (right, left)
+    return signed if (signed.width or 0) > (unsigned.width or 0) else Int(unsigned.width, False)
+
+
+def _of_type(op: str, left: Value, right: Value, node: ast.QASMNode) -> Value:
+    """An operator on two values of one type."""
+    kind = left.type
+    if left.runtime or right.runtime:
+        if op in COMPARISONS:
+            signed = isinstance(kind, Int) and kind.signed
+            return runtime.compare(op, runtime.as_expr(left, node), runtime.as_expr(right, node), signed=signed)
+        return runtime.arithmetic(op, left, right, node)
+    if op in COMPARISONS:
+        return constants.compared(op, left, right, node)
+    if isinstance(kind, Int):
+        a, b = integer_of(left, node, "an operand"), integer_of(right, node, "an operand")
+        return Value(kind, wrapped(constants.integers(op, a, b, node), kind))
+    return Value(kind, constants.floats(op, left.data, right.data, node))
