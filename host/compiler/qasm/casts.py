@@ -14,9 +14,10 @@ from typing import TypeAlias
 import numpy as np
 from openqasm3 import ast
 from qiskit.circuit import ParameterExpression
+from qiskit.circuit.classical import expr
 
 from triplane.host.compiler.qasm import runtime
-from triplane.host.compiler.qasm.errors import fail, not_known
+from triplane.host.compiler.qasm.errors import not_known, wrong
 from triplane.host.compiler.qasm.types import (
     LITERAL,
     MACHINE_BITS,
@@ -43,12 +44,16 @@ def number_of(value: Value, node: ast.QASMNode, wanted: str) -> int | float | co
         NotKnownError: only the run, or a later binding, knows it.
     """
     if value.runtime:
-        not_known(node, f"{wanted} must be known when compiling; this value is known only while running")
+        raise not_known(
+            node, f"{wanted} must be known when compiling; this value is known only while running"
+        )
     if isinstance(value.data, ParameterExpression):
         names = ", ".join(sorted(parameter.name for parameter in value.data.parameters))
-        not_known(node, f"{wanted} must be known when compiling; give inputs={{...}} a value of {names}")
+        raise not_known(
+            node, f"{wanted} must be known when compiling; give inputs={{...}} a value of {names}"
+        )
     if not isinstance(value.data, int | float | complex):
-        fail(node, f"{wanted} must be a number, not a {value.type}")
+        raise wrong(node, f"{wanted} must be a number, not a {value.type}")
     return value.data
 
 
@@ -56,7 +61,7 @@ def integer_of(value: Value, node: ast.QASMNode, wanted: str) -> int:
     """The integer of a known value, e.g. an index or a size."""
     number = number_of(value, node, wanted)
     if not isinstance(value.type, Int | Bit | Bool) or not isinstance(number, int):
-        fail(node, f"{wanted} must be an integer, not a {value.type}")
+        raise wrong(node, f"{wanted} must be an integer, not a {value.type}")
     return int(number)
 
 
@@ -66,7 +71,7 @@ def real_of(value: Value, node: ast.QASMNode, wanted: str) -> float | ParameterE
         return value.data
     number = number_of(value, node, wanted)
     if isinstance(number, complex) or isinstance(value.type, Duration):
-        fail(node, f"{wanted} must be an angle or a number, not a {value.type}")
+        raise wrong(node, f"{wanted} must be an angle or a number, not a {value.type}")
     return radians(number, value.type.width) if isinstance(value.type, Angle) else float(number)
 
 
@@ -86,11 +91,11 @@ def _to_int(value: Value, target: Scalar, node: ast.QASMNode) -> Value:
     if not value.runtime:
         number = number_of(value, node, "an integer")
         if isinstance(number, complex) or (isinstance(number, float) and not math.isfinite(number)):
-            fail(node, f"{number} is not an integer")
+            raise wrong(node, f"{number} is not an integer")
         return Value(target, wrapped(int(number), target))
     width = target.width or MACHINE_BITS
     if width > MACHINE_BITS:
-        fail(node, f"{target} is wider than the {MACHINE_BITS} bits that a value of a run can have")
+        raise wrong(node, f"{target} is wider than the {MACHINE_BITS} bits that a value of a run can have")
     signed = isinstance(value.type, Int) and value.type.signed
     return Value(
         Int(width, target.signed), runtime.resized(runtime.as_expr(value, node), width, signed=signed)
@@ -109,12 +114,12 @@ def _to_float(value: Value, target: Scalar, node: ast.QASMNode) -> Value:
 def _to_angle(value: Value, target: Scalar, node: ast.QASMNode) -> Value:
     assert isinstance(target, Angle)
     if isinstance(value.type, Int) and value.type != LITERAL:
-        fail(node, f"a {value.type} cannot become an angle; cast it to float first")
+        raise wrong(node, f"a {value.type} cannot become an angle; cast it to float first")
     data = real_of(value, node, "an angle")
     if isinstance(data, ParameterExpression):
         return Value(target, data)
     if not math.isfinite(data):
-        fail(node, f"{data} is not an angle")
+        raise wrong(node, f"{data} is not an angle")
     if target.width is None:
         return Value(target, data % TURN)
     return Value(target, round(data / TURN * (1 << target.width)) % (1 << target.width))
@@ -129,7 +134,7 @@ def _resized_angle(value: Value, target: Scalar, node: ast.QASMNode) -> Value:
     more = target.width - value.type.width
     if more >= 0:
         wide = runtime.resized(word, target.width)
-        return Value(target, runtime.expr.shift_left(wide, runtime.constant(more, target.width)))
+        return Value(target, expr.shift_left(wide, runtime.constant(more, target.width)))
     low = runtime.shift_right(word, runtime.constant(-more, value.type.width), signed=False)
     return Value(target, runtime.resized(low, target.width))
 
@@ -141,9 +146,9 @@ def _to_bits(value: Value, target: Scalar, node: ast.QASMNode) -> Value:
     if value.type == LITERAL:
         if isinstance(value.data, int) and 0 <= value.data < (1 << target.width):
             return Value(target, value.data)
-        fail(node, f"{value.data} does not fit into {target}")
+        raise wrong(node, f"{value.data} does not fit into {target}")
     if width != target.width:
-        fail(
+        raise wrong(
             node, f"a {value.type} has {width or 'an unknown number of'} bits and does not fit into {target}"
         )
     if value.runtime:
@@ -156,7 +161,7 @@ def integer_bits(value: Value, node: ast.QASMNode) -> int:
     """The bits of a known value as a number."""
     data = number_of(value, node, "a register")
     if not isinstance(data, int):
-        fail(node, f"a {value.type} has no bits; give the type a width")
+        raise wrong(node, f"a {value.type} has no bits; give the type a width")
     return int(data)
 
 
@@ -181,7 +186,7 @@ def _bits_to_angle(value: Value, target: Scalar, node: ast.QASMNode) -> Value:
     assert isinstance(value.type, Bit)
     assert isinstance(target, Angle)
     if value.type.width != target.width:
-        fail(node, f"a {value.type} has not the bits of {target}")
+        raise wrong(node, f"a {value.type} has not the bits of {target}")
     word = runtime.resized(runtime.as_expr(value, node), target.width) if value.runtime else value.data
     return Value(target, word)
 
@@ -196,5 +201,5 @@ def cast(value: Value, target: Scalar, node: ast.QASMNode) -> Value:
         return value
     rule = CASTS.get((type(value.type), type(target)))
     if rule is None:
-        fail(node, f"a {value.type} cannot become a {target}")
+        raise wrong(node, f"a {value.type} cannot become a {target}")
     return rule(value, target, node)

@@ -13,7 +13,7 @@ from openqasm3 import ast
 from qiskit.circuit import ParameterExpression
 
 from triplane.host.compiler.qasm.casts import cast, integer_of, number_of
-from triplane.host.compiler.qasm.errors import fail, not_known
+from triplane.host.compiler.qasm.errors import not_known, wrong
 from triplane.host.compiler.qasm.types import (
     LITERAL,
     MACHINE_BITS,
@@ -80,15 +80,15 @@ def integers(op: str, a: int, b: int, node: ast.QASMNode) -> int:
     """`+ - * / % ** & | ^ << >>` of integers, quotients cut towards zero as in C."""
     if op in ("/", "%"):
         if b == 0:
-            fail(node, "division by zero")
+            raise wrong(node, "division by zero")
         quotient = abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
         return quotient if op == "/" else a - quotient * b
     if op in ("**", "<<", ">>"):
         if b < 0:
-            fail(node, f"'{op}' by {b}: an integer's power or shift must not be negative")
+            raise wrong(node, f"'{op}' by {b}: an integer's power or shift must not be negative")
         if (a.bit_length() * b if op == "**" else b) > WIDEST_LITERAL and a not in (0, 1, -1):
-            fail(node, f"the result of '{op}' by {b} is too long")
-        return {"**": operator.pow, "<<": operator.lshift, ">>": operator.rshift}[op](a, b)
+            raise wrong(node, f"the result of '{op}' by {b} is too long")
+        return int({"**": operator.pow, "<<": operator.lshift, ">>": operator.rshift}[op](a, b))
     return int(SIMPLE[op](a, b))
 
 
@@ -106,19 +106,21 @@ def floats(op: str, a: Any, b: Any, node: ast.QASMNode) -> Any:
             case "+" | "-" | "*":
                 return SIMPLE[op](a, b)
     except ZeroDivisionError:
-        fail(node, "division by zero")
+        raise wrong(node, "division by zero")
     except (ArithmeticError, ValueError, TypeError, RuntimeError) as error:
-        fail(node, f"'{op}' cannot be computed: {error}")
+        raise wrong(node, f"'{op}' cannot be computed: {error}")
     if symbolic:
-        not_known(node, f"'{op}' needs a number, which the Parameter gets only after compiling; give inputs={{...}}")
-    fail(node, f"'{op}' is not defined for these types")
+        raise not_known(
+            node, f"'{op}' needs a number, which the Parameter gets only after compiling; give inputs={{...}}"
+        )
+    raise wrong(node, f"'{op}' is not defined for these types")
 
 
 def compared(op: str, a: Value, b: Value, node: ast.QASMNode) -> Value:
     """A comparison of two known values of one type."""
     left, right = number_of(a, node, "a comparison"), number_of(b, node, "a comparison")
     if isinstance(left, complex) and op not in ("==", "!="):
-        fail(node, f"complex numbers have no order, so there is no '{op}' of them")
+        raise wrong(node, f"complex numbers have no order, so there is no '{op}' of them")
     return Value(Bool(), ORDER[op](left, right))
 
 
@@ -136,37 +138,39 @@ def function(name: str, arguments: list[Value], node: ast.QASMNode) -> Value:
         return Value(Float(), _symbolic(name, value.data, node))
     if isinstance(value.type, Complex):
         if name not in COMPLEX:
-            fail(node, f"{name} is not defined for complex numbers")
+            raise wrong(node, f"{name} is not defined for complex numbers")
         return Value(Complex(), _computed(COMPLEX[name], complex(value.data), name, node))  # type: ignore[arg-type]
-    number = cast(value, Float(), node).data
-    return Value(Float(), _computed(REAL[name], number, name, node))
+    real = cast(value, Float(), node).data
+    return Value(Float(), _computed(REAL[name], real, name, node))
 
 
 def _computed(function: Callable[[Any], Any], number: Any, name: str, node: ast.QASMNode) -> Any:
     try:
         return function(number)
     except (ArithmeticError, ValueError) as error:
-        fail(node, f"{name}({number}) has no value: {error}")
+        raise wrong(node, f"{name}({number}) has no value: {error}")
 
 
 def _symbolic(name: str, parameter: ParameterExpression, node: ast.QASMNode) -> ParameterExpression:
     if name == "sqrt":
         return parameter**0.5
     if name not in SYMBOLIC:
-        not_known(node, f"{name} needs a number, which {parameter} gets only after compiling; give inputs={{...}}")
+        raise not_known(
+            node, f"{name} needs a number, which {parameter} gets only after compiling; give inputs={{...}}"
+        )
     applied: ParameterExpression = getattr(parameter, name)()
     return applied
 
 
 def _only(name: str, arguments: list[Value], node: ast.QASMNode) -> Value:
     if len(arguments) != 1:
-        fail(node, f"{name} takes 1 argument, not {len(arguments)}")
+        raise wrong(node, f"{name} takes 1 argument, not {len(arguments)}")
     return arguments[0]
 
 
 def _two(name: str, arguments: list[Value], node: ast.QASMNode) -> Value:
     if len(arguments) != 2:
-        fail(node, f"{name} takes 2 arguments, not {len(arguments)}")
+        raise wrong(node, f"{name} takes 2 arguments, not {len(arguments)}")
     a, b = arguments
     op = "%" if name == "mod" else "**"
     if all(isinstance(value.type, Int | Bit | Bool) for value in arguments):
@@ -180,16 +184,16 @@ def _two(name: str, arguments: list[Value], node: ast.QASMNode) -> Value:
 def _popcount(value: Value, node: ast.QASMNode) -> Value:
     width = getattr(value.type, "width", 1)
     if not isinstance(value.data, int) or width is None or isinstance(value.type, Float):
-        fail(node, f"popcount needs a register or an integer with a width, not a {value.type}")
+        raise wrong(node, f"popcount needs a register or an integer with a width, not a {value.type}")
     return Value(Int(MACHINE_BITS, False), (value.data & ((1 << width) - 1)).bit_count())
 
 
 def rotated(value: Value, amount: int, node: ast.QASMNode) -> Value:
     """Bits of a known value, rotated to the left."""
     if not isinstance(value.type, Bit | Int | Angle) or value.type.width is None:
-        fail(node, f"only a register or an integer with a width can be rotated, not a {value.type}")
+        raise wrong(node, f"only a register or an integer with a width can be rotated, not a {value.type}")
     if not isinstance(value.data, int):
-        not_known(node, "what is rotated must be known when compiling")
+        raise not_known(node, "what is rotated must be known when compiling")
     width = value.type.width
     bits = value.data & ((1 << width) - 1)
     places = amount % width

@@ -9,6 +9,7 @@ place that it leads to, are guarded by the flag.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from qiskit.circuit.classical import expr
 
 from triplane.host.compiler.qasm import blocks, runtime
 from triplane.host.compiler.qasm.casts import cast, integer_of, number_of
-from triplane.host.compiler.qasm.errors import fail
+from triplane.host.compiler.qasm.errors import wrong
 from triplane.host.compiler.qasm.lowering import Exit, Lowering, Outcome
 from triplane.host.compiler.qasm.scopes import Array, Bits, Variable
 from triplane.host.compiler.qasm.types import Bool, Int, Value
@@ -44,7 +45,7 @@ def sequence(low: Lowering, statements: Sequence[Any]) -> Outcome:
             return Outcome(True, pending)
         rest = statements[number + 1 :]
         if rest and flags(low, outcome):
-            inner = guarded(low, outcome, rest, lambda rest=rest: sequence(low, rest))
+            inner = guarded(low, outcome, rest, functools.partial(sequence, low, rest))
             return Outcome(inner.dead, pending | inner.pending)
     return Outcome(False, pending)
 
@@ -141,9 +142,9 @@ def switch(low: Lowering, node: ast.SwitchStatement) -> Outcome:
     """`switch`."""
     target = low.evaluate(low, node.target)
     if not isinstance(target.type, Int):
-        fail(node, f"switch is over an integer, not a {target.type}; write int(...) or uint[n](...)")
+        raise wrong(node, f"switch is over an integer, not a {target.type}; write int(...) or uint[n](...)")
     if not node.cases:
-        fail(node, "switch needs at least one case")
+        raise wrong(node, "switch needs at least one case")
     labels = _labels(low, node, target.type)
     bodies = [block.statements for _, block in node.cases]
     default = None if node.default is None else node.default.statements
@@ -165,9 +166,9 @@ def _labels(low: Lowering, node: ast.SwitchStatement, kind: Int) -> list[list[in
             value = low.evaluate(low, part)
             number = integer_of(value, part, "a label of case")
             if cast(Value(Int(None, True), number), kind, part).data != number:
-                fail(part, f"label {number} is no value of {kind}")
+                raise wrong(part, f"label {number} is no value of {kind}")
             if number in seen:
-                fail(part, f"label {number} stands twice in this switch")
+                raise wrong(part, f"label {number} stands twice in this switch")
             seen.add(number)
             labels[-1].append(number)
     return labels

@@ -12,9 +12,9 @@ from qiskit.circuit.classical import expr
 
 from triplane.host.compiler.qasm import measurements, places
 from triplane.host.compiler.qasm.casts import cast, integer_of
-from triplane.host.compiler.qasm.errors import fail
+from triplane.host.compiler.qasm.errors import wrong
 from triplane.host.compiler.qasm.lowering import PLAIN, Lowering, Outcome
-from triplane.host.compiler.qasm.scopes import Array, Variable
+from triplane.host.compiler.qasm.scopes import Array, Qubits, Variable
 from triplane.host.compiler.qasm.types import (
     LITERAL,
     MACHINE_BITS,
@@ -38,7 +38,7 @@ def size_of(low: Lowering, node: ast.Expression, what: str, limit: int = places.
     """A positive size that is known when compiling."""
     size = integer_of(low.evaluate(low, node), node, f"the size of {what}")
     if not 0 < size <= limit:
-        fail(node, f"the size of {what} must be 1 to {limit}, not {size}")
+        raise wrong(node, f"the size of {what} must be 1 to {limit}, not {size}")
     return size
 
 
@@ -65,17 +65,19 @@ def scalar(low: Lowering, node: ast.ClassicalType) -> Scalar:
         case ast.DurationType():
             return Duration()
         case ast.StretchType():
-            fail(node, "stretch is not supported: its length is settled by a scheduler that knows the device")
-    fail(node, f"{type(node).__name__} is not supported here")
+            raise wrong(
+                node, "stretch is not supported: its length is settled by a scheduler that knows the device"
+            )
+    raise wrong(node, f"{type(node).__name__} is not supported here")
 
 
 def qubits(low: Lowering, node: ast.QubitDeclaration) -> Outcome:
     """`qubit q;`, `qubit[n] q;`, `qreg q[n];`."""
     size = 1 if node.size is None else size_of(low, node.size, "a register")
     if low.physical:
-        fail(node, "a program has either physical qubits, such as $0, or declared ones")
+        raise wrong(node, "a program has either physical qubits, such as $0, or declared ones")
     register = QuantumRegister(size, low.unique(node.qubit.name))
-    low.declare(node.qubit.name, places.Qubits(tuple(register), node.size is not None), node)
+    low.declare(node.qubit.name, Qubits(tuple(register), node.size is not None), node)
     low.resources.qubits.append(register)
     return PLAIN
 
@@ -106,10 +108,10 @@ def constant(low: Lowering, node: ast.ConstantDeclaration) -> Outcome:
     """`const`: known when compiling."""
     kind = scalar(low, node.type)
     if isinstance(node.init_expression, ast.QuantumMeasurement):
-        fail(node, "a const must be known when compiling, and a measurement is not")
+        raise wrong(node, "a const must be known when compiling, and a measurement is not")
     value = cast(low.evaluate(low, node.init_expression), kind, node)
     if value.runtime:
-        fail(node, f"const '{node.identifier.name}' must be known when compiling")
+        raise wrong(node, f"const '{node.identifier.name}' must be known when compiling")
     low.declare(node.identifier.name, value, node)
     return PLAIN
 
@@ -118,10 +120,10 @@ def _array(low: Lowering, node: ast.ClassicalDeclaration) -> Outcome:
     assert isinstance(node.type, ast.ArrayType)
     base = scalar(low, node.type.base_type)
     if len(node.type.dimensions) > DIMENSIONS:
-        fail(node, f"an array has at most {DIMENSIONS} dimensions, not {len(node.type.dimensions)}")
+        raise wrong(node, f"an array has at most {DIMENSIONS} dimensions, not {len(node.type.dimensions)}")
     shape = tuple(size_of(low, part, "an array") for part in node.type.dimensions)
     if np.prod(shape, dtype=float) > places.LARGEST:
-        fail(node, f"an array has at most {places.LARGEST} elements")
+        raise wrong(node, f"an array has at most {places.LARGEST} elements")
     name = node.identifier.name
     cells = np.empty(shape, dtype=object)
     for index in np.ndindex(shape):
@@ -151,7 +153,7 @@ def fill(low: Lowering, array: Array, source: Any, node: ast.QASMNode) -> None:
     """
     if isinstance(source, ast.ArrayLiteral):
         if len(source.values) != len(array.cells):
-            fail(source, f"{len(source.values)} values for {len(array.cells)} elements")
+            raise wrong(source, f"{len(source.values)} values for {len(array.cells)} elements")
         for cell, part in zip(array.cells, source.values, strict=True):
             if isinstance(cell, Variable):
                 low.store(cell, low.evaluate(low, part), part)
@@ -160,14 +162,17 @@ def fill(low: Lowering, array: Array, source: Any, node: ast.QASMNode) -> None:
         return
     place = places.locate(low, source)
     if not isinstance(place, Array):
-        fail(node, "an array can be given an array or a list in braces, nothing else")
+        raise wrong(node, "an array can be given an array or a list in braces, nothing else")
     copy(low, place, array, node)
 
 
 def copy(low: Lowering, source: Array, target: Array, node: ast.QASMNode) -> None:
     """Copy an array of the same shape."""
     if source.cells.shape != target.cells.shape:
-        fail(node, f"an array of shape {source.cells.shape} does not fit into one of shape {target.cells.shape}")
+        raise wrong(
+            node,
+            f"an array of shape {source.cells.shape} does not fit into one of shape {target.cells.shape}",
+        )
     values = [low.load(variable, node) for variable in source.variables()]
     for variable, value in zip(target.variables(), values, strict=True):
         low.store(variable, value, node)
@@ -177,7 +182,7 @@ def alias(low: Lowering, node: ast.AliasStatement) -> Outcome:
     """`let`."""
     place = places.locate(low, node.value)
     if isinstance(place, Value):
-        fail(node, "let is for registers, their parts and arrays")
+        raise wrong(node, "let is for registers, their parts and arrays")
     low.declare(node.target.name, place, node)
     return PLAIN
 
@@ -185,13 +190,16 @@ def alias(low: Lowering, node: ast.AliasStatement) -> Outcome:
 def interface(low: Lowering, node: ast.IODeclaration) -> Outcome:
     """`input` and `output`."""
     if isinstance(node.type, ast.ArrayType):
-        fail(node, "arrays are not supported as input or output; declare their elements one by one")
+        raise wrong(node, "arrays are not supported as input or output; declare their elements one by one")
     kind, name = scalar(low, node.type), node.identifier.name
     if node.io_identifier is ast.IOKeyword.input:
         low.declare(name, _input(low, name, kind, node), node)
         return PLAIN
     if machine_type(kind) is None and not isinstance(kind, Bit):
-        fail(node, f"a {kind} is no output of a run; outputs are bits, bools and integers of up to {MACHINE_BITS} bits")
+        raise wrong(
+            node,
+            f"a {kind} is no output of a run; outputs are bits, bools and integers of up to {MACHINE_BITS} bits",
+        )
     variable = low.variable(name, kind, register=False)
     low.keep(variable)  # in a register, since that is what a run returns
     low.declare(name, variable, node)
@@ -208,7 +216,10 @@ def _input(low: Lowering, name: str, kind: Scalar, node: ast.QASMNode) -> Value 
         return Value(kind, parameter)
     machine = machine_type(kind)
     if machine is None:
-        fail(node, f"input '{name}' of type {kind} needs a value when compiling: loads(source, inputs={{'{name}': ...}})")
+        raise wrong(
+            node,
+            f"input '{name}' of type {kind} needs a value when compiling: loads(source, inputs={{'{name}': ...}})",
+        )
     variable = Variable(name, kind, low.depth, assigned=True)
     variable.storage = expr.Var.new(low.unique(name), machine)
     variable.constant = "it is an input"
@@ -233,6 +244,6 @@ def _bound(low: Lowering, name: str, kind: Scalar, node: ast.QASMNode) -> Value:
         case str() if given and set(given) <= {"0", "1"}:
             value = Value(Bit(len(given), True), int(given, 2))
         case _:
-            fail(node, f"input '{name}' is a {kind} and cannot be given {given!r}")
+            raise wrong(node, f"input '{name}' is a {kind} and cannot be given {given!r}")
     low.inputs[name] = (kind, None)
     return cast(value, kind, node)

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-from typing import Never
-
 from openqasm3 import ast
 
 
@@ -51,11 +49,11 @@ def _place(node: ast.QASMNode) -> tuple[int, int]:
     return (span.start_line, span.start_column + 1) if span is not None else (0, 0)
 
 
-def fail(node: ast.QASMNode, message: str) -> Never:
-    """Raise QasmError at a node."""
-    raise QasmError(message, *_place(node))
+def wrong(node: ast.QASMNode, message: str) -> QasmError:
+    """The error at a node."""
+    return QasmError(message, *_place(node))
 
 
-def not_known(node: ast.QASMNode, message: str) -> Never:
-    """Raise NotKnownError at a node."""
-    raise NotKnownError(message, *_place(node))
+def not_known(node: ast.QASMNode, message: str) -> NotKnownError:
+    """The error at a node, of a value that is not known when compiling."""
+    return NotKnownError(message, *_place(node))

@@ -10,7 +10,7 @@ from openqasm3 import ast
 
 from triplane.host.compiler.qasm import constants, declarations, operations, places, runtime, subroutines
 from triplane.host.compiler.qasm.casts import cast, integer_of
-from triplane.host.compiler.qasm.errors import fail
+from triplane.host.compiler.qasm.errors import wrong
 from triplane.host.compiler.qasm.lowering import Lowering
 from triplane.host.compiler.qasm.scopes import Array, Subroutine
 from triplane.host.compiler.qasm.types import (
@@ -38,7 +38,7 @@ def evaluate(low: Lowering, node: Any) -> Value:
     """
     handler = HANDLERS.get(type(node))
     if handler is None:
-        fail(node, f"{type(node).__name__} is not supported as an expression")
+        raise wrong(node, f"{type(node).__name__} is not supported as an expression")
     return handler(low, node)
 
 
@@ -55,7 +55,13 @@ def _indexed(low: Lowering, node: Any) -> Value:
 def _binary(low: Lowering, node: ast.BinaryExpression) -> Value:
     left, right = evaluate(low, node.lhs), evaluate(low, node.rhs)
     op = node.op.name
-    if op == "/" and left.type == right.type == LITERAL and left.data and right.data and not _exact(left, right):
+    if (
+        op == "/"
+        and left.type == right.type == LITERAL
+        and left.data
+        and right.data
+        and not _exact(left, right)
+    ):
         low.notes.append(
             f"line {node.span.start_line}: {left.data}/{right.data} is a division of integers; write "
             f"{left.data}.0/{right.data} for the ratio"
@@ -87,10 +93,10 @@ def _duration(low: Lowering, node: ast.DurationLiteral) -> Value:
 def _size(low: Lowering, node: ast.SizeOf) -> Value:
     place = places.locate(low, node.target)
     if not isinstance(place, Array):
-        fail(node, "sizeof is of an array")
+        raise wrong(node, "sizeof is of an array")
     axis = 0 if node.index is None else integer_of(evaluate(low, node.index), node, "a dimension")
     if not 0 <= axis < place.cells.ndim:
-        fail(node, f"the array has {place.cells.ndim} dimensions, there is none of number {axis}")
+        raise wrong(node, f"the array has {place.cells.ndim} dimensions, there is none of number {axis}")
     return Value(Int(MACHINE_BITS, False), place.cells.shape[axis])
 
 
@@ -99,10 +105,10 @@ def _call(low: Lowering, node: ast.FunctionCall) -> Value:
     found = low.scope.find(name)
     if found is not None:
         if not isinstance(found[0], Subroutine):
-            fail(node, f"'{name}' is no subroutine")
+            raise wrong(node, f"'{name}' is no subroutine")
         return subroutines.value_of(low, found[0], node)
     if name not in FUNCTIONS:
-        fail(node, f"'{name}' is neither a subroutine nor a built-in function")
+        raise wrong(node, f"'{name}' is neither a subroutine nor a built-in function")
     return _built_in(low, name, [evaluate(low, argument) for argument in node.arguments], node)
 
 
@@ -117,12 +123,12 @@ def _built_in(low: Lowering, name: str, arguments: list[Value], node: ast.Functi
         return operations.binary("%", arguments[0], arguments[1], node)
     if name == "pow" and len(arguments) == 2:
         return operations.binary("**", arguments[0], arguments[1], node)
-    fail(node, f"{name} of a value of a run cannot be computed: the sequencer has integers only")
+    raise wrong(node, f"{name} of a value of a run cannot be computed: the sequencer has integers only")
 
 
 def _rotated(name: str, arguments: list[Value], node: ast.FunctionCall) -> Value:
     if len(arguments) != 2:
-        fail(node, f"{name} takes 2 arguments, not {len(arguments)}")
+        raise wrong(node, f"{name} takes 2 arguments, not {len(arguments)}")
     value, amount = arguments
     if not value.runtime and not amount.runtime:
         places_ = integer_of(amount, node, "the amount of a rotation")
@@ -132,7 +138,7 @@ def _rotated(name: str, arguments: list[Value], node: ast.FunctionCall) -> Value
 
 def _refused(reason: str) -> Callable[[Lowering, Any], Value]:
     def handler(low: Lowering, node: ast.QASMNode) -> Value:
-        fail(node, reason)
+        raise wrong(node, reason)
 
     return handler
 
@@ -153,6 +159,8 @@ HANDLERS: dict[type, Callable[[Lowering, Any], Value]] = {
     ast.ImaginaryLiteral: lambda low, node: Value(Complex(), complex(0, node.value)),
     ast.BooleanLiteral: lambda low, node: Value(Bool(), node.value),
     ast.BitstringLiteral: lambda low, node: Value(Bit(node.width, True), node.value),
-    ast.DurationOf: _refused("durationof is not supported: how long a gate takes is known to the device, not here"),
+    ast.DurationOf: _refused(
+        "durationof is not supported: how long a gate takes is known to the device, not here"
+    ),
     ast.ArrayLiteral: _refused("a list in braces is for the declaration of an array only"),
 }

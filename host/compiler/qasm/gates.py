@@ -17,7 +17,7 @@ from qiskit.circuit import Gate, Parameter, ParameterExpression, QuantumRegister
 
 from triplane.host.compiler.qasm import blocks, modifiers, places
 from triplane.host.compiler.qasm.casts import real_of
-from triplane.host.compiler.qasm.errors import NotKnownError, fail
+from triplane.host.compiler.qasm.errors import NotKnownError, wrong
 from triplane.host.compiler.qasm.lowering import Lowering
 from triplane.host.compiler.qasm.scopes import GateDefinition, Qubits
 from triplane.host.compiler.qasm.types import Float, Value
@@ -88,23 +88,25 @@ def find(low: Lowering, name: str, node: ast.QASMNode) -> Known | GateDefinition
     if found is not None:
         if isinstance(found[0], GateDefinition):
             return found[0]
-        fail(node, f"'{name}' is no gate")
+        raise wrong(node, f"'{name}' is no gate")
     if name in BUILT_IN:
         return BUILT_IN[name]
     if name in STANDARD:
         if low.standard:
             return STANDARD[name]
-        fail(node, f"gate '{name}' is not declared; include \"stdgates.inc\"; at the beginning has it")
-    fail(node, f"gate '{name}' is not declared")
+        raise wrong(node, f"gate '{name}' is not declared; include \"stdgates.inc\"; at the beginning has it")
+    raise wrong(node, f"gate '{name}' is not declared")
 
 
 def apply(low: Lowering, node: ast.QuantumGate) -> None:
     """A gate, over registers as often as they are long."""
     if node.duration is not None:
-        fail(node, "a gate's duration is not supported: how long a gate takes is known to the device")
+        raise wrong(node, "a gate's duration is not supported: how long a gate takes is known to the device")
     gate = find(low, node.name.name, node)
     values = [low.evaluate(low, argument) for argument in node.arguments]
-    numbers = [real_of(value, part, "a gate's parameter") for value, part in zip(values, node.arguments, strict=True)]
+    numbers = [
+        real_of(value, part, "a gate's parameter") for value, part in zip(values, node.arguments, strict=True)
+    ]
     controls, wanted = modifiers.resolve(low, node.modifiers), _signature(gate)
     _count(node, len(numbers), wanted[0], "parameter")
     operands = [places.qubits_of(low, part) for part in node.qubits]
@@ -125,20 +127,28 @@ def _signature(gate: Known | GateDefinition) -> tuple[int, int]:
 
 def _count(node: ast.QuantumGate, given: int, wanted: int, what: str) -> None:
     if given != wanted:
-        fail(node, f"'{node.name.name}' takes {wanted} {what}{'' if wanted == 1 else 's'} here, not {given}")
+        raise wrong(
+            node, f"'{node.name.name}' takes {wanted} {what}{'' if wanted == 1 else 's'} here, not {given}"
+        )
 
 
 def broadcast(operands: list[Qubits], node: ast.QASMNode) -> list[tuple[Qubit, ...]]:
     """Operands of each repetition: registers go qubit by qubit, single qubits stay."""
     lengths = {len(operand.qubits) for operand in operands if operand.register}
     if len(lengths) > 1:
-        fail(node, f"registers of different lengths, {' and '.join(map(str, sorted(lengths)))}, in one gate")
+        raise wrong(
+            node, f"registers of different lengths, {' and '.join(map(str, sorted(lengths)))}, in one gate"
+        )
     count = lengths.pop() if lengths else 1
     return [tuple(o.qubits[index if o.register else 0] for o in operands) for index in range(count)]
 
 
 def _expanded(
-    low: Lowering, gate: Known | GateDefinition, numbers: list[Any], qubits: tuple[Qubit, ...], node: ast.QASMNode
+    low: Lowering,
+    gate: Known | GateDefinition,
+    numbers: list[Any],
+    qubits: tuple[Qubit, ...],
+    node: ast.QASMNode,
 ) -> blocks.Block:
     """Operations of a gate without its modifiers."""
     if isinstance(gate, GateDefinition):
@@ -150,12 +160,16 @@ def _expanded(
 
 
 def inlined(
-    low: Lowering, definition: ast.QuantumGateDefinition, numbers: list[Any], qubits: tuple[Qubit, ...], node: Any
+    low: Lowering,
+    definition: ast.QuantumGateDefinition,
+    numbers: list[Any],
+    qubits: tuple[Qubit, ...],
+    node: Any,
 ) -> blocks.Block:
     """Operations of a definition's body for these parameters and qubits."""
     name = definition.name.name
     if name in low.expanding:
-        fail(node, f"gate '{name}' uses itself")
+        raise wrong(node, f"gate '{name}' uses itself")
     outermost = low.scope
     while outermost.parent is not None:
         outermost = outermost.parent
@@ -179,8 +193,13 @@ def unitary(block: blocks.Block, node: ast.QASMNode, name: str) -> None:
     for operation in blocks.flat(block):
         if isinstance(operation, blocks.Phase):
             continue
-        if not isinstance(operation, blocks.Apply) or not isinstance(operation.operation, Gate | library.Barrier):
-            fail(node, f"gate '{name}' does something that is no gate, such as a reset, a delay or a branch of the run")
+        if not isinstance(operation, blocks.Apply) or not isinstance(
+            operation.operation, Gate | library.Barrier
+        ):
+            raise wrong(
+                node,
+                f"gate '{name}' does something that is no gate, such as a reset, a delay or a branch of the run",
+            )
 
 
 def phase(low: Lowering, node: ast.QuantumPhase) -> None:
@@ -189,7 +208,10 @@ def phase(low: Lowering, node: ast.QuantumPhase) -> None:
     controls = modifiers.resolve(low, node.modifiers)
     operands = [places.qubits_of(low, part) for part in node.qubits]
     if len(operands) != modifiers.controls(controls):
-        fail(node, f"gphase takes {modifiers.controls(controls)} qubits here, one for each control, not {len(operands)}")
+        raise wrong(
+            node,
+            f"gphase takes {modifiers.controls(controls)} qubits here, one for each control, not {len(operands)}",
+        )
     for qubits in broadcast(operands, node):
         places.distinct(qubits, node)
         for operation in modifiers.applied([blocks.Phase(number)], controls, qubits, node):

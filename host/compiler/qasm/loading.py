@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from openqasm3 import ast
 from qiskit.circuit import Parameter, QuantumCircuit, QuantumRegister

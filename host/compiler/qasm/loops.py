@@ -12,6 +12,7 @@ jumps to the end of the body, does not lose a step.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,7 +22,7 @@ from qiskit.circuit.classical import expr
 from triplane.host.compiler.qasm import blocks, declarations, operations, places, runtime
 from triplane.host.compiler.qasm.casts import cast, integer_of, number_of
 from triplane.host.compiler.qasm.control import changed, flags, guarded, leave, nested, walk
-from triplane.host.compiler.qasm.errors import NotKnownError, fail, not_known
+from triplane.host.compiler.qasm.errors import NotKnownError, not_known, wrong
 from triplane.host.compiler.qasm.lowering import Exit, Lowering, Outcome, Snapshot
 from triplane.host.compiler.qasm.scopes import Array, Bits, Subroutine, Variable
 from triplane.host.compiler.qasm.types import MACHINE_BITS, Bit, Bool, Int, Value
@@ -55,7 +56,9 @@ def touches_qubits(low: Lowering, node: Any, seen: frozenset[str] = frozenset())
     return False
 
 
-def _either(low: Lowering, node: Any, rolled: Callable[[], Outcome], unrolled: Callable[[], Outcome]) -> Outcome:
+def _either(
+    low: Lowering, node: Any, rolled: Callable[[], Outcome], unrolled: Callable[[], Outcome]
+) -> Outcome:
     """One way of lowering a loop, or the other where the first needs a value that is not known."""
     if low.scope.body_of == "gate":
         return unrolled()
@@ -153,21 +156,26 @@ def unroll(low: Lowering, steps: Iterator[Callable[[], Outcome]], node: Any, nod
 
 
 def _iterate(
-    low: Lowering, steps: Iterator[Callable[[], Outcome]], stop: Exit, node: Any, nodes: list[Any], count: list[int]
+    low: Lowering,
+    steps: Iterator[Callable[[], Outcome]],
+    stop: Exit,
+    node: Any,
+    nodes: list[Any],
+    count: list[int],
 ) -> Outcome:
     pending: frozenset[Exit] = frozenset()
     for step in steps:
         count[0] += 1
         if count[0] > MOST_ITERATIONS:
-            not_known(node, f"the loop has more than {MOST_ITERATIONS} iterations and cannot be unrolled")
+            raise not_known(
+                node, f"the loop has more than {MOST_ITERATIONS} iterations and cannot be unrolled"
+            )
         outcome = _iteration(low, step, stop)
         pending |= outcome.pending
         if outcome.dead:
             return Outcome(True, pending)
         if flags(low, outcome):
-            inner = guarded(
-                low, outcome, [node], lambda: _iterate(low, steps, stop, node, nodes, count)
-            )
+            inner = guarded(low, outcome, [node], lambda: _iterate(low, steps, stop, node, nodes, count))
             return Outcome(inner.dead, pending | inner.pending)
     return Outcome(False, pending)
 
@@ -187,7 +195,7 @@ def leaves(low: Lowering, node: ast.BreakStatement | ast.ContinueStatement) -> O
     """`break` and `continue`."""
     stack = low.breaks if isinstance(node, ast.BreakStatement) else low.continues
     if not stack:
-        fail(node, "there is no loop around it")
+        raise wrong(node, "there is no loop around it")
     return leave(low, stack[-1], node)
 
 
@@ -217,7 +225,7 @@ def _elements(low: Lowering, source: Any) -> list[Any]:
         return [Bits((bit,), False) for bit in places.bits_of(place, source)]
     if isinstance(place, Value) and isinstance(place.type, Bit) and place.type.register:
         return [places.bit_value(place, index, source) for index in range(place.type.width)]
-    fail(source, "for goes over a range, a set, a register of bits or an array of one dimension")
+    raise wrong(source, "for goes over a range, a set, a register of bits or an array of one dimension")
 
 
 def _names(nodes: Any, name: str) -> bool:
@@ -234,12 +242,12 @@ def _over_values(low: Lowering, node: ast.ForInLoop, kind: Any, values: list[Any
             low.store(variable, value, node)
             return nested(low, node.block)
 
-    return unroll(low, ((lambda e=element: iteration(e)) for element in values), node, list(node.block))
+    return unroll(low, (functools.partial(iteration, element) for element in values), node, list(node.block))
 
 
 def _over_range(low: Lowering, node: ast.ForInLoop, kind: Any, source: ast.RangeDefinition) -> Outcome:
     if source.start is None or source.end is None:
-        fail(source, "the range of a for loop needs both ends")
+        raise wrong(source, "the range of a for loop needs both ends")
     ends = [low.evaluate(low, part) for part in (source.start, source.end)]
     if any(value.runtime for value in ends):
         return _counted(low, node, kind, source, ends)
@@ -267,9 +275,9 @@ def _repeat(low: Lowering, node: ast.ForInLoop, count: int) -> Outcome:
 
 def _counter(low: Lowering, node: ast.ForInLoop, kind: Any) -> Variable:
     if not isinstance(kind, Int) or kind.width is None or kind.width > MACHINE_BITS:
-        not_known(node, f"a loop's variable of type {kind} is no counter of a run")
+        raise not_known(node, f"a loop's variable of type {kind} is no counter of a run")
     if node.identifier.name in {variable.name for variable in changed_names(node)}:
-        not_known(node, f"'{node.identifier.name}' is assigned in the loop that counts with it")
+        raise not_known(node, f"'{node.identifier.name}' is assigned in the loop that counts with it")
     variable = Variable(node.identifier.name, kind, low.depth, assigned=True)
     low.variables.append(variable)
     return variable
@@ -301,11 +309,17 @@ def _stepped(low: Lowering, node: ast.ForInLoop, kind: Any, values: range) -> Ou
     return _behind(low, outcome, node)
 
 
-def _counted(low: Lowering, node: ast.ForInLoop, kind: Any, source: ast.RangeDefinition, ends: list[Value]) -> Outcome:
+def _counted(
+    low: Lowering, node: ast.ForInLoop, kind: Any, source: ast.RangeDefinition, ends: list[Value]
+) -> Outcome:
     """A loop between ends that only the run knows; the last value must not be the type's largest."""
-    step = 1 if source.step is None else integer_of(low.evaluate(low, source.step), source.step, "a range's step")
+    step = (
+        1
+        if source.step is None
+        else integer_of(low.evaluate(low, source.step), source.step, "a range's step")
+    )
     if step == 0:
-        fail(source, "a range's step must not be 0")
+        raise wrong(source, "a range's step must not be 0")
     variable = _counter(low, node, kind)
     storage = low.storage(variable, node)
     start, last = (runtime.as_expr(cast(value, kind, source), source) for value in ends)

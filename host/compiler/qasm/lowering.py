@@ -15,12 +15,12 @@ from typing import Any
 
 from openqasm3 import ast
 from qiskit.circuit import ClassicalRegister, Clbit
-from qiskit.circuit.classical import expr
+from qiskit.circuit.classical import expr, types
 from qiskit.circuit.exceptions import CircuitError
 
 from triplane.host.compiler.qasm import blocks, runtime
 from triplane.host.compiler.qasm.casts import cast
-from triplane.host.compiler.qasm.errors import fail, not_known
+from triplane.host.compiler.qasm.errors import not_known, wrong
 from triplane.host.compiler.qasm.scopes import Scope, Symbol, Variable
 from triplane.host.compiler.qasm.types import Bit, Bool, Scalar, Value, machine_type
 
@@ -93,19 +93,19 @@ class Lowering:
         """Lower a statement."""
         handler = self.statements.get(type(node))
         if handler is None:
-            fail(node, f"{type(node).__name__} is not supported")
+            raise wrong(node, f"{type(node).__name__} is not supported")
         for annotation in getattr(node, "annotations", ()):
             self.notes.append(f"annotation @{annotation.keyword} is ignored")
         try:
             return handler(self, node)
         except CircuitError as error:
-            fail(node, str(error.message))
+            raise wrong(node, str(error.message))
 
     def emit(self, node: blocks.Node, place: ast.QASMNode) -> None:
         """Append to the current block."""
         self.written += 1
         if self.written > LONGEST:
-            fail(place, f"the program unrolls to more than {LONGEST} operations")
+            raise wrong(place, f"the program unrolls to more than {LONGEST} operations")
         self.block.append(node)
 
     @contextmanager
@@ -142,9 +142,9 @@ class Lowering:
     def declare(self, name: str, symbol: Symbol, node: ast.QASMNode) -> None:
         """A name of the current scope."""
         if name in self.scope.names:
-            fail(node, f"'{name}' is declared twice")
+            raise wrong(node, f"'{name}' is declared twice")
         if name in RESERVED:
-            fail(node, f"'{name}' is built in and cannot be declared")
+            raise wrong(node, f"'{name}' is built in and cannot be declared")
         self.scope.names[name] = symbol
 
     def unique(self, name: str) -> str:
@@ -162,7 +162,7 @@ class Lowering:
         self.resources.bits.append(created)
         return created
 
-    def temporary(self, name: str, kind: runtime.types.Type) -> expr.Var:
+    def temporary(self, name: str, kind: types.Type) -> expr.Var:
         """A variable of the circuit that has no name in the program."""
         created = expr.Var.new(self.unique(name), kind)
         self.resources.variables.append(created)
@@ -180,7 +180,7 @@ class Lowering:
         """Hold a variable in a register of the circuit."""
         kind = variable.type
         single = isinstance(kind, Bool) or kind == Bit()
-        created = self.register(variable.name, 1 if single else kind.width)  # type: ignore[union-attr]
+        created = self.register(variable.name, 1 if single else getattr(kind, "width", 1))
         held = expr.lift(created[0] if single else created)
         assert isinstance(held, expr.Var)
         variable.storage = held
@@ -190,7 +190,7 @@ class Lowering:
         if variable.storage is None:
             kind = machine_type(variable.type)
             if kind is None:
-                not_known(
+                raise not_known(
                     node,
                     f"'{variable.name}' would depend on the run here, and the sequencer cannot hold a {variable.type}",
                 )
@@ -200,7 +200,7 @@ class Lowering:
     def flag(self, exit_: Exit, node: ast.QASMNode) -> expr.Var:
         """The variable that tells whether control has left for there; it is clear when its place is entered."""
         if exit_.flag is None:
-            exit_.flag = self.temporary("left", runtime.types.Bool())
+            exit_.flag = self.temporary("left", types.Bool())
             exit_.slot.append(blocks.Assign(exit_.flag, expr.lift(False)))
         return exit_.flag
 
@@ -213,11 +213,11 @@ class Lowering:
     def store(self, variable: Variable, value: Value, node: ast.QASMNode) -> None:
         """Assign to a variable as a whole."""
         if variable.constant:
-            fail(node, f"'{variable.name}' cannot be assigned to: {variable.constant}")
+            raise wrong(node, f"'{variable.name}' cannot be assigned to: {variable.constant}")
         value = cast(value, variable.type, node)
         variable.assigned = True
         if self.depth > variable.depth and variable.known is not None:
-            not_known(
+            raise not_known(
                 node,
                 f"'{variable.name}' would depend on the run here, and the sequencer cannot hold a {variable.type}",
             )
@@ -235,7 +235,7 @@ class Lowering:
         if variable.known is not None:
             return Value(variable.type, variable.known)
         if not variable.assigned and not variable.eager:
-            fail(node, f"'{variable.name}' is read before it has a value")
+            raise wrong(node, f"'{variable.name}' is read before it has a value")
         return Value(variable.type, self.storage(variable, node))
 
     def forget(self, variables: Iterable[Variable], node: ast.QASMNode) -> None:
@@ -290,7 +290,9 @@ class Snapshot:
         self.lengths = [
             (items, len(items)) for items in (resources.bits, resources.variables, low.block, low.notes)
         ]
-        self.exits = [(e, e.flag, len(e.slot)) for e in (*low.breaks, *low.continues, *_frame_exits(low), low.end)]
+        self.exits = [
+            (e, e.flag, len(e.slot)) for e in (*low.breaks, *low.continues, *_frame_exits(low), low.end)
+        ]
         self.frames = [(f, f.value, f.result) for f in low.frames]
         self.names = set(low.names)
         self.written = low.written

@@ -10,7 +10,7 @@ from qiskit.circuit import Clbit
 from qiskit.circuit.classical import expr
 
 from triplane.host.compiler.qasm import blocks, places
-from triplane.host.compiler.qasm.errors import fail
+from triplane.host.compiler.qasm.errors import wrong
 from triplane.host.compiler.qasm.lowering import Lowering
 from triplane.host.compiler.qasm.scopes import Array, Bits, Place, Qubits, Variable
 from triplane.host.compiler.qasm.types import Bit, Value
@@ -40,10 +40,10 @@ def into(low: Lowering, node: ast.QuantumMeasurement, target: Place | Value, at:
         return
     measured = places.qubits_of(low, node.qubit)
     if len(measured.qubits) != len(bits):
-        fail(at, f"{len(measured.qubits)} qubits are measured into {len(bits)} bits")
+        raise wrong(at, f"{len(measured.qubits)} qubits are measured into {len(bits)} bits")
     for variable, _ in bits:
         if variable.constant:
-            fail(at, f"'{variable.name}' cannot be assigned to: {variable.constant}")
+            raise wrong(at, f"'{variable.name}' cannot be assigned to: {variable.constant}")
         variable.known, variable.assigned = None, True
     _emit(low, measured, [places.clbit_of(variable, index) for variable, index in bits], at)
 
@@ -67,7 +67,10 @@ def changeable(low: Lowering, name: str, node: ast.QASMNode) -> None:
     """Variables outside a subroutine can be read in it, not changed."""
     found = low.scope.find(name)
     if found is not None and found[1]:
-        fail(node, f"'{name}' is declared outside this subroutine and cannot be changed in it; return the value")
+        raise wrong(
+            node,
+            f"'{name}' is declared outside this subroutine and cannot be changed in it; return the value",
+        )
 
 
 def _registered(target: Place | Value) -> tuple[tuple[Variable, int], ...] | None:

@@ -21,7 +21,7 @@ from qiskit.quantum_info import Operator
 
 from triplane.host.compiler.qasm.blocks import Apply, Block, Node, Phase
 from triplane.host.compiler.qasm.casts import integer_of, real_of
-from triplane.host.compiler.qasm.errors import fail, not_known
+from triplane.host.compiler.qasm.errors import not_known, wrong
 from triplane.host.compiler.qasm.lowering import Lowering
 
 MOST_CONTROLS = 64
@@ -54,7 +54,7 @@ def resolve(low: Lowering, nodes: Sequence[ast.QuantumGateModifier]) -> list[Mod
             else:
                 amount = integer_of(value, node.argument, "a number of controls")
                 if not 0 < amount <= MOST_CONTROLS:
-                    fail(node, f"the number of controls must be 1 to {MOST_CONTROLS}, not {amount}")
+                    raise wrong(node, f"the number of controls must be 1 to {MOST_CONTROLS}, not {amount}")
         resolved.append(Modifier(word, amount))
     return resolved
 
@@ -116,12 +116,12 @@ def controlled(operation: Node, wires: tuple[Qubit, ...], on_one: bool) -> Block
 def power(body: Block, exponent: float | ParameterExpression, qubits: tuple[Qubit, ...], node: Any) -> Block:
     """A gate to a power."""
     if isinstance(exponent, ParameterExpression):
-        not_known(node, "a power must be known when compiling; give inputs={...} its value")
+        raise not_known(node, "a power must be known when compiling; give inputs={...} its value")
     if not math.isfinite(exponent):
-        fail(node, f"{exponent} is no power")
+        raise wrong(node, f"{exponent} is no power")
     if exponent == int(exponent):
         if abs(exponent) * len(body) > LONGEST_POWER:
-            fail(node, f"pow({exponent:g}) is too long: at most {LONGEST_POWER} gates")
+            raise wrong(node, f"pow({exponent:g}) is too long: at most {LONGEST_POWER} gates")
         once = body if exponent >= 0 else [inverse(operation) for operation in reversed(body)]
         return once * int(abs(exponent))
     return _root(body, exponent, node) or _by_matrix(body, exponent, qubits, node)
@@ -151,7 +151,9 @@ def _root(body: Block, exponent: float, node: Any) -> Block:
 
 def _number(angle: Any, node: Any) -> float:
     if isinstance(angle, ParameterExpression):
-        not_known(node, "a power that is no integer needs the gate's parameters; give inputs={...} their values")
+        raise not_known(
+            node, "a power that is no integer needs the gate's parameters; give inputs={...} their values"
+        )
     return float(angle)
 
 
@@ -163,7 +165,10 @@ def _principal(angle: Any, node: Any) -> float:
 
 def _by_matrix(body: Block, exponent: float, qubits: tuple[Qubit, ...], node: Any) -> Block:
     if len(qubits) > WIDEST_ROOT:
-        fail(node, f"a power that is no integer is taken of gates on at most {WIDEST_ROOT} qubits, not {len(qubits)}")
+        raise wrong(
+            node,
+            f"a power that is no integer is taken of gates on at most {WIDEST_ROOT} qubits, not {len(qubits)}",
+        )
     circuit = QuantumCircuit(list(qubits))
     for operation in body:
         if isinstance(operation, Phase):

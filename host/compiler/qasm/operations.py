@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 from openqasm3 import ast
+from qiskit.circuit.classical import expr
 
 from triplane.host.compiler.qasm import constants, runtime
 from triplane.host.compiler.qasm.casts import cast, integer_of, number_of, real_of
-from triplane.host.compiler.qasm.errors import fail
+from triplane.host.compiler.qasm.errors import wrong
 from triplane.host.compiler.qasm.types import (
     LITERAL,
     MACHINE_BITS,
@@ -52,16 +56,18 @@ def unary(op: str, value: Value, node: ast.QASMNode) -> Value:
         return _inverted(value, node)
     if value.runtime:
         if not isinstance(value.type, Int | Angle):
-            fail(node, f"a {value.type} has no negative; cast it to int")
+            raise wrong(node, f"a {value.type} has no negative; cast it to int")
         return runtime.negated(value, node)
     if isinstance(value.data, Span):
         return Value(value.type, Span(-value.data.amount, value.data.unit))
     if isinstance(value.type, Bit | Bool):
-        fail(node, f"a {value.type} has no negative; cast it to int")
-    negative = -value.data  # type: ignore[operator]
+        raise wrong(node, f"a {value.type} has no negative; cast it to int")
+    data: Any = value.data
+    if isinstance(value.type, Int):
+        return Value(value.type, wrapped(-data, value.type))
     if isinstance(value.type, Angle) and not value.symbolic:
-        return Value(value.type, negative % (constants.math.tau if value.type.width is None else 1 << value.type.width))
-    return Value(value.type, wrapped(negative, value.type) if isinstance(value.type, Int) else negative)
+        return Value(value.type, -data % (math.tau if value.type.width is None else 1 << value.type.width))
+    return Value(value.type, -data)
 
 
 def _logical(op: str, left: Value, right: Value, node: ast.QASMNode) -> Value:
@@ -77,15 +83,15 @@ def logic_not(value: Value, node: ast.QASMNode) -> Value:
     """`!` of a bool."""
     if value.known:
         return Value(Bool(), not value.data)
-    return Value(Bool(), runtime.expr.logic_not(runtime.as_expr(value, node)))
+    return Value(Bool(), expr.logic_not(runtime.as_expr(value, node)))
 
 
 def _inverted(value: Value, node: ast.QASMNode) -> Value:
     kind = value.type
     if not isinstance(kind, Bit | Int | Angle) or value.symbolic:
-        fail(node, f"'~' needs bits, not a {kind}; '!' is the logical one")
+        raise wrong(node, f"'~' needs bits, not a {kind}; '!' is the logical one")
     if kind.width is None:
-        fail(node, "'~' needs a type with a width; cast it, e.g. to uint[8]")
+        raise wrong(node, "'~' needs a type with a width; cast it, e.g. to uint[8]")
     if value.runtime:
         return runtime.inverted(value, node)
     data = ~integer_of(Value(Int(kind.width, False), value.data), node, "'~'")
@@ -97,7 +103,10 @@ def _durations(op: str, left: Value, right: Value, node: ast.QASMNode) -> Value:
     a, b = left.data, right.data
     if isinstance(a, Span) and isinstance(b, Span):
         if a.unit != b.unit:
-            fail(node, "durations in dt and in seconds cannot be combined: only the device knows how long dt is")
+            raise wrong(
+                node,
+                "durations in dt and in seconds cannot be combined: only the device knows how long dt is",
+            )
         if op in ("+", "-"):
             return Value(Duration(), Span(constants.floats(op, a.amount, b.amount, node), a.unit))
         if op == "/":
@@ -108,24 +117,28 @@ def _durations(op: str, left: Value, right: Value, node: ast.QASMNode) -> Value:
         return Value(Duration(), Span(_scaled(op, a.amount, right, node), a.unit))
     elif isinstance(b, Span) and op == "*":
         return Value(Duration(), Span(_scaled(op, b.amount, left, node), b.unit))
-    fail(node, f"'{op}' is not defined for {left.type} and {right.type}")
+    raise wrong(node, f"'{op}' is not defined for {left.type} and {right.type}")
 
 
 def _scaled(op: str, amount: float, factor: Value, node: ast.QASMNode) -> float:
     number = number_of(factor, node, "a duration's factor")
     if isinstance(number, complex):
-        fail(node, "a duration's factor must be real")
+        raise wrong(node, "a duration's factor must be real")
     return float(constants.floats(op, amount, float(number), node))
 
 
 def _shifted(op: str, left: Value, right: Value, node: ast.QASMNode) -> Value:
     kind = left.type
-    if not isinstance(kind, Bit | Int | Angle) or left.symbolic or (isinstance(kind, Angle) and kind.width is None):
-        fail(node, f"'{op}' shifts bits, and a {kind} has none; give the type a width")
+    if (
+        not isinstance(kind, Bit | Int | Angle)
+        or left.symbolic
+        or (isinstance(kind, Angle) and kind.width is None)
+    ):
+        raise wrong(node, f"'{op}' shifts bits, and a {kind} has none; give the type a width")
     if not isinstance(right.type, Int | Bit | Bool):
-        fail(node, f"'{op}' shifts by an integer, not by a {right.type}")
+        raise wrong(node, f"'{op}' shifts by an integer, not by a {right.type}")
     if right.known and integer_of(right, node, f"the amount of '{op}'") < 0:
-        fail(node, f"'{op}' by {right.data}: an amount must not be negative")
+        raise wrong(node, f"'{op}' by {right.data}: an amount must not be negative")
     if left.known and right.known:
         width = kind.width
         amount = int(right.data) if width is None else min(int(right.data), width)  # type: ignore[arg-type]
@@ -153,7 +166,7 @@ def _angles(op: str, left: Value, right: Value, node: ast.QASMNode) -> Value:
         data = constants.floats(op, a, b, node)
         return Value(Float() if op == "/" and both else Angle(None), data)
     if len(widths) > 1:
-        fail(node, f"'{op}' of {left.type} and {right.type}: cast one of them to the other's width")
+        raise wrong(node, f"'{op}' of {left.type} and {right.type}: cast one of them to the other's width")
     return _units(op, left, right, widths.pop(), node)
 
 
@@ -162,11 +175,13 @@ def _units(op: str, left: Value, right: Value, width: int | None, node: ast.QASM
     integer = [isinstance(value.type, Int) for value in (left, right)]
     if op in ("*", "/") and any(integer):
         if op == "/" and integer[0]:
-            fail(node, "an integer cannot be divided by an angle")
+            raise wrong(node, "an integer cannot be divided by an angle")
     elif op in ("*", "%", "**"):
-        fail(node, f"'{op}' is not defined for {left.type} and {right.type}")
+        raise wrong(node, f"'{op}' is not defined for {left.type} and {right.type}")
     operands = [
-        cast(value, unit, node) if is_integer and op in ("*", "/") else Value(unit, cast(value, angle, node).data)
+        cast(value, unit, node)
+        if is_integer and op in ("*", "/")
+        else Value(unit, cast(value, angle, node).data)
         for value, is_integer in zip((left, right), integer, strict=True)
     ]
     result = _of_type(op, operands[0], operands[1], node)
@@ -223,7 +238,7 @@ def _integer_type(value: Value, node: ast.QASMNode) -> Int:
             return Int(width, False)
         case Bool():
             return Int(1, False)
-    fail(node, f"a {value.type} cannot be computed with here")
+    raise wrong(node, f"a {value.type} cannot be computed with here")
 
 
 def _counting(value: Value, kind: Int, other: Int) -> Int:
@@ -259,7 +274,9 @@ def _of_type(op: str, left: Value, right: Value, node: ast.QASMNode) -> Value:
     if left.runtime or right.runtime:
         if op in COMPARISONS:
             signed = isinstance(kind, Int) and kind.signed
-            return runtime.compare(op, runtime.as_expr(left, node), runtime.as_expr(right, node), signed=signed)
+            return runtime.compare(
+                op, runtime.as_expr(left, node), runtime.as_expr(right, node), signed=signed
+            )
         return runtime.arithmetic(op, left, right, node)
     if op in COMPARISONS:
         return constants.compared(op, left, right, node)

@@ -13,9 +13,17 @@ from qiskit.circuit.classical import expr
 
 from triplane.host.compiler.qasm import blocks, runtime
 from triplane.host.compiler.qasm.casts import cast, integer_of
-from triplane.host.compiler.qasm.errors import fail
+from triplane.host.compiler.qasm.errors import wrong
 from triplane.host.compiler.qasm.lowering import Lowering
-from triplane.host.compiler.qasm.scopes import Array, Bits, GateDefinition, Place, Qubits, Subroutine, Variable
+from triplane.host.compiler.qasm.scopes import (
+    Array,
+    Bits,
+    GateDefinition,
+    Place,
+    Qubits,
+    Subroutine,
+    Variable,
+)
 from triplane.host.compiler.qasm.types import Angle, Bit, Int, Value, wrapped
 
 LARGEST = 1 << 16
@@ -34,7 +42,7 @@ def span_of(low: Lowering, node: ast.RangeDefinition, size: int | None = None) -
     def number(part: ast.Expression | None, default: int) -> int:
         if part is None:
             if size is None:
-                fail(node, "this range needs both ends")
+                raise wrong(node, "this range needs both ends")
             return default
         found = integer_of(low.evaluate(low, part), part, "a range's end or step")
         return found if size is None else wrapped_index(found, size, part)
@@ -43,19 +51,19 @@ def span_of(low: Lowering, node: ast.RangeDefinition, size: int | None = None) -
     if node.step is not None:
         step = integer_of(low.evaluate(low, node.step), node.step, "a range's step")
     if step == 0:
-        fail(node, "a range's step must not be 0")
+        raise wrong(node, "a range's step must not be 0")
     first, last = (0, (size or 1) - 1)[:: 1 if step > 0 else -1]
     start, end = number(node.start, first), number(node.end, last)
     found = range(start, end + (1 if step > 0 else -1), step)
     if abs(end - start) // abs(step) > LARGEST:
-        fail(node, f"a range of more than {LARGEST} elements is too long")
+        raise wrong(node, f"a range of more than {LARGEST} elements is too long")
     return found
 
 
 def wrapped_index(index: int, size: int, node: ast.QASMNode) -> int:
     """An index from the front, or from the end where it is negative."""
     if not -size <= index < size:
-        fail(node, f"index {index} is out of range: there are {size} elements, 0 to {size - 1}")
+        raise wrong(node, f"index {index} is out of range: there are {size} elements, 0 to {size - 1}")
     return index % size
 
 
@@ -67,7 +75,7 @@ def indices_of(low: Lowering, node: Any, size: int, at: ast.QASMNode) -> int | l
     if isinstance(node, ast.RangeDefinition):
         found = list(span_of(low, node, size))
         if not found:
-            fail(at, "an index set must not be empty")
+            raise wrong(at, "an index set must not be empty")
         return found
     return wrapped_index(integer_of(low.evaluate(low, node), node, "an index"), size, at)
 
@@ -78,12 +86,15 @@ def named(low: Lowering, node: ast.Identifier) -> Place | Value:
         return physical(low, node)
     found = low.scope.find(node.name)
     if found is None:
-        fail(node, f"'{node.name}' is not declared")
+        raise wrong(node, f"'{node.name}' is not declared")
     symbol, outside = found
     if isinstance(symbol, GateDefinition | Subroutine):
-        fail(node, f"'{node.name}' is no variable but a {'gate' if isinstance(symbol, GateDefinition) else 'subroutine'}")
+        raise wrong(
+            node,
+            f"'{node.name}' is no variable but a {'gate' if isinstance(symbol, GateDefinition) else 'subroutine'}",
+        )
     if outside and isinstance(symbol, Qubits):
-        fail(node, f"qubits '{node.name}' cannot be seen in here; pass them as an argument")
+        raise wrong(node, f"qubits '{node.name}' cannot be seen in here; pass them as an argument")
     return symbol
 
 
@@ -116,11 +127,11 @@ def indexed(low: Lowering, place: Place | Value, element: Any, node: ast.QASMNod
         return _cells(low, place, element, node)
     if isinstance(element, list):
         if len(element) != 1:
-            fail(node, f"{len(element)} indices in one bracket are for arrays only")
+            raise wrong(node, f"{len(element)} indices in one bracket are for arrays only")
         element = element[0]
     if isinstance(place, Qubits):
         if not place.register:
-            fail(node, "a single qubit has no index")
+            raise wrong(node, "a single qubit has no index")
         return _of_qubits(place, indices_of(low, element, len(place.qubits), node))
     if isinstance(place, Value):
         return _of_value(low, place, element, node)
@@ -150,7 +161,7 @@ def _chosen(low: Lowering, place: Variable | Bits | Value, index: Value, node: a
     value = place if isinstance(place, Value) else read(low, place, node)
     word = runtime.as_expr(value, node)
     if not isinstance(index.type, Int | Bit):
-        fail(node, f"an index must be an integer, not a {index.type}")
+        raise wrong(node, f"an index must be an integer, not a {index.type}")
     chosen = expr.shift_right(word, runtime.resized(runtime.as_expr(index, node), 32))
     return Value(Bit(), runtime.bit_of(chosen, 0))
 
@@ -159,18 +170,18 @@ def bits_of(place: Variable | Bits, node: ast.QASMNode) -> tuple[tuple[Variable,
     """The bits of a place, lowest first."""
     if isinstance(place, Bits):
         if not place.register:
-            fail(node, "a single bit has no index")
+            raise wrong(node, "a single bit has no index")
         return place.bits
     kind = place.type
     if not isinstance(kind, Bit | Int | Angle) or kind.width is None or kind == Bit():
-        fail(node, f"a {kind} has no bits to be indexed")
+        raise wrong(node, f"a {kind} has no bits to be indexed")
     return tuple((place, index) for index in range(kind.width))
 
 
 def _of_value(low: Lowering, value: Value, element: Any, node: ast.QASMNode) -> Value:
     kind = value.type
     if not isinstance(kind, Bit | Int | Angle) or kind.width is None or kind == Bit():
-        fail(node, f"a {kind} has no bits to be indexed")
+        raise wrong(node, f"a {kind} has no bits to be indexed")
     if not isinstance(element, ast.DiscreteSet | ast.RangeDefinition):
         index = low.evaluate(low, element)
         if index.runtime:
@@ -192,16 +203,16 @@ def collected(bits: Sequence[Value], node: ast.QASMNode) -> Value:
     """A register of bits, lowest first."""
     kind = Bit(len(bits), True)
     if all(bit.known for bit in bits):
-        return Value(kind, sum(int(bit.data) << place for place, bit in enumerate(bits)))  # type: ignore[arg-type]
+        return Value(kind, sum(1 << place for place, bit in enumerate(bits) if bit.data))
     if len(bits) > 32:
-        fail(node, f"a value of a run can have 32 bits, not {len(bits)}")
+        raise wrong(node, f"a value of a run can have 32 bits, not {len(bits)}")
     return runtime.joined([runtime.as_expr(bit, node) for bit in bits], kind)
 
 
 def _cells(low: Lowering, place: Array, element: Any, node: ast.QASMNode) -> Place:
     parts = element if isinstance(element, list) else [element]
     if len(parts) > place.cells.ndim:
-        fail(node, f"{len(parts)} indices for an array of {place.cells.ndim} dimensions")
+        raise wrong(node, f"{len(parts)} indices for an array of {place.cells.ndim} dimensions")
     cells: Any = place.cells
     axis = 0
     for part in parts:
@@ -215,15 +226,15 @@ def joined(left: Place | Value, right: Place | Value, node: ast.QASMNode) -> Pla
     """`left ++ right`."""
     if isinstance(left, Qubits) and isinstance(right, Qubits):
         if set(left.qubits) & set(right.qubits):
-            fail(node, "a register cannot be joined with a part of itself")
+            raise wrong(node, "a register cannot be joined with a part of itself")
         return Qubits(left.qubits + right.qubits, True)
     if isinstance(left, Array) and isinstance(right, Array) and left.base == right.base:
         if left.cells.shape[1:] != right.cells.shape[1:]:
-            fail(node, "the arrays to be joined differ in shape")
+            raise wrong(node, "the arrays to be joined differ in shape")
         return Array(np.concatenate([left.cells, right.cells]), left.base)
     if isinstance(left, Variable | Bits) and isinstance(right, Variable | Bits):
         return Bits(_register(left, node) + _register(right, node), True)
-    fail(node, "only registers of one kind can be joined by '++'")
+    raise wrong(node, "only registers of one kind can be joined by '++'")
 
 
 def _register(place: Variable | Bits, node: ast.QASMNode) -> tuple[tuple[Variable, int], ...]:
@@ -232,7 +243,7 @@ def _register(place: Variable | Bits, node: ast.QASMNode) -> tuple[tuple[Variabl
     if isinstance(place, Bits):
         return place.bits
     if not isinstance(place.type, Bit):
-        fail(node, f"a {place.type} cannot be joined by '++'")
+        raise wrong(node, f"a {place.type} cannot be joined by '++'")
     return bits_of(place, node)
 
 
@@ -249,7 +260,7 @@ def read(low: Lowering, place: Place | Value, node: ast.QASMNode) -> Value:
         bits = [_bit(low, variable, index, node) for variable, index in place.bits]
         return collected(bits, node) if place.register else bits[0]
     kind = "an array" if isinstance(place, Array) else "a qubit"
-    fail(node, f"{kind} is no value here")
+    raise wrong(node, f"{kind} is no value here")
 
 
 def _whole(place: Bits) -> Variable | None:
@@ -288,8 +299,10 @@ def assign(low: Lowering, place: Place | Value, value: Value, node: ast.QASMNode
         for (variable, index), bit in zip(place.bits, values, strict=True):
             _assign_bit(low, variable, index, bit, node)
     else:
-        kind = "a constant" if isinstance(place, Value) else "an array" if isinstance(place, Array) else "qubits"
-        fail(node, f"{kind} cannot be assigned a {value.type}")
+        kind = (
+            "a constant" if isinstance(place, Value) else "an array" if isinstance(place, Array) else "qubits"
+        )
+        raise wrong(node, f"{kind} cannot be assigned a {value.type}")
 
 
 def _assign_bit(low: Lowering, variable: Variable, index: int, bit: Value, node: ast.QASMNode) -> None:
@@ -323,7 +336,9 @@ def _with_bit(value: Value, index: int, bit: Value, node: ast.QASMNode) -> Value
     word = runtime.as_expr(value, node)
     width = runtime.width_of(word)
     rest = expr.bit_and(word, runtime.constant(~(1 << index), width))
-    placed = expr.shift_left(runtime.resized(runtime.as_expr(bit, node), width), runtime.constant(index, width))
+    placed = expr.shift_left(
+        runtime.resized(runtime.as_expr(bit, node), width), runtime.constant(index, width)
+    )
     return Value(value.type, expr.bit_or(rest, placed))
 
 
@@ -333,10 +348,10 @@ def qubits_of(low: Lowering, node: Any) -> Qubits:
     if isinstance(place, Qubits):
         return place
     name = node.name if isinstance(node, ast.Identifier) else node.name.name
-    fail(node, f"'{name}' is no qubit")
+    raise wrong(node, f"'{name}' is no qubit")
 
 
 def distinct(qubits: Sequence[Qubit], node: ast.QASMNode) -> None:
     """No qubit twice."""
     if len(set(qubits)) != len(qubits):
-        fail(node, "a qubit stands twice among the operands")
+        raise wrong(node, "a qubit stands twice among the operands")

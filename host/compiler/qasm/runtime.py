@@ -14,7 +14,7 @@ from __future__ import annotations
 from openqasm3 import ast
 from qiskit.circuit.classical import expr, types
 
-from triplane.host.compiler.qasm.errors import fail, not_known
+from triplane.host.compiler.qasm.errors import not_known, wrong
 from triplane.host.compiler.qasm.types import MACHINE_BITS, Angle, Bit, Bool, Int, Scalar, Value, machine_type
 
 BITWISE = {"&": expr.bit_and, "|": expr.bit_or, "^": expr.bit_xor}
@@ -62,7 +62,7 @@ def as_expr(value: Value, node: ast.QASMNode) -> expr.Expr:
         return value.data
     kind = machine_type(value.type)
     if kind is None or not isinstance(value.data, int):
-        not_known(
+        raise not_known(
             node,
             f"a {value.type} cannot be held while running: the sequencer's registers are integers of {MACHINE_BITS} "
             "bits; use it only where its value is known when compiling",
@@ -74,7 +74,9 @@ def as_expr(value: Value, node: ast.QASMNode) -> expr.Expr:
 
 def truth(value: expr.Expr) -> expr.Expr:
     """Whether it is not zero."""
-    return value if isinstance(value.type, types.Bool) else expr.not_equal(value, constant(0, width_of(value)))
+    return (
+        value if isinstance(value.type, types.Bool) else expr.not_equal(value, constant(0, width_of(value)))
+    )
 
 
 def shift_right(value: expr.Expr, amount: expr.Expr, *, signed: bool) -> expr.Expr:
@@ -90,7 +92,9 @@ def shift(op: str, value: Value, amount: Value, node: ast.QASMNode) -> Value:
     kind = value.type
     left, right = as_expr(value, node), as_expr(amount, node)
     if not isinstance(left.type, types.Uint) or not isinstance(right.type, types.Uint):
-        fail(node, f"'{op}' needs a register or an integer on both sides, not {value.type} and {amount.type}")
+        raise wrong(
+            node, f"'{op}' needs a register or an integer on both sides, not {value.type} and {amount.type}"
+        )
     if op == "<<":
         return Value(kind, expr.shift_left(left, right))
     return Value(kind, shift_right(left, right, signed=isinstance(kind, Int) and kind.signed))
@@ -128,7 +132,7 @@ def _divided(op: str, left: expr.Expr, divisor: int, *, signed: bool) -> expr.Ex
 
 def _product(left: Value, right: Value, node: ast.QASMNode) -> expr.Expr:
     if left.runtime and right.runtime:
-        fail(node, "two values of a run cannot be multiplied: the sequencer has no multiplier")
+        raise wrong(node, "two values of a run cannot be multiplied: the sequencer has no multiplier")
     changing, factor = (left, right) if left.runtime else (right, left)
     value, number = as_expr(changing, node), as_expr(factor, node)
     assert isinstance(number, expr.Value)
@@ -156,11 +160,14 @@ def _by_constant(op: str, left: Value, right: Value, node: ast.QASMNode) -> Valu
         if left.data == 2 and right.runtime:
             one = constant(1, width_of(as_expr(right, node)))
             return Value(left.type, expr.shift_left(one, as_expr(right, node)))
-        fail(node, "a power of a value of a run cannot be taken: the sequencer has no multiplier")
+        raise wrong(node, "a power of a value of a run cannot be taken: the sequencer has no multiplier")
     divisor = right.data
     if not isinstance(divisor, int) or divisor <= 0 or divisor & (divisor - 1):
         named = divisor if isinstance(divisor, int) else "a value of a run"
-        fail(node, f"'{op}' by {named} cannot be done while running: the sequencer divides by powers of two only")
+        raise wrong(
+            node,
+            f"'{op}' by {named} cannot be done while running: the sequencer divides by powers of two only",
+        )
     return Value(left.type, _divided(op, as_expr(left, node), divisor, signed=signed))
 
 
@@ -169,7 +176,9 @@ def rotated(value: Value, amount: Value, node: ast.QASMNode, *, left: bool) -> V
     word = as_expr(value, node)
     width = width_of(word)
     if not isinstance(amount.data, int):
-        not_known(node, "a value can be rotated by a number that is known when compiling, not by one of a run")
+        raise not_known(
+            node, "a value can be rotated by a number that is known when compiling, not by one of a run"
+        )
     places = amount.data % width if left else -amount.data % width
     up = expr.shift_left(word, constant(places, width)) if places else word
     down = expr.shift_right(word, constant(width - places, width)) if places else word

@@ -21,7 +21,7 @@ from triplane.host.compiler.qasm import (
     places,
     subroutines,
 )
-from triplane.host.compiler.qasm.errors import fail
+from triplane.host.compiler.qasm.errors import wrong
 from triplane.host.compiler.qasm.lowering import PLAIN, Lowering, Outcome
 from triplane.host.compiler.qasm.scopes import Array, GateDefinition
 from triplane.host.compiler.qasm.timing import delay
@@ -46,13 +46,13 @@ def assignment(low: Lowering, node: ast.ClassicalAssignment) -> None:
     target = places.locate(low, node.lvalue)
     if isinstance(target, Array):
         if node.op.name != "=":
-            fail(node, f"'{node.op.name}' is not defined for arrays")
+            raise wrong(node, f"'{node.op.name}' is not defined for arrays")
         declarations.fill(low, target, node.rvalue, node)
         return
     value = low.evaluate(low, node.rvalue)
     if node.op.name != "=":
         if node.op.name == "~=":
-            fail(node, "'~=' has no meaning in the specification; write a = ~b")
+            raise wrong(node, "'~=' has no meaning in the specification; write a = ~b")
         value = operations.binary(node.op.name[:-1], places.read(low, target, node), value, node)
     places.assign(low, target, value, node)
 
@@ -83,7 +83,9 @@ def reset(low: Lowering, node: ast.QuantumReset) -> None:
 def box(low: Lowering, node: ast.Box) -> Outcome:
     """`box`: nothing moves across its ends, which barriers see to."""
     if node.duration is not None:
-        fail(node, "a box's duration is not supported: what is in it takes as long as the device's pulses")
+        raise wrong(
+            node, "a box's duration is not supported: what is in it takes as long as the device's pulses"
+        )
     fence(low, everything(low), node)
     outcome = control.nested(low, node.body)
     fence(low, everything(low), node)
@@ -93,7 +95,9 @@ def box(low: Lowering, node: ast.Box) -> Outcome:
 def include(low: Lowering, node: ast.Include) -> None:
     """`include "stdgates.inc"`; a program is one text, so there are no other files."""
     if node.filename != LIBRARY:
-        fail(node, f"only \"{LIBRARY}\" can be included, not \"{node.filename}\"; put its text into the program")
+        raise wrong(
+            node, f'only "{LIBRARY}" can be included, not "{node.filename}"; put its text into the program'
+        )
     low.standard = True
 
 
@@ -101,7 +105,7 @@ def gate(low: Lowering, node: ast.QuantumGateDefinition) -> None:
     """`gate`."""
     name = node.name.name
     if name in gates.BUILT_IN or (low.standard and name in gates.STANDARD):
-        fail(node, f"gate '{name}' is there already, by \"{LIBRARY}\"")
+        raise wrong(node, f"gate '{name}' is there already, by \"{LIBRARY}\"")
     gates.check(low, node)
     low.declare(name, GateDefinition(node), node)
 
@@ -110,7 +114,7 @@ def refused(reason: str) -> Callable[[Lowering, Any], Outcome]:
     """A statement that is not supported."""
 
     def handler(low: Lowering, node: ast.QASMNode) -> Outcome:
-        fail(node, reason)
+        raise wrong(node, reason)
 
     return handler
 

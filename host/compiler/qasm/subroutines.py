@@ -13,7 +13,7 @@ from openqasm3 import ast
 
 from triplane.host.compiler.qasm import control, declarations, measurements, places
 from triplane.host.compiler.qasm.casts import cast, integer_of
-from triplane.host.compiler.qasm.errors import fail
+from triplane.host.compiler.qasm.errors import wrong
 from triplane.host.compiler.qasm.lowering import Exit, Frame, Lowering, Outcome
 from triplane.host.compiler.qasm.scopes import Array, Qubits, Scope, Subroutine, Symbol, Variable
 from triplane.host.compiler.qasm.types import Scalar, Value
@@ -28,9 +28,11 @@ def value_of(low: Lowering, subroutine: Subroutine, node: ast.FunctionCall) -> V
     """Inline a call for its value."""
     value, outcome = call(low, subroutine, node)
     if outcome.pending:
-        fail(node, "a subroutine that may end the program cannot be called for a value; call it as a statement")
+        raise wrong(
+            node, "a subroutine that may end the program cannot be called for a value; call it as a statement"
+        )
     if value is None:
-        fail(node, f"'{node.name.name}' returns nothing, so it has no value")
+        raise wrong(node, f"'{node.name.name}' returns nothing, so it has no value")
     return value
 
 
@@ -39,9 +41,9 @@ def call(low: Lowering, subroutine: Subroutine, node: ast.FunctionCall) -> tuple
     definition = subroutine.node
     name = definition.name.name
     if any(frame.name == name for frame in low.frames):
-        fail(node, f"'{name}' calls itself; subroutines are inlined, so recursion is not possible")
+        raise wrong(node, f"'{name}' calls itself; subroutines are inlined, so recursion is not possible")
     if len(node.arguments) != len(definition.arguments):
-        fail(node, f"'{name}' takes {len(definition.arguments)} arguments, not {len(node.arguments)}")
+        raise wrong(node, f"'{name}' takes {len(definition.arguments)} arguments, not {len(node.arguments)}")
     arguments = [
         _argument(low, formal, actual)
         for formal, actual in zip(definition.arguments, node.arguments, strict=True)
@@ -79,14 +81,14 @@ def _argument(low: Lowering, formal: Any, actual: Any) -> Symbol:
 
 def _qubits(low: Lowering, formal: ast.QuantumArgument, place: Any, node: Any) -> Qubits:
     if not isinstance(place, Qubits):
-        fail(node, f"argument '{formal.name.name}' must be qubits")
+        raise wrong(node, f"argument '{formal.name.name}' must be qubits")
     if formal.size is None:
         if len(place.qubits) != 1:
-            fail(node, f"argument '{formal.name.name}' is one qubit, not {len(place.qubits)}")
+            raise wrong(node, f"argument '{formal.name.name}' is one qubit, not {len(place.qubits)}")
         return Qubits(place.qubits, False)
     size = declarations.size_of(low, formal.size, "a register")
     if len(place.qubits) != size:
-        fail(node, f"argument '{formal.name.name}' is {size} qubits, not {len(place.qubits)}")
+        raise wrong(node, f"argument '{formal.name.name}' is {size} qubits, not {len(place.qubits)}")
     return Qubits(place.qubits, True)
 
 
@@ -94,20 +96,20 @@ def _array(low: Lowering, formal: ast.ClassicalArgument, place: Any, node: Any) 
     assert isinstance(formal.type, ast.ArrayReferenceType)
     name = formal.name.name
     if not isinstance(place, Array):
-        fail(node, f"argument '{name}' must be an array")
+        raise wrong(node, f"argument '{name}' must be an array")
     base = declarations.scalar(low, formal.type.base_type)
     if base != place.base:
-        fail(node, f"argument '{name}' is an array of {base}, not of {place.base}")
+        raise wrong(node, f"argument '{name}' is an array of {base}, not of {place.base}")
     wanted = formal.type.dimensions
     if isinstance(wanted, list):
         shape = tuple(declarations.size_of(low, part, "an array") for part in wanted)
         if shape != place.cells.shape:
-            fail(node, f"argument '{name}' has shape {shape}, not {place.cells.shape}")
+            raise wrong(node, f"argument '{name}' has shape {shape}, not {place.cells.shape}")
     elif integer_of(low.evaluate(low, wanted), wanted, "#dim") != place.cells.ndim:
-        fail(node, f"argument '{name}' has another number of dimensions than {place.cells.ndim}")
+        raise wrong(node, f"argument '{name}' has another number of dimensions than {place.cells.ndim}")
     readonly = formal.access is ast.AccessControl.readonly
     if place.readonly and not readonly:
-        fail(node, f"argument '{name}' would be changed, and this array can be read only")
+        raise wrong(node, f"argument '{name}' would be changed, and this array can be read only")
     return Array(place.cells, place.base, readonly)
 
 
@@ -132,10 +134,12 @@ def returns(low: Lowering, node: ast.ReturnStatement) -> Outcome:
 def _returned(low: Lowering, node: ast.ReturnStatement, frame: Frame) -> Value | None:
     if node.expression is None:
         if frame.type is not None:
-            fail(node, f"'{frame.name}' returns a {frame.type}, so return needs a value")
+            raise wrong(node, f"'{frame.name}' returns a {frame.type}, so return needs a value")
         return None
     if frame.type is None:
-        fail(node, f"'{frame.name}' returns nothing; write '-> type' behind its arguments to return a value")
+        raise wrong(
+            node, f"'{frame.name}' returns nothing; write '-> type' behind its arguments to return a value"
+        )
     if isinstance(node.expression, ast.QuantumMeasurement):
         return cast(measurements.value(low, node.expression), frame.type, node)
     return cast(low.evaluate(low, node.expression), frame.type, node)
@@ -159,7 +163,7 @@ def _result(low: Lowering, frame: Frame, outcome: Outcome, node: Any) -> Value |
     if frame.result is not None:
         return low.load(frame.result, node)
     if frame.value is None or not outcome.dead:
-        fail(node, f"'{frame.name}' ends without return; it is to return a {frame.type}")
+        raise wrong(node, f"'{frame.name}' ends without return; it is to return a {frame.type}")
     return frame.value
 
 
