@@ -106,9 +106,9 @@ def floats(op: str, a: Any, b: Any, node: ast.QASMNode) -> Any:
             case "+" | "-" | "*":
                 return SIMPLE[op](a, b)
     except ZeroDivisionError:
-        raise wrong(node, "division by zero")
+        raise wrong(node, "division by zero") from None
     except (ArithmeticError, ValueError, TypeError, RuntimeError) as error:
-        raise wrong(node, f"'{op}' cannot be computed: {error}")
+        raise wrong(node, f"'{op}' cannot be computed: {error}") from error
     if symbolic:
         raise not_known(
             node, f"'{op}' needs a number, which the Parameter gets only after compiling; give inputs={{...}}"
@@ -148,7 +148,7 @@ def _computed(function: Callable[[Any], Any], number: Any, name: str, node: ast.
     try:
         return function(number)
     except (ArithmeticError, ValueError) as error:
-        raise wrong(node, f"{name}({number}) has no value: {error}")
+        raise wrong(node, f"{name}({number}) has no value: {error}") from error
 
 
 def _symbolic(name: str, parameter: ParameterExpression, node: ast.QASMNode) -> ParameterExpression:

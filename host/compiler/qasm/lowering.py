@@ -99,7 +99,7 @@ class Lowering:
         try:
             return handler(self, node)
         except CircuitError as error:
-            raise wrong(node, str(error.message))
+            raise wrong(node, str(error.message)) from error
 
     def emit(self, node: blocks.Node, place: ast.QASMNode) -> None:
         """Append to the current block."""

@@ -1,0 +1,3 @@
+// refused: defcal is not supported
+OPENQASM 3.0;
+defcal x $0 { play(d, w); }

@@ -1,0 +1,4 @@
+// refused: durationof is not supported
+OPENQASM 3.0;
+include "stdgates.inc";
+duration d = durationof({ x $0; });

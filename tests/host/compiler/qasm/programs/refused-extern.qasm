@@ -1,0 +1,3 @@
+// refused: extern is not supported
+OPENQASM 3.0;
+extern decode(bit[3]) -> bit;

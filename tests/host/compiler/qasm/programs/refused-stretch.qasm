@@ -1,0 +1,3 @@
+// refused: stretch is not supported
+OPENQASM 3.0;
+stretch s;
