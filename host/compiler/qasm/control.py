@@ -10,7 +10,7 @@ place that it leads to, are guarded by the flag.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from openqasm3 import ast
@@ -20,6 +20,7 @@ from triplane.host.compiler.qasm import blocks, runtime
 from triplane.host.compiler.qasm.casts import cast, integer_of, number_of
 from triplane.host.compiler.qasm.errors import wrong
 from triplane.host.compiler.qasm.lowering import Exit, Lowering, Outcome
+from triplane.host.compiler.qasm.parsing import walk
 from triplane.host.compiler.qasm.scopes import Array, Bits, Variable
 from triplane.host.compiler.qasm.types import Bool, Int, Value
 
@@ -76,17 +77,6 @@ def nested(low: Lowering, statements: Sequence[Any]) -> Outcome:
     """Statements in a scope of their own."""
     with low.scoped():
         return sequence(low, statements)
-
-
-def walk(node: Any) -> Iterator[ast.QASMNode]:
-    """All nodes of a tree."""
-    if isinstance(node, ast.QASMNode):
-        yield node
-        for part in vars(node).values():
-            yield from walk(part)
-    elif isinstance(node, list | tuple):
-        for part in node:
-            yield from walk(part)
 
 
 def changed(low: Lowering, nodes: Iterable[Any]) -> list[Variable]:

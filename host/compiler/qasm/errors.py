@@ -25,7 +25,7 @@ class QasmError(ValueError):
 
     def within(self, source: str) -> QasmError:
         """The same error, which shows its line of `source` from now on."""
-        lines = source.splitlines()
+        lines = source.split("\n")  # as ANTLR counts them
         if 0 < self.line <= len(lines):
             self.excerpt = lines[self.line - 1]
         return self

@@ -15,7 +15,7 @@ from triplane.host.compiler.qasm import blocks, control, places
 from triplane.host.compiler.qasm.errors import NotKnownError, QasmError
 from triplane.host.compiler.qasm.expressions import evaluate
 from triplane.host.compiler.qasm.lowering import Lowering
-from triplane.host.compiler.qasm.parsing import parse
+from triplane.host.compiler.qasm.parsing import parse, walk
 from triplane.host.compiler.qasm.scopes import Variable
 from triplane.host.compiler.qasm.statements import STATEMENTS
 from triplane.host.compiler.qasm.types import Bit
@@ -105,7 +105,7 @@ def _bits(low: Lowering) -> tuple[str, ...]:
 
 def _physical(low: Lowering, tree: ast.Program) -> None:
     """A register of as many qubits as the physical ones that the program names."""
-    names = [part.name for part in control.walk(tree) if isinstance(part, ast.Identifier)]
+    names = [part.name for part in walk(tree) if isinstance(part, ast.Identifier)]
     numbers = [int(name[1:]) for name in names if name.startswith("$") and name[1:].isdigit()]
     if not numbers:
         return

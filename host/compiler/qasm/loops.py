@@ -21,9 +21,10 @@ from qiskit.circuit.classical import expr
 
 from triplane.host.compiler.qasm import blocks, declarations, operations, places, runtime
 from triplane.host.compiler.qasm.casts import cast, integer_of, number_of
-from triplane.host.compiler.qasm.control import changed, flags, guarded, leave, nested, walk
+from triplane.host.compiler.qasm.control import changed, flags, guarded, leave, nested
 from triplane.host.compiler.qasm.errors import NotKnownError, not_known, wrong
 from triplane.host.compiler.qasm.lowering import Exit, Lowering, Outcome, Snapshot
+from triplane.host.compiler.qasm.parsing import walk
 from triplane.host.compiler.qasm.scopes import Array, Bits, Subroutine, Variable
 from triplane.host.compiler.qasm.types import MACHINE_BITS, Bit, Bool, Int, Value
 

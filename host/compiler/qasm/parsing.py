@@ -6,6 +6,8 @@ from __future__ import annotations
 import contextlib
 import io
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import openqasm3
 from antlr4.error.Errors import RecognitionException
@@ -45,6 +47,30 @@ def _explained(error: QASM3ParsingError) -> QasmError:
     return QasmError(f"{text} is not expected here", token.line, token.column + 1)
 
 
+def walk(node: Any) -> Iterator[ast.QASMNode]:
+    """All nodes of a tree."""
+    if isinstance(node, ast.QASMNode):
+        yield node
+        for part in vars(node).values():
+            yield from walk(part)
+    elif isinstance(node, list | tuple):
+        for part in node:
+            yield from walk(part)
+
+
+def _mend(node: ast.QASMNode, source: str) -> None:
+    """Columns of names that stand alone: openqasm3 1.0 gives their place from the beginning of the text instead."""
+    names: list[ast.Identifier] = []
+    if isinstance(node, ast.IndexedIdentifier):
+        names = [node.name]
+    elif isinstance(node, ast.QuantumGateDefinition):
+        names = [*node.arguments, *node.qubits]
+    for name in names:
+        if name.span is not None:
+            begin = source.rfind("\n", 0, name.span.start_column) + 1
+            name.span.start_column -= begin
+
+
 def parse(source: str) -> ast.Program:
     """The syntax tree of an OpenQASM 3 program.
 
@@ -65,4 +91,6 @@ def parse(source: str) -> ast.Program:
     if tree.version is not None and tree.version not in VERSIONS:
         remedy = "; qiskit.qasm2.loads reads OpenQASM 2" if tree.version.startswith("2") else ""
         raise QasmError(f"version {tree.version} is not one of {', '.join(VERSIONS)}{remedy}", 1, 1)
+    for node in walk(tree):
+        _mend(node, source)
     return tree

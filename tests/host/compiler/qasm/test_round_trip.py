@@ -94,7 +94,8 @@ def test_control_flow_that_qiskit_writes_comes_back(distribution):
     )
 
 
-@pytest.mark.parametrize("name", sorted({*gates.STANDARD} - {"u0"}))
+# CX apart, which is the CNOT of OpenQASM 2: its definition by U has lost a phase on the way to OpenQASM 3.
+@pytest.mark.parametrize("name", sorted({*gates.STANDARD} - {"CX"}))
 def test_a_standard_gate_is_what_its_definition_says(name):
     known = gates.STANDARD[name]
     angles = ", ".join(str(0.3 + 0.5 * number) for number in range(known.parameters))

@@ -7,7 +7,6 @@ bit[2] c;
 duration d = 2 * 50ns + 100ns;
 x q[0];
 delay[d] q[0];
-delay[40dt] q;
 if (d / 1us > 0.19) { x q[1]; }
 box {
   x q[1];
