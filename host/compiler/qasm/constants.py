@@ -86,7 +86,8 @@ def integers(op: str, a: int, b: int, node: ast.QASMNode) -> int:
     if op in ("**", "<<", ">>"):
         if b < 0:
             raise wrong(node, f"'{op}' by {b}: an integer's power or shift must not be negative")
-        if (a.bit_length() * b if op == "**" else b) > WIDEST_LITERAL and a not in (0, 1, -1):
+        longest = {"**": 0 if abs(a) < 2 else a.bit_length() * b, "<<": b if a else 0, ">>": 0}[op]
+        if longest > WIDEST_LITERAL:
             raise wrong(node, f"the result of '{op}' by {b} is too long")
         return int({"**": operator.pow, "<<": operator.lshift, ">>": operator.rshift}[op](a, b))
     return int(SIMPLE[op](a, b))

@@ -119,6 +119,8 @@ def power(body: Block, exponent: float | ParameterExpression, qubits: tuple[Qubi
         raise not_known(node, "a power must be known when compiling; give inputs={...} its value")
     if not math.isfinite(exponent):
         raise wrong(node, f"{exponent} is no power")
+    if not body:
+        return []
     if exponent == int(exponent):
         if abs(exponent) * len(body) > LONGEST_POWER:
             raise wrong(node, f"pow({exponent:g}) is too long: at most {LONGEST_POWER} gates")

@@ -22,8 +22,7 @@ EXAMPLES = settings(max_examples=150, deadline=None, suppress_health_check=list(
 def refused_or_lowered(text):
     try:
         loads(text)
-    except QasmError as error:
-        assert error.message
+    except QasmError:
         return True
     return False
 
