@@ -19,7 +19,8 @@ from qiskit.circuit.classical import expr
 from triplane.host.compiler.qasm import blocks, runtime
 from triplane.host.compiler.qasm.casts import cast, integer_of, number_of
 from triplane.host.compiler.qasm.errors import wrong
-from triplane.host.compiler.qasm.lowering import Exit, Lowering, Outcome
+from triplane.host.compiler.qasm.exits import Exit, Outcome
+from triplane.host.compiler.qasm.lowering import Lowering
 from triplane.host.compiler.qasm.parsing import walk
 from triplane.host.compiler.qasm.scopes import Array, Bits, Variable
 from triplane.host.compiler.qasm.types import Bool, Int, Value

@@ -10,10 +10,11 @@ from openqasm3 import ast
 from qiskit.circuit import Parameter, QuantumRegister
 from qiskit.circuit.classical import expr
 
-from triplane.host.compiler.qasm import measurements, places
+from triplane.host.compiler.qasm import indices, measurements, places
 from triplane.host.compiler.qasm.casts import cast, integer_of
 from triplane.host.compiler.qasm.errors import wrong
-from triplane.host.compiler.qasm.lowering import PLAIN, Lowering, Outcome
+from triplane.host.compiler.qasm.exits import PLAIN, Outcome
+from triplane.host.compiler.qasm.lowering import Lowering
 from triplane.host.compiler.qasm.scopes import Array, Qubits, Variable
 from triplane.host.compiler.qasm.types import (
     LITERAL,
@@ -34,7 +35,7 @@ DIMENSIONS = 7
 """The specification's limit."""
 
 
-def size_of(low: Lowering, node: ast.Expression, what: str, limit: int = places.LARGEST) -> int:
+def size_of(low: Lowering, node: ast.Expression, what: str, limit: int = indices.LARGEST) -> int:
     """A positive size that is known when compiling."""
     size = integer_of(low.evaluate(low, node), node, f"the size of {what}")
     if not 0 < size <= limit:
@@ -45,7 +46,7 @@ def size_of(low: Lowering, node: ast.Expression, what: str, limit: int = places.
 def scalar(low: Lowering, node: ast.ClassicalType) -> Scalar:
     """The type that is written there, arrays apart."""
 
-    def width(default: int | None, limit: int = places.LARGEST) -> Any:
+    def width(default: int | None, limit: int = indices.LARGEST) -> Any:
         size: ast.Expression | None = getattr(node, "size", None)
         return default if size is None else size_of(low, size, "a type", limit)
 
@@ -122,8 +123,8 @@ def _array(low: Lowering, node: ast.ClassicalDeclaration) -> Outcome:
     if len(node.type.dimensions) > DIMENSIONS:
         raise wrong(node, f"an array has at most {DIMENSIONS} dimensions, not {len(node.type.dimensions)}")
     shape = tuple(size_of(low, part, "an array") for part in node.type.dimensions)
-    if np.prod(shape, dtype=float) > places.LARGEST:
-        raise wrong(node, f"an array has at most {places.LARGEST} elements")
+    if np.prod(shape, dtype=float) > indices.LARGEST:
+        raise wrong(node, f"an array has at most {indices.LARGEST} elements")
     name = node.identifier.name
     cells = np.empty(shape, dtype=object)
     for index in np.ndindex(shape):

@@ -8,7 +8,15 @@ from typing import Any
 
 from openqasm3 import ast
 
-from triplane.host.compiler.qasm import constants, declarations, operations, places, runtime, subroutines
+from triplane.host.compiler.qasm import (
+    access,
+    constants,
+    declarations,
+    operations,
+    places,
+    runtime,
+    subroutines,
+)
 from triplane.host.compiler.qasm.casts import cast, integer_of
 from triplane.host.compiler.qasm.errors import wrong
 from triplane.host.compiler.qasm.lowering import Lowering
@@ -45,11 +53,11 @@ def evaluate(low: Lowering, node: Any) -> Value:
 def _identifier(low: Lowering, node: ast.Identifier) -> Value:
     if low.scope.find(node.name) is None and node.name in constants.NAMES:
         return Value(Float(), constants.NAMES[node.name])
-    return places.read(low, places.named(low, node), node)
+    return access.read(low, places.named(low, node), node)
 
 
 def _indexed(low: Lowering, node: Any) -> Value:
-    return places.read(low, places.locate(low, node), node)
+    return access.read(low, places.locate(low, node), node)
 
 
 def _binary(low: Lowering, node: ast.BinaryExpression) -> Value:

@@ -11,7 +11,7 @@ from openqasm3 import ast
 from qiskit.circuit import Parameter, QuantumCircuit, QuantumRegister
 from qiskit.circuit.classical import expr
 
-from triplane.host.compiler.qasm import blocks, control, places
+from triplane.host.compiler.qasm import blocks, control, indices
 from triplane.host.compiler.qasm.errors import NotKnownError, QasmError
 from triplane.host.compiler.qasm.expressions import evaluate
 from triplane.host.compiler.qasm.lowering import Lowering
@@ -110,6 +110,6 @@ def _physical(low: Lowering, tree: ast.Program) -> None:
     if not numbers:
         return
     low.physical = max(numbers) + 1
-    if low.physical > places.LARGEST:
+    if low.physical > indices.LARGEST:
         raise QasmError(f"there is no physical qubit ${max(numbers)}")
     low.resources.qubits.append(QuantumRegister(low.physical, low.unique("q")))

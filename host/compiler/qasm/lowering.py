@@ -21,6 +21,7 @@ from qiskit.circuit.exceptions import CircuitError
 from triplane.host.compiler.qasm import blocks, runtime
 from triplane.host.compiler.qasm.casts import cast
 from triplane.host.compiler.qasm.errors import not_known, wrong
+from triplane.host.compiler.qasm.exits import Exit, Frame, Outcome
 from triplane.host.compiler.qasm.scopes import Scope, Symbol, Variable
 from triplane.host.compiler.qasm.types import Bit, Bool, Scalar, Value, machine_type
 
@@ -28,38 +29,6 @@ LONGEST = 200_000
 """Operations: a program that unrolls to more is refused."""
 
 RESERVED = frozenset({"U", "gphase"})
-
-
-@dataclass(eq=False)
-class Exit:
-    """A place that control can leave for: the end of a call, a loop, an iteration, the program.
-
-    Attributes:
-        depth: run-time constructs around it.
-        loops: loops of the run around it.
-        slot: where the flag is cleared, if there is one.
-        flag: whether control has left for it; None: nothing that only the run decides has.
-        native: whether it is a loop of the run, which has its own `break` and `continue`.
-        word: "break" or "continue" of a native loop.
-    """
-
-    depth: int
-    loops: int
-    slot: blocks.Block
-    flag: expr.Var | None = None
-    native: bool = False
-    word: str = ""
-
-
-@dataclass
-class Frame:
-    """A call that is being inlined; its result is known, or held by a variable."""
-
-    name: str
-    type: Scalar | None
-    exit: Exit
-    value: Value | None = None
-    result: Variable | None = None
 
 
 @dataclass(eq=False)
@@ -255,63 +224,3 @@ class Lowering:
         """A bit for a result that has no place of its own."""
         bit: Clbit = self.register(name, 1)[0]
         return bit
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a statement ends.
-
-    Attributes:
-        dead: control never comes to what follows.
-        pending: places that control may have left for.
-    """
-
-    dead: bool = False
-    pending: frozenset[Exit] = frozenset()
-
-    def landed(self, exit_: Exit) -> Outcome:
-        """Behind the place that control may have left for."""
-        return Outcome(self.dead and exit_ not in self.pending, self.pending - {exit_})
-
-
-PLAIN = Outcome()
-
-
-@dataclass
-class Snapshot:
-    """State to which a lowering can be set back."""
-
-    lowering: Lowering
-
-    def __post_init__(self) -> None:
-        low = self.lowering
-        self.states = [(v, v.known, v.assigned, v.storage) for v in low.variables]
-        resources = low.resources
-        self.lengths = [
-            (items, len(items)) for items in (resources.bits, resources.variables, low.block, low.notes)
-        ]
-        self.exits = [
-            (e, e.flag, len(e.slot)) for e in (*low.breaks, *low.continues, *_frame_exits(low), low.end)
-        ]
-        self.frames = [(f, f.value, f.result) for f in low.frames]
-        self.names = set(low.names)
-        self.written = low.written
-
-    def restore(self) -> None:
-        """Set back."""
-        low = self.lowering
-        for items, length in self.lengths:
-            del items[length:]
-        del low.variables[len(self.states) :]
-        for variable, known, assigned, storage in self.states:
-            variable.known, variable.assigned, variable.storage = known, assigned, storage
-        for exit_, flag, length in self.exits:
-            exit_.flag = flag
-            del exit_.slot[length:]
-        for frame, value, result in self.frames:
-            frame.value, frame.result = value, result
-        low.names, low.written = self.names, self.written
-
-
-def _frame_exits(low: Lowering) -> list[Exit]:
-    return [frame.exit for frame in low.frames]

@@ -9,7 +9,7 @@ from openqasm3 import ast
 from qiskit.circuit import Clbit
 from qiskit.circuit.classical import expr
 
-from triplane.host.compiler.qasm import blocks, places
+from triplane.host.compiler.qasm import access, blocks, places
 from triplane.host.compiler.qasm.errors import wrong
 from triplane.host.compiler.qasm.lowering import Lowering
 from triplane.host.compiler.qasm.scopes import Array, Bits, Place, Qubits, Variable
@@ -36,7 +36,7 @@ def into(low: Lowering, node: ast.QuantumMeasurement, target: Place | Value, at:
     """
     bits = _registered(target)
     if bits is None:
-        places.assign(low, target, value(low, node), at)
+        access.assign(low, target, value(low, node), at)
         return
     measured = places.qubits_of(low, node.qubit)
     if len(measured.qubits) != len(bits):
@@ -45,7 +45,7 @@ def into(low: Lowering, node: ast.QuantumMeasurement, target: Place | Value, at:
         if variable.constant:
             raise wrong(at, f"'{variable.name}' cannot be assigned to: {variable.constant}")
         variable.known, variable.assigned = None, True
-    _emit(low, measured, [places.clbit_of(variable, index) for variable, index in bits], at)
+    _emit(low, measured, [access.clbit_of(variable, index) for variable, index in bits], at)
 
 
 def statement(low: Lowering, node: ast.QuantumMeasurementStatement) -> None:

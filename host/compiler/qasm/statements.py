@@ -11,9 +11,11 @@ from qiskit.circuit import Qubit
 from qiskit.circuit.library import Barrier, Reset
 
 from triplane.host.compiler.qasm import (
+    access,
     blocks,
     control,
     declarations,
+    for_loops,
     gates,
     loops,
     measurements,
@@ -22,7 +24,8 @@ from triplane.host.compiler.qasm import (
     subroutines,
 )
 from triplane.host.compiler.qasm.errors import wrong
-from triplane.host.compiler.qasm.lowering import PLAIN, Lowering, Outcome
+from triplane.host.compiler.qasm.exits import PLAIN, Outcome
+from triplane.host.compiler.qasm.lowering import Lowering
 from triplane.host.compiler.qasm.scopes import Array, GateDefinition
 from triplane.host.compiler.qasm.timing import delay
 
@@ -53,8 +56,8 @@ def assignment(low: Lowering, node: ast.ClassicalAssignment) -> None:
     if node.op.name != "=":
         if node.op.name == "~=":
             raise wrong(node, "'~=' has no meaning in the specification; write a = ~b")
-        value = operations.binary(node.op.name[:-1], places.read(low, target, node), value, node)
-    places.assign(low, target, value, node)
+        value = operations.binary(node.op.name[:-1], access.read(low, target, node), value, node)
+    access.assign(low, target, value, node)
 
 
 def barrier(low: Lowering, node: ast.QuantumBarrier) -> None:
@@ -143,7 +146,7 @@ STATEMENTS: dict[type, Callable[[Lowering, Any], Outcome]] = {
     ast.EndStatement: control.end,
     ast.ExpressionStatement: subroutines.statement,
     ast.ExternDeclaration: refused("extern is not supported: the sequencer calls nothing outside itself"),
-    ast.ForInLoop: loops.for_loop,
+    ast.ForInLoop: for_loops.for_loop,
     ast.Include: plain(include),
     ast.IODeclaration: declarations.interface,
     ast.Pragma: plain(pragma),

@@ -14,7 +14,8 @@ from openqasm3 import ast
 from triplane.host.compiler.qasm import control, declarations, measurements, places
 from triplane.host.compiler.qasm.casts import cast, integer_of
 from triplane.host.compiler.qasm.errors import wrong
-from triplane.host.compiler.qasm.lowering import Exit, Frame, Lowering, Outcome
+from triplane.host.compiler.qasm.exits import Exit, Frame, Outcome
+from triplane.host.compiler.qasm.lowering import Lowering
 from triplane.host.compiler.qasm.scopes import Array, Qubits, Scope, Subroutine, Symbol, Variable
 from triplane.host.compiler.qasm.types import Scalar, Value
 

@@ -77,7 +77,7 @@ def test_any_text(text):
         "const int n = 2 ** 2 ** 2 ** 2 ** 2 ** 2;",
         "const int n = 1 << 10000000000;",
         "int[8] n = 1 << (1 << 40);",
-        "gate g a { } pow(1e300) @ g $0;",
+        "gate g a { U(0, 0, 0) a; } pow(1e300) @ g $0;",
         "ctrl(10000) @ gphase(0.1);",
         "x $99999999999;",
         "for int i in [0:1:100000000000] { }",
