@@ -14,13 +14,14 @@ from typing import Any, TypeAlias
 
 from openqasm3 import ast
 from qiskit.circuit import Gate, Parameter, ParameterExpression, QuantumRegister, Qubit, library
+from qiskit.circuit.classical import expr
 
-from triplane.host.compiler.qasm import blocks, modifiers, places
-from triplane.host.compiler.qasm.casts import real_of
+from triplane.host.compiler.qasm import blocks, modifiers, places, runtime
+from triplane.host.compiler.qasm.casts import radians, real_of
 from triplane.host.compiler.qasm.errors import NotKnownError, wrong
 from triplane.host.compiler.qasm.lowering import Lowering
 from triplane.host.compiler.qasm.scopes import GateDefinition, Qubits
-from triplane.host.compiler.qasm.types import Float, Value
+from triplane.host.compiler.qasm.types import Angle, Float, Value
 
 Number: TypeAlias = float | ParameterExpression
 
@@ -104,19 +105,50 @@ def apply(low: Lowering, node: ast.QuantumGate) -> None:
         raise wrong(node, "a gate's duration is not supported: how long a gate takes is known to the device")
     gate = find(low, node.name.name, node)
     values = [low.evaluate(low, argument) for argument in node.arguments]
-    numbers = [
-        real_of(value, part, "a gate's parameter") for value, part in zip(values, node.arguments, strict=True)
-    ]
     controls, wanted = modifiers.resolve(low, node.modifiers), _signature(gate)
-    _count(node, len(numbers), wanted[0], "parameter")
+    _count(node, len(values), wanted[0], "parameter")
     operands = [places.qubits_of(low, part) for part in node.qubits]
     _count(node, len(operands), wanted[1] + modifiers.controls(controls), "qubit")
     for qubits in broadcast(operands, node):
         places.distinct(qubits, node)
-        inner = qubits[modifiers.controls(controls) :]
-        body = _expanded(low, gate, numbers, inner, node)
-        for operation in modifiers.applied(body, controls, qubits, node):
-            low.emit(operation, node)
+        for numbers, conditional in _settings(low, gate, values, controls, node):
+            body = _expanded(low, gate, numbers, qubits[modifiers.controls(controls) :], node)
+            operations = modifiers.applied(body, controls, qubits, node)
+            if conditional is not None:
+                operations = [blocks.Branch(conditional, operations, [])]
+            for operation in operations:
+                low.emit(operation, node)
+
+
+def _settings(
+    low: Lowering,
+    gate: Known | GateDefinition,
+    values: list[Value],
+    controls: list[modifiers.Modifier],
+    node: ast.QuantumGate,
+) -> list[tuple[list[Number], expr.Expr | None]]:
+    """Parameters of a gate, each with the condition that it is played under.
+
+    A gate of one angle turns by as much for a sum of angles as for each of them in turn. So an angle that only the run
+    knows is turned by bit by bit, by a branch for each.
+    """
+    value = values[0] if len(values) == 1 else None
+    if value is None or not value.runtime or not isinstance(value.type, Angle) or not isinstance(gate, Known):
+        return [
+            (
+                [
+                    real_of(v, part, "a gate's parameter")
+                    for v, part in zip(values, node.arguments, strict=True)
+                ],
+                None,
+            )
+        ]
+    for modifier in controls:
+        if modifier.word == "pow" and modifier.amount != int(modifier.amount):
+            raise wrong(node, f"pow({modifier.amount:g}) of a turn by an angle of the run is not supported")
+    word = runtime.as_expr(value, node)
+    width = runtime.width_of(word)
+    return [([radians(1 << bit, width)], runtime.bit_of(word, bit)) for bit in range(width)]
 
 
 def _signature(gate: Known | GateDefinition) -> tuple[int, int]:

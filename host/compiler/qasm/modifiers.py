@@ -33,6 +33,19 @@ ROOTS = {"z": math.pi, "s": math.pi / 2, "t": math.pi / 4, "sdg": -math.pi / 2, 
 """Angles of phase gates, whose powers are phase gates."""
 
 
+ADDITIVE = {
+    "p": library.PhaseGate,
+    "rx": library.RXGate,
+    "ry": library.RYGate,
+    "rz": library.RZGate,
+    "cp": library.CPhaseGate,
+    "crx": library.CRXGate,
+    "cry": library.CRYGate,
+    "crz": library.CRZGate,
+}
+"""Gates of one angle, of which twice the gate is twice the angle."""
+
+
 @dataclass(frozen=True)
 class Modifier:
     """A modifier: `word` is "inv", "pow", "ctrl" or "negctrl"; `amount` is its argument."""
@@ -122,11 +135,24 @@ def power(body: Block, exponent: float | ParameterExpression, qubits: tuple[Qubi
     if not body:
         return []
     if exponent == int(exponent):
+        if len(body) == 1 and (summed := _multiple(body[0], int(exponent))) is not None:
+            return [summed]
         if abs(exponent) * len(body) > LONGEST_POWER:
             raise wrong(node, f"pow({exponent:g}) is too long: at most {LONGEST_POWER} gates")
         once = body if exponent >= 0 else [inverse(operation) for operation in reversed(body)]
         return once * int(abs(exponent))
     return _root(body, exponent, node) or _by_matrix(body, exponent, qubits, node)
+
+
+def _multiple(operation: Node, exponent: int) -> Node | None:
+    """The integer power of a phase or of a turn: one by as many times the angle."""
+    if isinstance(operation, Phase):
+        return Phase(operation.angle * exponent)
+    assert isinstance(operation, Apply)
+    gate = operation.operation
+    if gate.name not in ADDITIVE:
+        return None
+    return Apply(ADDITIVE[gate.name](gate.params[0] * exponent), operation.qubits)
 
 
 def _root(body: Block, exponent: float, node: Any) -> Block:
@@ -145,9 +171,8 @@ def _root(body: Block, exponent: float, node: Any) -> Block:
         return [Apply(library.PhaseGate(angle * exponent), operation.qubits)]
     if gate.name == "x" and abs(exponent) == 0.5:
         return [Apply(library.SXGate() if exponent > 0 else library.SXdgGate(), operation.qubits)]
-    turns = {"rx": library.RXGate, "ry": library.RYGate, "rz": library.RZGate}
-    if gate.name in turns and abs(_number(gate.params[0], node)) < 2 * math.pi:
-        return [Apply(turns[gate.name](gate.params[0] * exponent), operation.qubits)]
+    if gate.name in ("rx", "ry", "rz") and abs(_number(gate.params[0], node)) < 2 * math.pi:
+        return [Apply(ADDITIVE[gate.name](gate.params[0] * exponent), operation.qubits)]
     return []
 
 

@@ -87,3 +87,11 @@ def test_what_follows_from_the_text_is_computed_when_compiling():
     assert names(circuit) == ["rx"]
     assert circuit.data[0].operation.params == [1.5]
     assert circuit.num_vars == 0
+
+
+def test_an_angle_of_the_run_turns_bit_by_bit(distribution):
+    text = 'include "stdgates.inc"; input angle[5] a; qubit q; bit c; h q; p(a) q; inv @ rz(0.3) q; h q; c = measure q;'
+    text = text.replace("input angle[5] a;", "input uint[5] n; angle[5] a = bit[5](n);")
+    for units in (0, 1, 7, 16, 31):
+        turned = 2 * math.pi * units / 32 - 0.3
+        assert distribution(loads(text), {"n": units})["c=1"] == pytest.approx(math.sin(turned / 2) ** 2)
