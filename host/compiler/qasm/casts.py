@@ -147,6 +147,9 @@ def _to_bits(value: Value, target: Scalar, node: ast.QASMNode) -> Value:
         if isinstance(value.data, int) and 0 <= value.data < (1 << target.width):
             return Value(target, value.data)
         raise wrong(node, f"{value.data} does not fit into {target}")
+    if isinstance(value.type, Int) and value.type.of_bits:
+        value = cast(value, Int(target.width, False), node)
+        width = target.width
     if width != target.width:
         raise wrong(
             node, f"a {value.type} has {width or 'an unknown number of'} bits and does not fit into {target}"

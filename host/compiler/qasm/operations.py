@@ -41,7 +41,8 @@ def binary(op: str, left: Value, right: Value, node: ast.QASMNode) -> Value:
     if op in BITWISE and isinstance(left.type, Bit | Bool) and isinstance(right.type, Bit | Bool):
         return _bitwise(op, left, right, node)
     kind = common(op, left, right, node)
-    return _of_type(op, cast(left, kind, node), cast(right, kind, node), node)
+    result = _of_type(op, cast(left, kind, node), cast(right, kind, node), node)
+    return Value(kind, result.data) if isinstance(result.type, Int) else result
 
 
 def unary(op: str, value: Value, node: ast.QASMNode) -> Value:

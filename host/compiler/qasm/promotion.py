@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from openqasm3 import ast
 
 from triplane.host.compiler.qasm.errors import wrong
@@ -41,9 +43,14 @@ def _single(value: Value) -> bool:
 
 
 def _integers(op: str, left: Value, right: Value, node: ast.QASMNode) -> Int:
+    kind = _met(op, left, right, node)
+    return replace(kind, of_bits=all(isinstance(v.type, Bit) or v.type == LITERAL for v in (left, right)))
+
+
+def _met(op: str, left: Value, right: Value, node: ast.QASMNode) -> Int:
     a, b = _integer_type(left, node), _integer_type(right, node)
     if op not in COMPARISONS and op not in BITWISE:
-        a, b = _counting(left, a, b), _counting(right, b, a)
+        a, b = _counting(left, a, right), _counting(right, b, left)
     if a.width is None and b.width is None:
         return LITERAL
     if a.width is None:
@@ -64,12 +71,14 @@ def _integer_type(value: Value, node: ast.QASMNode) -> Int:
     raise wrong(node, f"a {value.type} cannot be computed with here")
 
 
-def _counting(value: Value, kind: Int, other: Int) -> Int:
+def _counting(value: Value, kind: Int, other: Value) -> Int:
     """Type of an operand of arithmetic; bits take the type of what they are added to, so that they do not overflow."""
     if isinstance(value.type, Int) or kind.width is None:
         return kind
-    wider = other.width is not None and other.width > kind.width
-    return other if wider else Int(max(kind.width, MACHINE_BITS), False)
+    beside = other.type
+    if isinstance(beside, Int) and beside.width is not None and beside.width >= kind.width:
+        return beside
+    return Int(max(kind.width, MACHINE_BITS), False)
 
 
 def _fitting(kind: Int, literal: Value) -> Int:

@@ -13,7 +13,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from qiskit.circuit import ParameterExpression
@@ -44,10 +44,17 @@ class Bool:
 
 @dataclass(frozen=True)
 class Int:
-    """`int[width]` or `uint[width]`; width None: a literal, which takes the width it needs."""
+    """`int[width]` or `uint[width]`.
+
+    Attributes:
+        width: None: of a literal, which takes the width it needs.
+        signed: whether it is `int`.
+        of_bits: whether it was computed of registers and literals alone; a register takes its low bits.
+    """
 
     width: int | None
     signed: bool
+    of_bits: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         name = "int" if self.signed else "uint"

@@ -3,6 +3,7 @@
 
 import importlib.resources
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,10 +13,16 @@ from qiskit.circuit.random import random_circuit
 from qiskit.quantum_info import Operator
 from qiskit_aer import AerSimulator
 
-from triplane.host.compiler.qasm import gates, loads
+from triplane.host.compiler.qasm import Program, gates, loads
 
 STANDARD_TEXT = (importlib.resources.files("qiskit.qasm.libs") / "stdgates.inc").read_text()
 """The standard library's definitions, as the specification's authors wrote them."""
+
+PROGRAMS = [
+    path
+    for path in sorted((Path(__file__).parent / "programs").glob("*.qasm"))
+    if "// refused: " not in path.read_text()
+]
 
 PLAIN = [
     "h",
@@ -136,3 +143,18 @@ def test_a_power_is_the_principal_one(gate, exponent):
     nudged = Operator(once).data * np.exp(-1e-12j)
     principal = expm(exponent * (logm(nudged) + 1e-12j * np.eye(4)))
     np.testing.assert_allclose(Operator(powered).data, principal, atol=1e-6)
+
+
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
+def test_a_lowered_program_written_by_qiskit_is_the_same_program(path, distribution):
+    program = loads(path.read_text())
+    again = loads(dumped(program.circuit))
+    # The exporter renames registers that are called like a gate, but keeps their order.
+    order = {register.name: number for number, register in enumerate(program.circuit.cregs)}
+    outputs = tuple(again.circuit.cregs[order[name]].name for name in program.outputs)
+    found = distribution(Program(again.circuit, {}, outputs, ()))
+    for key, probability in distribution(program).items():
+        renamed = " ".join(
+            f"{name}={word.split('=')[1]}" for name, word in zip(outputs, key.split(" "), strict=True)
+        )
+        assert found[renamed] == pytest.approx(probability, abs=1e-9)
