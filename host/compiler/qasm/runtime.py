@@ -6,7 +6,8 @@ multiplies nor divides. So a product by a constant is left to the compiler behin
 a quotient or a remainder by a power of two is a shift or a mask, and every other is refused.
 
 Qiskit's expressions know unsigned integers only. Signed ones are two's complement: sums and products are the same;
-comparisons, widening and shifts to the right flip the sign bit first, which maps the signed order to the unsigned one.
+comparisons and widening flip the sign bit first, which maps the signed order to the unsigned one; shifts to the right
+shift the opposite of negative numbers. A shift by the width or more leaves zero, or the sign.
 """
 
 from __future__ import annotations
@@ -83,8 +84,10 @@ def shift_right(value: expr.Expr, amount: expr.Expr, *, signed: bool) -> expr.Ex
     """To the right; a signed one keeps its sign."""
     if not signed:
         return expr.shift_right(value, amount)
-    sign = constant(1 << (width_of(value) - 1), width_of(value))
-    return expr.sub(expr.shift_right(flipped(value), amount), expr.shift_right(sign, amount))
+    width = width_of(value)
+    # All ones of a negative number, whose opposite bits are shifted: zeros come in, and are turned over again.
+    minus = expr.sub(constant(0, width), expr.shift_right(value, constant(width - 1, width)))
+    return expr.bit_xor(expr.shift_right(expr.bit_xor(value, minus), amount), minus)
 
 
 def shift(op: str, value: Value, amount: Value, node: ast.QASMNode) -> Value:
