@@ -77,7 +77,7 @@ def qubits(low: Lowering, node: ast.QubitDeclaration) -> Outcome:
     size = 1 if node.size is None else size_of(low, node.size, "a register")
     if low.physical:
         raise wrong(node, "a program has either physical qubits, such as $0, or declared ones")
-    register = QuantumRegister(size, low.unique(node.qubit.name))
+    register = QuantumRegister(size, low.unique(node.qubit.name, owner=True))
     low.declare(node.qubit.name, Qubits(tuple(register), node.size is not None), node)
     low.resources.qubits.append(register)
     return PLAIN
@@ -212,7 +212,7 @@ def _input(low: Lowering, name: str, kind: Scalar, node: ast.QASMNode) -> Value 
     if name in low.given:
         return _bound(low, name, kind, node)
     if isinstance(kind, Float | Angle):
-        parameter = Parameter(low.unique(name))
+        parameter = Parameter(low.unique(name, owner=True))
         low.inputs[name] = (kind, parameter)
         return Value(kind, parameter)
     machine = machine_type(kind)
@@ -222,7 +222,7 @@ def _input(low: Lowering, name: str, kind: Scalar, node: ast.QASMNode) -> Value 
             f"input '{name}' of type {kind} needs a value when compiling: loads(source, inputs={{'{name}': ...}})",
         )
     variable = Variable(name, kind, low.depth, assigned=True)
-    variable.storage = expr.Var.new(low.unique(name), machine)
+    variable.storage = expr.Var.new(low.unique(name, owner=True), machine)
     variable.constant = "it is an input"
     low.variables.append(variable)
     low.resources.inputs.append(variable.storage)

@@ -202,12 +202,9 @@ def inlined(
     name = definition.name.name
     if name in low.expanding:
         raise wrong(node, f"gate '{name}' uses itself")
-    outermost = low.scope
-    while outermost.parent is not None:
-        outermost = outermost.parent
     low.expanding.append(name)
     try:
-        with low.scoped("gate", outermost), low.collecting() as block:
+        with low.scoped("gate", low.outermost), low.collecting() as block:
             for argument, number in zip(definition.arguments, numbers, strict=True):
                 low.declare(argument.name, Value(Float(), number), argument)
             for operand, qubit in zip(definition.qubits, qubits, strict=True):

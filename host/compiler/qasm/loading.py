@@ -86,7 +86,7 @@ def _lowered(tree: ast.Program, given: dict[str, Given], name: str) -> Program:
 
 
 def _once(tree: ast.Program, given: dict[str, Given], name: str, *, rolled: bool) -> Program:
-    low = Lowering(STATEMENTS, evaluate, rolled=rolled, given=given)
+    low = Lowering(STATEMENTS, evaluate, rolled=rolled, given=given, globals=_globals(tree))
     _physical(low, tree)
     low.end.slot = low.slot()
     control.sequence(low, tree.statements)
@@ -95,6 +95,15 @@ def _once(tree: ast.Program, given: dict[str, Given], name: str, *, rolled: bool
     circuit = blocks.assemble(low.resources, low.block, name)
     declared = {key: Input(str(kind), symbol) for key, (kind, symbol) in low.inputs.items()}
     return Program(circuit, declared, tuple(low.outputs) or _bits(low), tuple(dict.fromkeys(low.notes)))
+
+
+def _globals(tree: ast.Program) -> frozenset[str]:
+    """Names that are declared outside all blocks and that the circuit knows as well."""
+    kinds = (ast.ClassicalDeclaration, ast.IODeclaration, ast.QubitDeclaration)
+    found = [statement for statement in tree.statements if isinstance(statement, kinds)]
+    return frozenset(
+        (item.qubit if isinstance(item, ast.QubitDeclaration) else item.identifier).name for item in found
+    )
 
 
 def _bits(low: Lowering) -> tuple[str, ...]:

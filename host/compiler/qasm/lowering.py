@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from openqasm3 import ast
-from qiskit.circuit import ClassicalRegister, Clbit
+from qiskit.circuit import ClassicalRegister
 from qiskit.circuit.classical import expr, types
 from qiskit.circuit.exceptions import CircuitError
 
@@ -51,6 +51,7 @@ class Lowering:
     end: Exit = field(default_factory=lambda: Exit(0, 0, []))
     expanding: list[str] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
+    globals: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
     inputs: dict[str, Any] = field(default_factory=dict)
     outputs: list[str] = field(default_factory=list)
@@ -69,6 +70,14 @@ class Lowering:
             return handler(self, node)
         except CircuitError as error:
             raise wrong(node, str(error.message)) from error
+
+    @property
+    def outermost(self) -> Scope:
+        """The global scope."""
+        scope = self.scope
+        while scope.parent is not None:
+            scope = scope.parent
+        return scope
 
     def emit(self, node: blocks.Node, place: ast.QASMNode) -> None:
         """Append to the current block."""
@@ -116,24 +125,29 @@ class Lowering:
             raise wrong(node, f"'{name}' is built in and cannot be declared")
         self.scope.names[name] = symbol
 
-    def unique(self, name: str) -> str:
-        """A name for the circuit that no register or variable has yet."""
+    def unique(self, name: str, *, owner: bool = False) -> str:
+        """A name for the circuit that no register or variable has yet.
+
+        Args:
+            name: what it should be called.
+            owner: whether it is the global of that name; nothing else gets that, even before the global is declared.
+        """
         candidate, number = name, 0
-        while candidate in self.names:
+        while candidate in self.names or (candidate in self.globals and not (owner and candidate == name)):
             number += 1
             candidate = f"{name}_{number}"
         self.names.add(candidate)
         return candidate
 
-    def register(self, name: str, width: int) -> ClassicalRegister:
+    def register(self, name: str, width: int, *, owner: bool = False) -> ClassicalRegister:
         """A new classical register of the circuit."""
-        created = ClassicalRegister(width, self.unique(name))
+        created = ClassicalRegister(width, self.unique(name, owner=owner))
         self.resources.bits.append(created)
         return created
 
-    def temporary(self, name: str, kind: types.Type) -> expr.Var:
-        """A variable of the circuit that has no name in the program."""
-        created = expr.Var.new(self.unique(name), kind)
+    def temporary(self, name: str, kind: types.Type, *, owner: bool = False) -> expr.Var:
+        """A new variable of the circuit."""
+        created = expr.Var.new(self.unique(name, owner=owner), kind)
         self.resources.variables.append(created)
         return created
 
@@ -149,7 +163,8 @@ class Lowering:
         """Hold a variable in a register of the circuit."""
         kind = variable.type
         single = isinstance(kind, Bool) or kind == Bit()
-        created = self.register(variable.name, 1 if single else getattr(kind, "width", 1))
+        width = 1 if single else getattr(kind, "width", 1)
+        created = self.register(variable.name, width, owner=self.scope.kind == "global")
         held = expr.lift(created[0] if single else created)
         assert isinstance(held, expr.Var)
         variable.storage = held
@@ -163,7 +178,8 @@ class Lowering:
                     node,
                     f"'{variable.name}' would depend on the run here, and the sequencer cannot hold a {variable.type}",
                 )
-            variable.storage = self.temporary(variable.name, kind)
+            owner = self.outermost.names.get(variable.name) is variable
+            variable.storage = self.temporary(variable.name, kind, owner=owner)
         return variable.storage
 
     def flag(self, exit_: Exit, node: ast.QASMNode) -> expr.Var:
@@ -219,8 +235,3 @@ class Lowering:
             if not variable.eager:
                 self.emit(blocks.Assign(target, runtime.as_expr(value, node)), node)
             variable.known = None
-
-    def clbit(self, name: str) -> Clbit:
-        """A bit for a result that has no place of its own."""
-        bit: Clbit = self.register(name, 1)[0]
-        return bit

@@ -16,7 +16,7 @@ from triplane.host.compiler.qasm.casts import cast, integer_of
 from triplane.host.compiler.qasm.errors import wrong
 from triplane.host.compiler.qasm.exits import Exit, Frame, Outcome
 from triplane.host.compiler.qasm.lowering import Lowering
-from triplane.host.compiler.qasm.scopes import Array, Qubits, Scope, Subroutine, Symbol, Variable
+from triplane.host.compiler.qasm.scopes import Array, Qubits, Subroutine, Symbol, Variable
 from triplane.host.compiler.qasm.types import Scalar, Value
 
 
@@ -55,7 +55,7 @@ def call(low: Lowering, subroutine: Subroutine, node: ast.FunctionCall) -> tuple
     low.breaks, low.continues = [], []
     low.frames.append(frame)
     try:
-        with low.scoped("def", _outermost(low.scope)):
+        with low.scoped("def", low.outermost):
             for formal, argument in zip(definition.arguments, arguments, strict=True):
                 _bind(low, formal.name.name, argument, formal)
             outcome = control.sequence(low, definition.body)
@@ -63,12 +63,6 @@ def call(low: Lowering, subroutine: Subroutine, node: ast.FunctionCall) -> tuple
         low.frames.pop()
         low.breaks, low.continues = breaks, continues
     return _result(low, frame, outcome, node), outcome.landed(frame.exit)
-
-
-def _outermost(scope: Scope) -> Scope:
-    while scope.parent is not None:
-        scope = scope.parent
-    return scope
 
 
 def _argument(low: Lowering, formal: Any, actual: Any) -> Symbol:

@@ -95,3 +95,15 @@ def test_an_angle_of_the_run_turns_bit_by_bit(distribution):
     for units in (0, 1, 7, 16, 31):
         turned = 2 * math.pi * units / 32 - 0.3
         assert distribution(loads(text), {"n": units})["c=1"] == pytest.approx(math.sin(turned / 2) ** 2)
+
+
+def test_a_global_register_keeps_its_name_whatever_comes_before_it(distribution):
+    text = (
+        "qubit q; def f(qubit q) -> bit { bit c = measure q; bit measured = 1; return c; }"
+        "{ bit c = 1; } bit a = f(q); bit c = 0; "
+        'bit[2] measured = "10";'
+    )
+    program = loads(text)
+    assert program.outputs == ("a", "c", "measured")
+    assert {register.name for register in program.circuit.cregs} >= {"a", "c", "measured"}
+    assert distribution(program) == pytest.approx({"a=0 c=0 measured=10": 1})

@@ -27,7 +27,7 @@ NEVER_PARSED = {"CalibrationGrammarDeclaration", "CalibrationStatement"}
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["feature"])
 def test_a_line_of_the_table_is_true(row):
     text = HEAD + row["example"].replace("\\|", "|")
-    if row["result"] == "runs":
+    if row["result"].split(":")[0] == "runs":
         assert loads(text).circuit.num_qubits >= 3
         return
     assert row["result"].startswith("refused: ")
