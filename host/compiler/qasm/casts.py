@@ -43,10 +43,10 @@ def number_of(value: Value, node: ast.QASMNode, wanted: str) -> int | float | co
     Raises:
         NotKnownError: only the run, or a later binding, knows it.
     """
-    if value.runtime:
-        raise not_known(
-            node, f"{wanted} must be known when compiling; this value is known only while running"
-        )
+    if isinstance(value.data, expr.Expr):
+        blame = frozenset(variable.var for variable in expr.iter_vars(value.data))
+        message = f"{wanted} must be known when compiling; this value is known only while running"
+        raise not_known(node, message, blame)
     if isinstance(value.data, ParameterExpression):
         names = ", ".join(sorted(parameter.name for parameter in value.data.parameters))
         raise not_known(

@@ -41,7 +41,15 @@ class QasmError(ValueError):
 
 
 class NotKnownError(QasmError):
-    """A value is asked for while compiling that only the run can tell."""
+    """A value is asked for while compiling that only the run can tell.
+
+    Attributes:
+        blame: variables and bits of the circuit that the value hangs on; None: it is not about them.
+        loop: the loop that cannot be unrolled because of it, if that is why.
+    """
+
+    blame: frozenset[object] | None = None
+    loop: ast.QASMNode | None = None
 
 
 def _place(node: ast.QASMNode) -> tuple[int, int]:
@@ -54,6 +62,8 @@ def wrong(node: ast.QASMNode, message: str) -> QasmError:
     return QasmError(message, *_place(node))
 
 
-def not_known(node: ast.QASMNode, message: str) -> NotKnownError:
+def not_known(node: ast.QASMNode, message: str, blame: frozenset[object] | None = None) -> NotKnownError:
     """The error at a node, of a value that is not known when compiling."""
-    return NotKnownError(message, *_place(node))
+    error = NotKnownError(message, *_place(node))
+    error.blame = blame
+    return error

@@ -68,6 +68,9 @@ def either(
     try:
         outcome = ways[0]()
     except NotKnownError as error:
+        hopeless = error.loop is not node if ways[0] is unrolled else not _changes(low, node, error, before)
+        if hopeless:
+            raise
         before.restore()
         try:
             return ways[1]()
@@ -83,6 +86,14 @@ def either(
     return outcome
 
 
+def _changes(low: Lowering, node: Any, error: NotKnownError, before: Snapshot) -> bool:
+    """Whether a value that is not known hangs on what the loop changes alone, so that unrolling may make it known."""
+    if error.blame is None:
+        return True
+    held = {variable.storage.var for variable in changed(low, [node]) if variable.storage is not None}
+    return error.blame <= held | before.created()
+
+
 def while_loop(low: Lowering, node: ast.WhileLoop) -> Outcome:
     """`while`."""
     return either(low, node, lambda: _rolled_while(low, node), lambda: _unrolled_while(low, node))
@@ -92,9 +103,19 @@ def _condition(low: Lowering, node: ast.WhileLoop) -> Value:
     return cast(low.evaluate(low, node.while_condition), Bool(), node.while_condition)
 
 
+def _decided(low: Lowering, node: ast.WhileLoop) -> bool:
+    try:
+        return bool(
+            number_of(_condition(low, node), node.while_condition, "the condition of an unrolled loop")
+        )
+    except NotKnownError as error:
+        error.loop = node
+        raise
+
+
 def _unrolled_while(low: Lowering, node: ast.WhileLoop) -> Outcome:
     def steps() -> Iterator[Callable[[], Outcome]]:
-        while number_of(_condition(low, node), node.while_condition, "the condition of an unrolled loop"):
+        while _decided(low, node):
             yield lambda: nested(low, node.block)
 
     return unroll(low, steps(), node, [*node.block, node.while_condition])

@@ -29,6 +29,14 @@ class Snapshot:
         self.names = set(low.names)
         self.written = low.written
 
+    def created(self) -> set[object]:
+        """Variables, registers and bits of the circuit that are new since."""
+        resources = self.lowering.resources
+        count = {id(items): length for items, length in self.lengths}
+        registers = resources.bits[count[id(resources.bits)] :]
+        variables = resources.variables[count[id(resources.variables)] :]
+        return {*(variable.var for variable in variables), *registers, *(bit for r in registers for bit in r)}
+
     def restore(self) -> None:
         """Set back."""
         low = self.lowering

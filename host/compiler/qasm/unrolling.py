@@ -39,9 +39,11 @@ def _iterate(
     for step in steps:
         count[0] += 1
         if count[0] > MOST_ITERATIONS:
-            raise not_known(
+            error = not_known(
                 node, f"the loop has more than {MOST_ITERATIONS} iterations and cannot be unrolled"
             )
+            error.loop = node
+            raise error
         outcome = _iteration(low, step, stop)
         pending |= outcome.pending
         if outcome.dead:
