@@ -110,12 +110,13 @@ class Lowering:
     @contextmanager
     def scoped(self, kind: str = "block", parent: Scope | None = None) -> Iterator[None]:
         """A scope of its own."""
-        outer = self.scope
+        outer, visible = self.scope, len(self.variables)
         self.scope = Scope(parent or outer, kind)
         try:
             yield
         finally:
             self.scope = outer
+            del self.variables[visible:]  # nobody can name them any more
 
     def declare(self, name: str, symbol: Symbol, node: ast.QASMNode) -> None:
         """A name of the current scope."""
