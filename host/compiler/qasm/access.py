@@ -63,6 +63,8 @@ def assign(low: Lowering, place: Place | Value, value: Value, node: ast.QASMNode
         if whole is not None:
             low.store(whole, value, node)
             return
+        if len(place.bits) > 1 and _overlap(place, value):
+            value = low.held(value, node)
         values = [words.bit_value(value, index, node) for index in range(len(place.bits))]
         for (variable, index), bit in zip(place.bits, values, strict=True):
             _assign_bit(low, variable, index, bit, node)
@@ -71,6 +73,16 @@ def assign(low: Lowering, place: Place | Value, value: Value, node: ast.QASMNode
             "a constant" if isinstance(place, Value) else "an array" if isinstance(place, Array) else "qubits"
         )
         raise wrong(node, f"{kind} cannot be assigned a {value.type}")
+
+
+def _overlap(place: Bits, value: Value) -> bool:
+    """Whether a value of the run is computed of variables that are to be assigned."""
+    if not isinstance(value.data, expr.Expr):
+        return False
+    read_from = {variable.var for variable in expr.iter_vars(value.data)}
+    written = {variable.storage.var for variable, _ in place.bits if variable.storage is not None}
+    bits = {clbit_of(variable, index) for variable, index in place.bits if variable.eager}
+    return not read_from.isdisjoint(written | bits)
 
 
 def _assign_bit(low: Lowering, variable: Variable, index: int, bit: Value, node: ast.QASMNode) -> None:

@@ -175,6 +175,8 @@ def copy(low: Lowering, source: Array, target: Array, node: ast.QASMNode) -> Non
             f"an array of shape {source.cells.shape} does not fit into one of shape {target.cells.shape}",
         )
     values = [low.load(variable, node) for variable in source.variables()]
+    if not set(source.variables()).isdisjoint(target.variables()):
+        values = [low.held(value, node) for value in values]
     for variable, value in zip(target.variables(), values, strict=True):
         low.store(variable, value, node)
 

@@ -18,7 +18,7 @@ from qiskit.circuit import ClassicalRegister
 from qiskit.circuit.classical import expr, types
 from qiskit.circuit.exceptions import CircuitError
 
-from triplane.host.compiler.qasm import blocks, runtime
+from triplane.host.compiler.qasm import blocks, runtime, wide
 from triplane.host.compiler.qasm.casts import cast
 from triplane.host.compiler.qasm.errors import not_known, wrong
 from triplane.host.compiler.qasm.exits import Exit, Frame, Outcome
@@ -210,11 +210,27 @@ class Lowering:
         if value.runtime or self.depth > variable.depth:
             target = self.storage(variable, node)
             variable.known = None
-            self.emit(blocks.Assign(target, runtime.as_expr(value, node)), node)
+            self.write(target, value, node)
             return
         variable.known = value.data
         if variable.storage is not None and variable.eager:
-            self.emit(blocks.Assign(variable.storage, runtime.as_expr(value, node)), node)
+            self.write(variable.storage, value, node)
+
+    def write(self, target: expr.Var, value: Value, node: ast.QASMNode) -> None:
+        """Emit an assignment."""
+        if wide.is_wide(target):
+            for part in wide.assignments(target, value, node):
+                self.emit(part, node)
+        else:
+            self.emit(blocks.Assign(target, runtime.as_expr(value, node)), node)
+
+    def held(self, value: Value, node: ast.QASMNode) -> Value:
+        """A value as it is now: one of the run is copied, since what it is computed of is about to change."""
+        if not isinstance(value.data, expr.Expr):
+            return value
+        copy = self.temporary("held", value.data.type)
+        self.emit(blocks.Assign(copy, value.data), node)
+        return Value(value.type, copy)
 
     def load(self, variable: Variable, node: ast.QASMNode) -> Value:
         """The value of a variable at this place."""
@@ -227,12 +243,13 @@ class Lowering:
     def forget(self, variables: Iterable[Variable], node: ast.QASMNode) -> None:
         """Before a construct that only the run decides: store what it may change, and know it no longer."""
         for variable in variables:
-            if variable.known is None or variable.constant or machine_type(variable.type) is None:
+            holds = variable.eager or machine_type(variable.type) is not None
+            if variable.known is None or variable.constant or not holds:
                 continue
             value = Value(variable.type, variable.known)
             if value.symbolic:
                 continue
             target = self.storage(variable, node)
             if not variable.eager:
-                self.emit(blocks.Assign(target, runtime.as_expr(value, node)), node)
+                self.write(target, value, node)
             variable.known = None

@@ -60,6 +60,11 @@ def as_expr(value: Value, node: ast.QASMNode) -> expr.Expr:
         NotKnownError: the sequencer cannot hold it.
     """
     if isinstance(value.data, expr.Expr):
+        if width_of(value.data) > MACHINE_BITS:
+            raise wrong(
+                node,
+                f"a {value.type} of a run cannot be computed with; take {MACHINE_BITS} bits of it at a time",
+            )
         return value.data
     kind = machine_type(value.type)
     if kind is None or not isinstance(value.data, int):

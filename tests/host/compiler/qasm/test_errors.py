@@ -59,6 +59,8 @@ CASES = [
     ("c[0] = measure q[0];\nx q[int(c[0])];", 2, 5, "an index must be known when compiling"),
     ("uint[4] n = uint[4](0);\nif (c[0]) n = 3;\nn = n / 3;", 3, 5, "divides by powers of two only"),
     ("input float t;\nif (t > 0.5) { x q[0]; }", 2, 5, "give inputs={...} a value of t"),
+    ("bit[40] w;\nw[0] = measure q[0];\nif (w == 0) x q[1];", 3, 5, "wider than the 32 bits"),
+    ("bit[40] w;\nw[0] = measure q[0];\nw = ~w;", 3, 5, "take 32 bits of it at a time"),
     ("let a = q ++ q[0:1];", 1, 9, "cannot be joined with a part of itself"),
 ]
 
