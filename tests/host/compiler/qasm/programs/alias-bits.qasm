@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The alias writes to the registers: a[1], b[0] become 1.
 // expect: a=10 b=01 1.0
 OPENQASM 3.0;

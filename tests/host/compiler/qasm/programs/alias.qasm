@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Qubits 0, 3, 5 by a set, 1 and 2 by a range, the last by a negative index.
 // expect: c=101111 1.0
 OPENQASM 3.0;

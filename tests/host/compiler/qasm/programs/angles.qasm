@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // angle[4]: 7 + 1 = 8, 1 - 7 = 10, 7 / 2 = 3, 2 * 10 = 4, 10 / 1 = 10 (a number), -2 = 14; then pi turns the qubit.
 // expect: a=1000 b=1010 d=0011 e=0100 f=1010 g=1110 c=1 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // x is 3 or 0: x+x, x-1, 4*x, x/2, x%2, ~x, -x of uint[4], four bits each, first lowest.
 // x=3: 6, 2, 12, 1, 1, 12, 13; x=0: 0, 15, 0, 0, 0, 15, 0.
 // expect: r=1101110000010001110000100110 0.5

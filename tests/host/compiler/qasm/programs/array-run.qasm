@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A cell that a measurement decides.
 // expect: c=0011 0.5
 // expect: c=0101 0.5

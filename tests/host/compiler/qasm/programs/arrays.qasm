@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // From the highest: 8 == 8 is 1; 6 - 2 is 0100; row[0] is 7, 0111; 1.2 + 2.2 - 2.2 is cut to 001; 1 + 4 is 101.
 // expect: c=101000111001101 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // As with known bits, but measured: a is 1011.
 // expect: s=0110 t=0111 o=1111 i=0100 r=1101 p=0011 v=1101 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // a 10001111, b 01110000; a<<1 00011110, rotl(a,2) 00111110, a|b, a&b, a^b, ~a, rotr(a,1) 11000111, popcount 5.
 // expect: s=00011110 t=00111110 o=11111111 n=00000000 e=11111111 i=01110000 r=11000111 p=0101 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // expect: c=1111 1.0
 OPENQASM 3.0;
 include "stdgates.inc";

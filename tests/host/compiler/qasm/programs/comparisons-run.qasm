@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // u is 9 or 2 of uint[4]: u<9, u<=9, u>9, u>=9, u==9, u!=9.
 // expect: r=011010 0.5
 // expect: r=100011 0.5

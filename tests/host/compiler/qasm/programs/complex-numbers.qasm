@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // (10 + 5i)(-2 - 7i) = 15 - 80i; sqrt(-1) = i; |3 + 4i|^2 = 25.
 // expect: c=11001 1.0
 OPENQASM 3.0;

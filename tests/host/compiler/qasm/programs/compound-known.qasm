@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // 2, +4 6, -1 5, *3 15, /2 7, <<1 14, |1 15, &13 13, ^4 9, %5 4, **2 16, >>1 8.
 // expect: c=01000 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // U(0, 0, 0) is the identity, but U(2 pi, 0, 0) is too: 1 + exp(i theta) has the period 2 pi; Qiskit's own has -1 there.
 // expect: c=0 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // expect: d=00 0.25
 // expect: d=01 0.25
 // expect: d=10 0.5

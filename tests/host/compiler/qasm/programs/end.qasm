@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Where the coin is 1 the program ends before the flip.
 // expect: c=10 0.5
 // expect: c=01 0.5

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The bit-flip code: a flip of any one of three qubits is found and undone.
 // expect: out=000 0.5
 // expect: out=111 0.5

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // 0.25 + 0.25 + 0.5 = 1 turn of half: pi.
 // expect: c=1 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Three coins; how many heads.
 // expect: n=00 0.125
 // expect: n=01 0.375

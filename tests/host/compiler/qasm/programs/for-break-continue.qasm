@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Throws until the first tail, at most three: 0 heads 1/2, 1 head 1/4, 2 heads 1/8, 3 heads 1/8.
 // expect: n=00 0.5
 // expect: n=01 0.25

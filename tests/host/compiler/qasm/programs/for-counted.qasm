@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The sum of 1, 2 and 3 in steps that the sequencer adds, 6 = 0110.
 // expect: s=0110 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // n is 2 or 3; the loop runs from 1 to n and sums: 3 or 6.
 // expect: s=0011 0.5
 // expect: s=0110 0.5

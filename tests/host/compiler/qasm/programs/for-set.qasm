@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // 1 + 5 + 10 = 16.
 // expect: c=10000 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Each is a whole number: floor 2, ceiling 3, sqrt 3, mod 1, 2 ** 3 8, log(exp) 1, cos 1, sin 1, tan 1: 21.
 // expect: c=10101 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A Bell pair by own gates, undone by inv; then a turn by a third of pi three times.
 // expect: c=100 1.0
 OPENQASM 3.0;

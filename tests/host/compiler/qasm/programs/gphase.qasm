@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A controlled phase of pi is a z on the control: h z h = x.
 // expect: c=011 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Results collected bit by bit in an integer.
 // expect: n=0101 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The specification's semiclassical Fourier transform, on |0>: every outcome is as likely.
 // expect: c=00 0.25
 // expect: c=01 0.25

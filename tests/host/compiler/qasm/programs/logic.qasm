@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Two coins a, b: and, or, not a, a differs from b. 00: 0100; 01 (b): 1110; 10: 1010; 11: 0011.
 // expect: r=0100 0.25
 // expect: r=1110 0.25

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The loop counts what is an angle later, so it is unrolled after all.
 // expect: c=01 1.0
 OPENQASM 3.0;

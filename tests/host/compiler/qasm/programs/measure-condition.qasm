@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A condition that measures: thrown until a 1 comes, c is 1 then.
 // expect: c=1 1.0
 OPENQASM 3.0;

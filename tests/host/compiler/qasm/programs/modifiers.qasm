@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // q[3] is flipped by a control on |1>, one on |0>, and a square root of x taken twice.
 // expect: c=1001 1.0
 OPENQASM 3.0;

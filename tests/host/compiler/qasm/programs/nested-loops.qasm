@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // 2 * 3 flips of the second kind, 2 of the first.
 // expect: c=00 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Iterative estimation of the phase 3/8 = 0.011 in binary, exact with three bits; the last is measured first.
 // expect: c=011 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // refused: durationof is not supported
 OPENQASM 3.0;
 include "stdgates.inc";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // refused: the sequencer has no multiplier
 OPENQASM 3.0;
 qubit[4] q;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // refused: a gate's parameter must be known when compiling
 OPENQASM 3.0;
 include "stdgates.inc";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A measured superposition is reset; a measurement without a target leaves no trace.
 // expect: c=00 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Iterative phase estimation with an angle that the measurements fill: theta is 5/8 of a turn, 0.101 in binary. The
 // lowest bit is measured first, and each further one after what is known already was turned back.
 // expect: out=1010 1.0

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // A bit of a register by an index of the run: bit 1 or bit 2 of 0100.
 // expect: r=0 0.5
 // expect: r=1 0.5

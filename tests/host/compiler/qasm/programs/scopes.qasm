@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // As in the specification: 100, 200 in the block before it is shadowed, 400 behind; 400 = 110010000.
 // expect: c=110010000 1.0
 OPENQASM 3.0;

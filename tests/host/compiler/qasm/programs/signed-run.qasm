@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // n is -6 or 5. n<0, n>=5, n/4 (-1 or 1), n%4 (-2 or 1), n>>1 (-3 or 2), n == -6; four bits for numbers.
 // -6: 1, 0, 1111, 1110, 1101, 1; 5: 0, 1, 0001, 0001, 0010, 0
 // expect: r=111011110111101 0.5

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // 00001111, then bits 4 to 7 become 1010 (highest first), then every second of the low ones 0.
 // expect: c=10100101 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // By reference: the array's cells are doubled; their sum is 12.
 // expect: c=1100 1.0
 OPENQASM 3.0;

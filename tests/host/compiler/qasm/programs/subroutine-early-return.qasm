@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The first qubit of three that is 1, or 3: 1/2, 1/4, 1/8, 1/8.
 // expect: n=00 0.5
 // expect: n=01 0.25

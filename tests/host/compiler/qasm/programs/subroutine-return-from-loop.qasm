@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Out of a loop of the run, within an outer one: 0 when a head comes within three throws, 1 otherwise.
 // expect: c=0 0.875
 // expect: c=1 0.125

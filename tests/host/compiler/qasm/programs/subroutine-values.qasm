@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Arguments by value: the caller's n stays 2; 2 * 3 + 2 = 8.
 // expect: c=1000 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Parity of three qubits by an ancilla: two of them are 1.
 // expect: r=0 s=1 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The right side is what it was before: two bits of a register, of an integer and of an array change places.
 // expect: c=01 r=001 s=10 1.0
 OPENQASM 3.0;

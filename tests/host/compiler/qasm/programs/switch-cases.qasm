@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Of the four values 1 and 2 flip q[2], 0 flips both, 3 neither.
 // expect: d=11 0.25
 // expect: d=01 0.5

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // expect: c=1 1.0
 OPENQASM 3.1;
 include "stdgates.inc";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // -1 or 1, each half.
 // expect: d=1 0.5
 // expect: d=0 0.5

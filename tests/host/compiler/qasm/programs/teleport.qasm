@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The state cos(0.4)|0> + sin(0.4)|1> arrives: probability of 1 is sin(0.4)^2.
 // expect: c=0 0.8483533546735827
 // expect: c=1 0.1516466453264173

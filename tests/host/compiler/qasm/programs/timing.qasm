@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Delays do nothing to an ideal qubit; 2 * 50ns + 100ns is 0.2us.
 // expect: c=01 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // The loop is unrolled, since it indexes qubits: qubits up to the first 1 are measured.
 // expect: c=001 0.5
 // expect: c=010 0.25

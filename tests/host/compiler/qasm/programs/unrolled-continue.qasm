@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Only qubits behind a measured 0 are flipped; q[0] is 0 or 1, q[1] is 1.
 // expect: d=10 0.5
 // expect: d=11 0.5

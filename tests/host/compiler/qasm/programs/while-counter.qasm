@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Heads are counted until there are two, at most three throws: HH 1/4, HTH, THH 1/8 each, else fewer.
 // expect: n=10 0.5
 // expect: n=01 0.375

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Classical all through: 1 + 2 + 4 + 8 = 15 quarters of pi / 15 each.
 // expect: c=1 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // Registers of 40 bits are copied, indexed and measured into; w begins as ones in its four highest places.
 // expect: c=01 d=11 1.0
 OPENQASM 3.0;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
 // int[4] -3 as int[8] is 11111101; uint[4] 13 as uint[8] is 00001101.
 // expect: a=11111101 b=00001101 1.0
 OPENQASM 3.0;
