@@ -2,7 +2,7 @@
 """OpenQASM 3 programs as circuits of Qiskit.
 
 `openqasm3` makes a syntax tree of the text; from there on the lowering is ours, since Qiskit's importer refuses nearly
-every program that computes, loops or calls a subroutine (docs/decisions/0020-openqasm.md).
+every program that computes or calls a subroutine (docs/decisions/0020-openqasm.md).
 
 The lowering is an interpreter that runs the program as far as that is possible when compiling. Whatever follows from
 the text alone (constants, floats, angles, arrays, loops over them) is computed, and only what hangs on a measurement,
