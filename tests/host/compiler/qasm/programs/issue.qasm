@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// expect: c=00 0.5
+// expect: c=11 0.5
+OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; c[0] = measure q[0]; if (c[0] == 1) { x q[1]; } c[1] = measure q[1];
