@@ -14,7 +14,7 @@ from pathlib import Path
 
 Progress = Callable[[str], None]
 
-TIMEOUT_S = 3600.0
+TIMEOUT_S = 3 * 3600.0
 """Longest run of one tool. A d=5 array takes minutes; what takes an hour will not end in memory either."""
 
 REPORT_EVERY_S = 15.0
