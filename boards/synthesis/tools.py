@@ -15,7 +15,7 @@ from pathlib import Path
 Progress = Callable[[str], None]
 
 TIMEOUT_S = 3 * 3600.0
-"""Longest run of one tool. A d=5 array takes minutes; what takes an hour will not end in memory either."""
+"""Longest run of one tool: a placement of a whole board takes most of an hour, and more beside other work."""
 
 REPORT_EVERY_S = 15.0
 LOG_LINES = 20

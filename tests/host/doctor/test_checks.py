@@ -229,7 +229,7 @@ def test_a_way_that_loses_datagrams(alone):
         alone.board, alone.ways = board, ()
         found = diagnosis(alone, "transports")
     assert found.status is Status.WARNING
-    assert found.measured[f"{alone.url} sent_again"] > 5
+    assert found.measured[f"{alone.url} lost"] > 5
 
 
 def test_a_stream_whose_datagrams_are_lost(alone):
