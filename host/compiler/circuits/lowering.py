@@ -354,7 +354,7 @@ class _Body:
         target = self._expression(operation.target)
         self.read(bits_of(target))
         self.close()
-        specified = operation.cases_specifier()
+        specified = list(operation.cases_specifier())
         blocks: list[QuantumCircuit | None] = [block for _, block in specified]
         values = [
             () if CASE_DEFAULT in labels else tuple(int(label) for label in labels) for labels, _ in specified
