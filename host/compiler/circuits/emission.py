@@ -235,8 +235,6 @@ class Emission:
             writer.advance(segment.cycles)
             return
         plan = planned(events, writer.queued, writer.queue_events)
-        if writer.ahead > MOST_AHEAD:
-            writer.hold(LONG_HELD)
         writer.need(plan.needs[0] - max(events[0].time - 1, 0))
         writer.advance(events[0].time)
         ends = [event.time for event in events[1:]] + [segment.cycles]
@@ -246,6 +244,9 @@ class Emission:
                 writer.queued.update(plan.holds[number])
             label = "" if event.patch is None else f"{PATCH}_{event.patch}"
             writer.event(event.text, event.channels, end - event.time, label)
+        # Here and not behind a decision, where it would cost time
+        if writer.ahead > MOST_AHEAD:
+            writer.hold(LONG_HELD)
 
     def _events(self, op: Timed) -> list[Event]:
         match op:

@@ -71,7 +71,9 @@ def _holds(
     first = 0
     for number, event in enumerate(events):
         if any(waiting.get(channel, 0) >= queue_events for channel in event.channels):
-            waiting = {} if event.time >= bound + LEAD else dict(queued)
+            # A channel has an event a cycle at most, so that of what was before the segment little can be left.
+            left = max(bound + LEAD - event.time, 0)
+            waiting = {channel: min(count, left) for channel, count in queued.items()}
             while events[first].time <= event.time - bound - LEAD:
                 first += 1
             for earlier in events[first:number]:
@@ -97,7 +99,7 @@ def _needs(events: Sequence[Event], holds: Sequence[int]) -> list[int]:
     after = None
     for start, end in zip(reversed(starts), reversed(ends), strict=True):
         begin = events[start].time
-        need = max(IN_TIME + k - (events[start + k].time - begin) for k in range(end - start))
+        need = max((IN_TIME + k - (events[start + k].time - begin) for k in range(end - start)), default=IN_TIME)
         if after is not None:
             passed = events[end].time - begin - (end - start)
             need = max(need, after + HOLD_CYCLES - passed)

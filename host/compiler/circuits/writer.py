@@ -50,7 +50,7 @@ class Writer:
     def __init__(self, queue_events: int, slack: int) -> None:
         self.lines: list[str] = []
         self.slack = slack
-        self.ahead = MOST_AHEAD
+        self.ahead = LONG_HELD
         self.queue_events = queue_events
         self.queued: dict[int, int] = {}
         self._meets: dict[str, tuple[int, int, dict[int, int]]] = {}

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A board for five qubits on one line, and circuits on it."""
 
+import dataclasses
 from collections import Counter
 
 import numpy as np
@@ -136,3 +137,11 @@ def rehearsed():
         return done
 
     return run
+
+
+@pytest.fixture(scope="session")
+def large():
+    """Makes shapes of boards that are not built: long programs, queues of a length."""
+    return lambda queue_events: dataclasses.replace(
+        SHAPE, program_words=4096, groups=256, queue_events=queue_events
+    )
