@@ -56,10 +56,13 @@ def device_target(device: Device) -> Target:
     qubits = range(len(device.qubits))
     turn_s = _turn_cycles() * DT_S
     theta = Parameter("theta")
-    target.add_instruction(RZGate(theta), {(q,): InstructionProperties(duration=0.0, error=0.0) for q in qubits})
+    target.add_instruction(
+        RZGate(theta), {(q,): InstructionProperties(duration=0.0, error=0.0) for q in qubits}
+    )
     for gate in (SXGate(), XGate()):
         target.add_instruction(
-            gate, {(q,): InstructionProperties(turn_s, gate_error([device.qubits[q]], turn_s)) for q in qubits}
+            gate,
+            {(q,): InstructionProperties(turn_s, gate_error([device.qubits[q]], turn_s)) for q in qubits},
         )
     target.add_instruction(CXGate(), _crosses(device))
     reads = _reads(device)
@@ -67,7 +70,8 @@ def device_target(device: Device) -> Target:
     target.add_instruction(
         Reset(),
         {
-            of: InstructionProperties((each.duration or 0.0) + turn_s, each.error) for of, each in reads.items()
+            of: InstructionProperties((each.duration or 0.0) + turn_s, each.error)
+            for of, each in reads.items()
         },
     )
     target.add_instruction(Delay(Parameter("t")), {(q,): None for q in qubits})

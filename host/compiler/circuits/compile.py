@@ -76,7 +76,9 @@ def compile_transpiled(
     )
 
 
-def _pulses(circuit: QuantumCircuit, mapping: Mapping[object, int] | None = None) -> Iterator[tuple[str, int, int]]:
+def _pulses(
+    circuit: QuantumCircuit, mapping: Mapping[object, int] | None = None
+) -> Iterator[tuple[str, int, int]]:
     """(gate, channel, turned qubit) of all pulses of a circuit."""
     places = mapping or {bit: k for k, bit in enumerate(circuit.qubits)}
     for instruction in circuit.data:

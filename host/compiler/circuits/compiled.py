@@ -11,7 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from qiskit import QuantumCircuit, qpy
 
 from triplane.gateware.sequencer.program import Program
@@ -67,7 +66,9 @@ class CompiledCircuit:
         wrong = sorted(named.keys() ^ parameters.keys())
         if wrong:
             what = "has no value" if wrong[0] in parameters else "is not one of the circuit's"
-            raise CircuitError(f"parameter {wrong[0]!r} {what}; they are: {', '.join(sorted(parameters)) or 'none'}")
+            raise CircuitError(
+                f"parameter {wrong[0]!r} {what}; they are: {', '.join(sorted(parameters)) or 'none'}"
+            )
         if not self.angles:
             return self.template
         words = self.template.sequence.words.copy()

@@ -70,13 +70,17 @@ class Conditions:
                 shifted = "shr", self.expression(given.target, bits), self.expression(given.index, bits)
                 return "low", shifted, 1
             case _:
-                raise CircuitError(f"the sequencer cannot compute {type(given).__name__}; it has bits and numbers")
+                raise CircuitError(
+                    f"the sequencer cannot compute {type(given).__name__}; it has bits and numbers"
+                )
 
     def assigned(self, lvalue: Any) -> str:
         """Name of the variable that a store goes to."""
         if isinstance(lvalue, expr.Var) and not isinstance(lvalue.var, Clbit | ClassicalRegister):
             return self._named(lvalue)
-        raise CircuitError("a store goes to a variable; to a classical bit or a part of a variable it is not supported")
+        raise CircuitError(
+            "a store goes to a variable; to a classical bit or a part of a variable it is not supported"
+        )
 
     def loop_variable(self, parameter: Any) -> str | None:
         """Name of a loop's variable; None where it is a parameter."""
@@ -126,8 +130,12 @@ class Conditions:
             left, right = (right, left) if left[0] == "const" else (left, right)
             if right[0] == "const":
                 return "mul", left, right, _width(binary.type)
-            raise CircuitError("the sequencer multiplies by constants only; a product of two variables is not supported")
-        raise CircuitError(f"the sequencer has no {operation.name.lower()}; compute it on the host, or by shifts")
+            raise CircuitError(
+                "the sequencer multiplies by constants only; a product of two variables is not supported"
+            )
+        raise CircuitError(
+            f"the sequencer has no {operation.name.lower()}; compute it on the host, or by shifts"
+        )
 
 
 def _narrow(width: int, what: str) -> None:

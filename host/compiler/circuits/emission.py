@@ -10,6 +10,7 @@ from triplane.host.compiler.circuits.arithmetic import Arithmetic
 from triplane.host.compiler.circuits.errors import CircuitError
 from triplane.host.compiler.circuits.expressions import inverted
 from triplane.host.compiler.circuits.groups import Groups
+from triplane.host.compiler.circuits.pacing import Event, planned
 from triplane.host.compiler.circuits.registers import RESULT, Registers
 from triplane.host.compiler.circuits.tree import (
     Again,
@@ -29,7 +30,6 @@ from triplane.host.compiler.circuits.tree import (
     Unrolled,
     While,
 )
-from triplane.host.compiler.circuits.pacing import Event, planned
 from triplane.host.compiler.circuits.writer import (
     AFTER_DECISION,
     AFTER_READ,
@@ -127,13 +127,9 @@ class Emission:
 
     def _decide(self, node: Decide) -> None:
         """Both branches begin right behind the result."""
-        first, second, condition = (
-            (node.one, node.zero, "zero") if node.one else (node.zero, node.one, "one")
-        )
+        first, second, condition = (node.one, node.zero, "zero") if node.one else (node.zero, node.one, "one")
         target = self.writer.label("found")
-        self.writer.branch(
-            f"on.{condition} {node.slot}, {target}, {PATIENCE}", target, slack=AFTER_DECISION
-        )
+        self.writer.branch(f"on.{condition} {node.slot}, {target}, {PATIENCE}", target, slack=AFTER_DECISION)
         self.writer.waited(AFTER_DECISION)
         self._either(first, second, target)
 

@@ -115,7 +115,9 @@ def estimated(
     ]
     for number, drive in enumerate(program.drives):
         uses.append(Use(f"pulse entries of drive {number}", len(drive.entries), shape.pulse_entries))
-        uses.append(Use(f"envelope clocks of drive {number}", len(drive.envelope) // 2, shape.envelope_clocks))
+        uses.append(
+            Use(f"envelope clocks of drive {number}", len(drive.envelope) // 2, shape.envelope_clocks)
+        )
     for number, tones in enumerate(program.tones):
         uses.append(Use(f"windows of line {number}", len(tones.entries), shape.windows))
     coherence = {number: min(q.t1_us, q.t2_us) * 1e-6 for number, q in enumerate(device.qubits)}
@@ -125,7 +127,9 @@ def estimated(
 
 def _result_cycles(device: Device, line: int) -> int:
     """From a CAPTURE to its result."""
-    return GENERATOR + round(device.lines[line].delay_ns * 1e-9 * ADC_HZ) + READOUT_SAMPLES // 2 + DISCRIMINATE
+    return (
+        GENERATOR + round(device.lines[line].delay_ns * 1e-9 * ADC_HZ) + READOUT_SAMPLES // 2 + DISCRIMINATE
+    )
 
 
 def _cycles(nodes: Sequence[Node]) -> tuple[int, bool]:
@@ -147,7 +151,9 @@ def _cycles(nodes: Sequence[Node]) -> tuple[int, bool]:
     return total, is_open
 
 
-def _feed_forward(nodes: Sequence[Node], device: Device, coherence: dict[int, float]) -> Iterator[FeedForward]:
+def _feed_forward(
+    nodes: Sequence[Node], device: Device, coherence: dict[int, float]
+) -> Iterator[FeedForward]:
     """Latencies of decisions: the instructions between a result and an event are a cycle each."""
     for node in walk(tuple(nodes)):
         if not isinstance(node, Decide):
@@ -166,12 +172,12 @@ def _acts(body: Sequence[Node]) -> tuple[str, set[int]]:
     for node in body:
         if isinstance(node, Segment):
             ops = node.ops
-            names = [
-                f"{op.gate} {', '.join(map(str, op.qubits))}" for op in ops if isinstance(op, Play)
-            ]
+            names = [f"{op.gate} {', '.join(map(str, op.qubits))}" for op in ops if isinstance(op, Play)]
             qubits = {q for op in ops if isinstance(op, Play | Capture) for q in op.qubits}
             qubits |= {op.qubit for op in ops if isinstance(op, Shift)}
             if any(isinstance(op, Shift) for op in ops):
-                names.append("rz " + ", ".join(sorted({str(op.qubit) for op in ops if isinstance(op, Shift)})))
+                names.append(
+                    "rz " + ", ".join(sorted({str(op.qubit) for op in ops if isinstance(op, Shift)}))
+                )
             return "; ".join(names), qubits
     return "", set()

@@ -377,9 +377,7 @@ class _Body:
                 body.take(block.data)
             body._keep_frames(self.state.frames)
             bodies.append(body)
-        unread = dict(
-            set.intersection(*(set(body.state.unread.items()) for body in bodies))
-        )
+        unread = dict(set.intersection(*(set(body.state.unread.items()) for body in bodies)))
         for body in bodies:
             body.read([bit for bit in body.state.unread if bit not in unread])
             body.close()
@@ -428,7 +426,11 @@ class _Body:
             return
         bodies = []
         for value in values:
-            bound = copy(block) if name is not None else block.assign_parameters({parameter: value}, inplace=False)
+            bound = (
+                copy(block)
+                if name is not None
+                else block.assign_parameters({parameter: value}, inplace=False)
+            )
             body = self._looped(instruction, bound)
             first: tuple[Node, ...] = () if name is None else (Assign(name, ("const", value)),)
             bodies.append((*first, *body))

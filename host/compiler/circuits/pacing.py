@@ -99,7 +99,9 @@ def _needs(events: Sequence[Event], holds: Sequence[int]) -> list[int]:
     after = None
     for start, end in zip(reversed(starts), reversed(ends), strict=True):
         begin = events[start].time
-        need = max((IN_TIME + k - (events[start + k].time - begin) for k in range(end - start)), default=IN_TIME)
+        need = max(
+            (IN_TIME + k - (events[start + k].time - begin) for k in range(end - start)), default=IN_TIME
+        )
         if after is not None:
             passed = events[end].time - begin - (end - start)
             need = max(need, after + HOLD_CYCLES - passed)

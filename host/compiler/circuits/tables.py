@@ -121,7 +121,9 @@ class Tables:
         try:
             self.carriers.coupling(control, target)
         except ValueError as error:
-            raise CircuitError(f"cx of qubits {control} and {target}: {error}; transpile for the device") from error
+            raise CircuitError(
+                f"cx of qubits {control} and {target}: {error}; transpile for the device"
+            ) from error
 
     def _slot(self, channel: int, target: int) -> int:
         return self.carriers.slot(channel, target)

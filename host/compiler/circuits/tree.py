@@ -140,9 +140,7 @@ class Again:
     """On to the next pass of the innermost loop."""
 
 
-Node: TypeAlias = (
-    Segment | Read | Assign | Decide | If | Switch | While | Repeat | Unrolled | Leave | Again
-)
+Node: TypeAlias = Segment | Read | Assign | Decide | If | Switch | While | Repeat | Unrolled | Leave | Again
 
 
 def children(node: Node) -> tuple[tuple[Node, ...], ...]:

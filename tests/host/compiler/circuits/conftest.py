@@ -81,7 +81,9 @@ def agrees():
         assert strangers <= shots / 100
         often = [value for value, mean in expected.items() if mean >= 5]
         if len(often) == 1:
-            assert found[often[0]] >= expected[often[0]] - 4 * np.sqrt(shots - expected[often[0]]) - shots / 100
+            assert (
+                found[often[0]] >= expected[often[0]] - 4 * np.sqrt(shots - expected[often[0]]) - shots / 100
+            )
             return
         observed = np.array([found[value] for value in often] + [0.0])
         means = np.array([expected[value] for value in often] + [0.0])
@@ -108,7 +110,9 @@ def rehearsed():
             if release.kind != Kind.CAPTURE:
                 return []
             group = next(
-                g for g in program.sequence.groups if release.channel in g.channels and g.slots and matches(g, release)
+                g
+                for g in program.sequence.groups
+                if release.channel in g.channels and g.slots and matches(g, release)
             )
             answers = []
             for slot in group.slots:

@@ -154,7 +154,13 @@ def test_a_reset_decides_as_fast_as_by_hand(rehearsed, line5, shape):
     circuit.reset(0)
     circuit.measure(0, 0)
     compiled = compile_circuit(circuit, line5, shape, Options(seed_transpiler=0))
-    (channel,) = {op.channel for n in walk(compiled.scheduled) if isinstance(n, Segment) for op in n.ops if hasattr(op, "channel")}
+    (channel,) = {
+        op.channel
+        for n in walk(compiled.scheduled)
+        if isinstance(n, Segment)
+        for op in n.ops
+        if hasattr(op, "channel")
+    }
     assert after_the_result(rehearsed(compiled, lambda slot, number: 1), channel, channel) == 4
 
 
