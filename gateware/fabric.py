@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from litex.gen import LiteXModule
+from litex.soc.interconnect import stream
 from migen import Cat, If, Signal
 
 from triplane.gateware.frame.layouts import OPERATION_BITS
@@ -73,6 +74,7 @@ class ControlFabric(LiteXModule):
         frame_wait, frame_shot, frame_round: to it.
         start: input; starts the program.
         records: words of the records of rounds.
+        outcomes: words that the program gives out; whoever takes them is ready while `outcome_room` (input) is high.
         clear: input; formation forgets everything but its table.
         safe: the sequencer has stopped the board.
         stopped: a fault has stopped syndrome formation.
@@ -133,6 +135,8 @@ class ControlFabric(LiteXModule):
         self.dac = [(generator.i, generator.q) for generator in generators]
         self.played = [generator.played for generator in generators]
         self.rounds, self.records = formation.source, formation.records
+        self.outcomes = stream.Endpoint([("data", 32)])
+        self.outcome_room = Signal()
         self.clear = formation.clear
         self.stopped, self.held_up = formation.stopped, formation.held_up
         self.frame_wait = sequencer.frame_wait
@@ -224,4 +228,8 @@ class ControlFabric(LiteXModule):
             sequencer.frame_ready.eq(self.frame_ready),
             sequencer.start.eq(self.start),
             sequencer.external.eq(self.external),
+            sequencer.outcome_room.eq(self.outcome_room),
+            # Every word is a record of its own.
+            [getattr(self.outcomes, name).eq(sequencer.outcome_valid) for name in ("valid", "first", "last")],
+            self.outcomes.data.eq(sequencer.outcome),
         ]

@@ -28,6 +28,7 @@ from triplane.gateware.link.serial import SerialLink
 from triplane.gateware.link.status import LEVEL_BITS, LinkStatus
 from triplane.gateware.processor import Processor
 from triplane.gateware.registers import register_map
+from triplane.gateware.sequencer.layouts import OUTCOMES_UNDER_WAY
 from triplane.gateware.syndrome import EventPort, RoundPacer, RoundSwitch
 
 NAME = "triplane"
@@ -37,8 +38,8 @@ VERSION = "0.1.0"
 BANKS = ("identification", "counter", "faults", "events", "pacer", "results", "link", "decoder")
 """Register banks in the order of their addresses. The order is part of the register map: append, never insert.
 
-Behind them stand those of a fabric: `rounds`, `measured`, then its `cores`; behind these those of its links, of the
-soft core, `processor`, and of what a board adds; behind all, where there is a network, that of the record `stream`.
+Behind them stand those of a fabric: `rounds`, `measured`, its `cores`, `outcomes`; behind these those of its links, of
+the soft core, `processor`, and of what a board adds; behind all, where there is a network, that of the record `stream`.
 """
 
 NETWORK_BANKS, SERIAL_BANKS = ("udp", "network"), ("uart", "serial")
@@ -103,7 +104,7 @@ class TriplaneSoC(SoCMini):
     ) -> None:
         names = [
             *BANKS,
-            *(["rounds", "measured", *fabric.cores] if fabric else []),
+            *(["rounds", "measured", *fabric.cores, "outcomes"] if fabric else []),
             *(NETWORK_BANKS if phy else ()),
             *(SERIAL_BANKS if uart else ()),
             *(["processor"] if processor else []),
@@ -277,6 +278,7 @@ class TriplaneSoC(SoCMini):
         self.measured = measured = ResultPort(depth, results=False)
         for name, core in fabric.cores.items():
             self.add_module(name, core)
+        self.outcomes = outcomes = ResultPort(depth, results=False)
         faults, barrier = self.faults, decoder.barrier
 
         # # #
@@ -287,6 +289,8 @@ class TriplaneSoC(SoCMini):
             switch.source.connect(decoder.sink),
             fabric.records.connect(measured.sink),
             measured.clear.eq(faults.clear),
+            fabric.outcomes.connect(outcomes.sink),
+            outcomes.clear.eq(faults.clear),
             # The decoder's clock has an edge at the end of every cycle in which it is asked, and while somebody waits.
             barrier.wait.eq(fabric.frame_wait),
             barrier.shot.eq(fabric.frame_shot),
@@ -296,12 +300,13 @@ class TriplaneSoC(SoCMini):
             fabric.now.eq(self.counter.now),
             fabric.external.eq(faults.safe),
             fabric.clear.eq(faults.clear),
-            faults.empty_read.eq(self.results.empty_read | measured.empty_read),
+            faults.empty_read.eq(self.results.empty_read | measured.empty_read | outcomes.empty_read),
             faults.sequencer.eq(fabric.safe),
             faults.formation.eq(fabric.stopped),
             faults.held_up.eq(fabric.held_up),
             faults.refused.eq(fabric.collision),
         ]
+        self.sync += fabric.outcome_room.eq(outcomes.level <= depth - OUTCOMES_UNDER_WAY)
 
 
 def _awake(decoder: LiteXModule) -> Signal | int:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -137,6 +137,7 @@ class Board(Protocol):
         timeout_s: float | None = None,
         live: bool = False,
         records: bool = False,
+        outcomes: Callable[[Words], object] | None = None,
     ) -> Execution:
         """Run the control program that is loaded until it halts and its last event is played; ends an earlier run.
 
@@ -145,8 +146,11 @@ class Board(Protocol):
             limit_cycles: after which the program is aborted.
             timeout_s: wall clock limit.
             live: the decoder takes the rounds that are measured.
-            records: take the records of windows and of rounds while the program runs, and return them with its end.
-                Without it they stay in their FIFOs, and a program that makes more than those hold is held up.
+            records: take the records of windows and of rounds, and what the program gives out, while it runs, and
+                return them with its end. Without it they stay in their FIFOs, and a program that makes more than those
+                hold is held up.
+            outcomes: called with the words that the program gives out, uint32 (words,), as they come; they are then not
+                returned. What it raises ends the program.
 
         Raises:
             SafeStateError: a fault has stopped the program; the message has cause, channel, place and time.

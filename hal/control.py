@@ -271,6 +271,7 @@ class Execution:
         strays: cycles with results that nothing had armed.
         results: structured (windows,) of `layouts.RESULT`, what the decoder said; empty unless records were asked for.
         rounds: structured (rounds,) of the fabric's `round_record`, what was measured; likewise.
+        outcomes: uint32 (words,), what the program gave out with `emit`; likewise, unless they went elsewhere.
     """
 
     exit_code: int
@@ -281,3 +282,4 @@ class Execution:
     strays: int
     results: npt.NDArray[np.void] = field(default_factory=lambda: np.zeros(0, dtype=RESULT.dtype))
     rounds: npt.NDArray[np.void] = field(default_factory=lambda: np.zeros(0, dtype=np.dtype([])))
+    outcomes: npt.NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, dtype=np.uint32))

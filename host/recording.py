@@ -4,66 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
-import stim
-
 from triplane import hal
-from triplane.gateware.decoder.graph import DecodingGraph, GraphError, compile_graph
-from triplane.gateware.decoder.table import TableShape, observed_detectors
-from triplane.gateware.decoder.window import WindowPlan
-from triplane.gateware.shape import FabricShape
 from triplane.hal.datagrams import PacketSource, StreamSocket
-from triplane.host.compiler.memory import MemoryExperiment
+from triplane.host.built import BuiltFor
 from triplane.host.replay.progress import ProgressView
 from triplane.host.runtime.recording import RecordingError
 from triplane.host.runtime.streaming import record_stream
 
 
-@dataclass(frozen=True)
-class Recorded:
-    """What the board that is recorded was built for, as `hal.connect` is told."""
-
-    graph: DecodingGraph | None = None
-    table: TableShape | None = None
-    plan: WindowPlan | None = None
-    fabric: FabricShape | None = None
-
-
-def decoding_board(
-    model: stim.DetectorErrorModel, *, weight_bits: int, decoder: Literal["array", "table"]
-) -> Recorded:
-    """A board that decodes shots of a model.
-
-    Raises:
-        RecordingError: the model cannot become a decoder.
-    """
-    try:
-        graph = compile_graph(model, weight_bits=weight_bits)
-        table = TableShape(observed_detectors(graph), graph.num_observables) if decoder == "table" else None
-    except (GraphError, ValueError) as error:
-        raise RecordingError(f"no decoder for this model: {error}") from error
-    return Recorded(graph, table)
-
-
-def closed_loop_board(distance: int) -> Recorded:
-    """The board of `triplane demo`.
-
-    Raises:
-        RecordingError: no device has the shape of such a code.
-    """
-    try:
-        experiment = MemoryExperiment.of(distance)
-    except ValueError as error:
-        raise RecordingError(f"--distance of --closed-loop: {error}") from error
-    return Recorded(plan=experiment.plan, fabric=experiment.shape)
-
-
 def record(
-    built_for: Recorded,
+    built_for: BuiltFor,
     path: Path,
     *,
     board: str,
@@ -96,15 +50,7 @@ def record(
         stream_from = urlsplit(board).hostname
     with (
         ProgressView() as view,
-        hal.connect(
-            board,
-            graph=built_for.graph,
-            table=built_for.table,
-            plan=built_for.plan,
-            fabric=built_for.fabric,
-            observe=True,
-            progress=view.build,
-        ) as connected,
+        built_for.connect(board, observe=True, progress=view.build) as connected,
     ):
         source: PacketSource | None = StreamSocket(stream_from) if stream_from else None
         view.step("recording; Ctrl-C ends it")

@@ -17,11 +17,13 @@ from triplane.gateware.decoder.graph import GraphError, compile_graph
 from triplane.gateware.decoder.table import TableShape, observed_detectors
 from triplane.gateware.decoder.window import whole_window
 from triplane.gateware.shape import FabricShape
-from triplane.hal.device import Device
 from triplane.hal.drivers.simulated import simulated_design
 from triplane.host.compiler.memory import MemoryExperiment
 from triplane.host.replay.progress import ProgressView
+from triplane.host.small import CABLED, small_target
 from triplane.sim.board import BoardBuild, Design, SimulatedBoard, build_board
+from triplane.sim.board.cables import Cables
+from triplane.sim.board.coupling import Behind
 from triplane.sim.board.emulation import EmulatedProcessor
 from triplane.sim.board.server import LOOPBACK, BoardServer, Ports
 from triplane.sim.qpu.processor import Processor
@@ -60,11 +62,11 @@ class Emulated:
     """What is behind the converters of a board.
 
     Attributes:
-        device: emulated.
+        behind: a processor, or cables.
         shape: of the board's fabric.
     """
 
-    device: Device
+    behind: Behind
     shape: FabricShape
 
 
@@ -79,7 +81,15 @@ def closed_loop_board(distance: int) -> tuple[Design, Emulated]:
     except ValueError as error:
         raise ServingError(f"--distance of --closed-loop: {error}") from error
     design, _ = simulated_design(hal.ArrayTarget(experiment.plan), fabric=experiment.shape)
-    return design.with_links(), Emulated(experiment.device, experiment.shape)
+    return design.with_links(), Emulated(Processor(experiment.device), experiment.shape)
+
+
+def loopback_board() -> tuple[Design, Emulated]:
+    """A small simulated board whose readout lines are cabled to themselves, on a network and a serial line."""
+    design, descriptor = simulated_design(small_target(), fabric=CABLED)
+    timing = descriptor.timing
+    delay_ns = sum(delay.ns for delay in (timing.dac_delay, timing.adc_delay, timing.cable_delay))
+    return design.with_links(), Emulated(Cables([delay_ns] * CABLED.lines), CABLED)
 
 
 def serve_board(
@@ -121,7 +131,7 @@ def serve_board(
 def _processor(board: SimulatedBoard, build: BoardBuild, emulated: Emulated) -> EmulatedProcessor:
     return EmulatedProcessor(
         board,
-        Processor(emulated.device),
+        emulated.behind,
         {name: register.address for name, register in hal.RegisterMap(build.registers).items()},
         emulated.shape,
         refused=lambda error: print(f"not played: {error}", file=sys.stderr, flush=True),

@@ -1,15 +1,22 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What all tests share: where published data lie, and why a test is skipped where they are absent."""
+"""What all tests share: published data, devices, and boards that listen on real sockets of this machine."""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from triplane.hal import RegisterMap
 from triplane.hal.device import Device, load_device
 from triplane.host.bench.replay import data_folder
+from triplane.sim.board import SimulatedBoard, build_board
+from triplane.sim.board.server import BoardServer
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +45,54 @@ def published_data() -> Callable[[str], Path]:
         return folder
 
     return find
+
+
+@contextlib.contextmanager
+def serving(
+    design, behind=lambda board, registers: None, beside=lambda server, build: contextlib.nullcontext()
+):
+    """A board of that design behind sockets, and its server in a thread of its own.
+
+    behind: what lets time pass in the place of the board alone, from the board and its registers' addresses.
+    beside: what is entered while it is served, from the server and the build.
+    """
+    ready, state = threading.Event(), {}
+
+    async def serve(board):
+        state["task"], state["loop"] = asyncio.current_task(), asyncio.get_running_loop()
+        server = BoardServer(board, run=behind(board, addresses), udp_port=0)
+
+        def opened(ports):
+            state["ports"] = ports
+            ready.set()
+
+        with contextlib.suppress(asyncio.CancelledError):
+            async with beside(server, build):
+                await server.serve(opened)
+
+    build = build_board(design.with_links())
+    addresses = {name: register.address for name, register in RegisterMap(build.registers).items()}
+    with SimulatedBoard(build.library) as board:
+        thread = threading.Thread(target=lambda: asyncio.run(serve(board)))
+        thread.start()
+        try:
+            assert ready.wait(30)
+            ports = state["ports"]
+            yield SimpleNamespace(
+                udp=ports.udp,
+                urls={
+                    "udp": f"udp://127.0.0.1:{ports.udp}",
+                    "uart": f"uart:socket://127.0.0.1:{ports.serial}",
+                },
+                serial=ports.serial,
+            )
+        finally:
+            state["loop"].call_soon_threadsafe(state["task"].cancel)
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+@pytest.fixture(scope="session")
+def serve():
+    """`serving`, for boards of a test's own."""
+    return serving

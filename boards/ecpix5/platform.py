@@ -16,6 +16,9 @@ CLOCK_HZ = 50_000_000
 
 INPUT_HZ = 100_000_000
 RGMII_HZ = 125_000_000
+TICK_CYCLES = 64
+"""Of the oscillator, from one tick of the reference that the system clock is measured by to the next."""
+
 POWER_ON_CYCLES = 2**16 - 1
 """Of the oscillator, 655 us: supplies and oscillator are steady before the PLL starts."""
 
@@ -65,7 +68,11 @@ class Platform(LatticeECP5Platform):
 
 
 class ClockReset(LiteXModule):
-    """Clock domains `sys` and `decoder`, one clock from the board's oscillator. The decoder's never rests."""
+    """Clock domains `sys` and `decoder`, one clock from the board's oscillator. The decoder's never rests.
+
+    Attributes:
+        tick: of the oscillator, a rising edge in `TICK_CYCLES`.
+    """
 
     def __init__(self, platform: Platform) -> None:
         self.cd_por = ClockDomain(reset_less=True)
@@ -76,8 +83,10 @@ class ClockReset(LiteXModule):
 
         oscillator, button = platform.request("clk100"), platform.request("rst_n")
         left = Signal(max=POWER_ON_CYCLES + 1, reset=POWER_ON_CYCLES)
+        ticks = Signal(max=TICK_CYCLES)
+        self.tick = ticks[-1]
         self.comb += self.cd_por.clk.eq(oscillator)
-        self.sync.por += If(left != 0, left.eq(left - 1))
+        self.sync.por += [If(left != 0, left.eq(left - 1)), ticks.eq(ticks + 1)]
         self.pll = pll = ECP5PLL()
         self.comb += pll.reset.eq((left != 0) | ~button)
         pll.register_clkin(oscillator, INPUT_HZ)

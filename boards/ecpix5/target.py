@@ -4,9 +4,13 @@
 from litex.gen import LiteXModule
 
 from triplane.boards.ecpix5.links import NETWORK_WIDTH, RgmiiPHY, uart
-from triplane.boards.ecpix5.platform import CLOCK_HZ, ClockReset, Platform
+from triplane.boards.ecpix5.platform import CLOCK_HZ, INPUT_HZ, TICK_CYCLES, ClockReset, Platform
+from triplane.gateware import health
 from triplane.gateware.processor import Processor
 from triplane.gateware.soc import TriplaneSoC
+
+TICKS = 1024
+"""Of the oscillator's, by which the system clock is measured: 655 us."""
 
 
 def ecpix5_soc(
@@ -20,6 +24,7 @@ def ecpix5_soc(
         image: of the firmware.
     """
     platform = Platform()
+    seen = health.Health(1, TICKS, TICKS * TICK_CYCLES * CLOCK_HZ // INPUT_HZ)
     soc = TriplaneSoC(
         platform,
         ClockReset(platform),
@@ -33,7 +38,13 @@ def ecpix5_soc(
         network_width=NETWORK_WIDTH,
         uart=uart(platform, baudrate),
         processor=Processor(image),
+        extras={health.BANK: seen},
     )
+    soc.comb += [
+        seen.locked.eq(soc.crg.pll.locked),
+        seen.tick.eq(soc.crg.tick),
+        seen.flowing.eq(1),  # no converters
+    ]
     # Red: the board has gone safe. Green: it is fed. Blue: the PLL has locked. A light is on while its pin is low.
     led = platform.request("rgb_led")
     soc.comb += [

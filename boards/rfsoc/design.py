@@ -204,7 +204,7 @@ def _nets(converters: Converters) -> dict[str, tuple[str, ...]]:
             "core_reset/ext_reset_in",
             "clock/resetn",
         ),
-        "locked": ("clock/locked", "core_reset/dcm_locked"),
+        "locked": ("clock/locked", "core_reset/dcm_locked", f"{CORE}/locked"),
         "bus_resetn": (
             "bus_reset/peripheral_aresetn",
             "bus/aresetn",

@@ -12,6 +12,7 @@ from litex.soc.interconnect.axi import AXILite2Wishbone, AXILiteInterface
 from migen import Cat, ClockDomain, Module, Signal
 
 from triplane.boards.rfsoc.board import CLOCK_HZ, RfsocBoard, board
+from triplane.gateware import health
 from triplane.gateware.fabric import ControlFabric
 from triplane.gateware.processor import Processor
 from triplane.gateware.shape import FabricShape
@@ -22,6 +23,9 @@ ADDRESS_BITS = 18
 """Of the core's AXI-Lite port: 256 KiB, 128 banks of registers."""
 
 SAMPLE_BITS = 16
+TICKS = 1024
+"""Of SYSREF, by which the system clock is measured: 133 us."""
+
 PER_CLOCK = 2
 """Samples that a DAC takes in a clock."""
 
@@ -49,7 +53,7 @@ class Platform(GenericPlatform):
         bus |= {"arprot": 3, "arvalid": 1, "arready": 1, "rdata": 32, "rresp": 2, "rvalid": 1, "rready": 1}
         ports: list[tuple[Any, ...]] = [
             (name, 0, Pins(1))
-            for name in ("aclk", "aresetn", "reference_clk", "sysref", "user_sysref", "irq")
+            for name in ("aclk", "aresetn", "reference_clk", "locked", "sysref", "user_sysref", "irq")
         ]
         ports.append(_bundle("s_axi", bus))
         for line in range(shape.lines):
@@ -104,6 +108,7 @@ def rfsoc_soc(
     axi = AXILiteInterface(data_width=32, address_width=ADDRESS_BITS)
     bus = wishbone.Interface(data_width=32, adr_width=ADDRESS_BITS - 2)
     fabric = ControlFabric(shape)
+    seen = health.Health(shape.drives + 2 * shape.lines, TICKS, TICKS * CLOCK_HZ // rfsoc.sysref_hz)
     soc = TriplaneSoC(
         platform,
         ClockReset(platform) if crg is None else crg,
@@ -115,12 +120,15 @@ def rfsoc_soc(
         result_depth=result_depth,
         fabric=fabric,
         processor=Processor(image),
+        extras={health.BANK: seen},
     )
     soc.axi = AXILite2Wishbone(axi, bus)
     soc.sysref = capture = SysrefCapture()
     soc.comb += [
         *_register_bus(platform, axi),
-        *_converters(platform, rfsoc, fabric),
+        *_converters(platform, rfsoc, fabric, seen),
+        seen.locked.eq(platform.request("locked")),
+        seen.tick.eq(capture.captured),
         capture.sysref.eq(platform.request("sysref")),
         platform.request("user_sysref").eq(capture.captured),
         # A level: somebody has to look, at records or at why the board is safe.
@@ -156,11 +164,15 @@ def _register_bus(platform: Platform, axi: AXILiteInterface) -> list[object]:
     ]
 
 
-def _converters(platform: Platform, rfsoc: RfsocBoard, fabric: ControlFabric) -> list[object]:
+def _converters(
+    platform: Platform, rfsoc: RfsocBoard, fabric: ControlFabric, seen: health.Health
+) -> list[object]:
     statements: list[object] = []
+    flowing: list[object] = []
     for line, (i, q) in enumerate(fabric.adc):
         pads = [platform.request(name) for name in adc_streams(rfsoc, line)]
         samples = Cat(*(pad.tdata for pad in pads))
+        flowing.append(Cat(*(pad.tvalid for pad in pads)) == 2 ** len(pads) - 1)
         statements += [pad.tready.eq(1) for pad in pads]
         statements += [i.eq(samples[:SAMPLE_BITS]), q.eq(samples[SAMPLE_BITS:])]
     for channel, (i, q) in enumerate(fabric.dac):
@@ -169,4 +181,5 @@ def _converters(platform: Platform, rfsoc: RfsocBoard, fabric: ControlFabric) ->
             pad.tdata.eq(Cat(*(part for pair in zip(i, q, strict=True) for part in pair))),
             pad.tvalid.eq(1),
         ]
-    return statements
+        flowing.append(pad.tready)
+    return [*statements, seen.flowing.eq(Cat(*flowing))]

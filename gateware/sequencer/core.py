@@ -58,6 +58,9 @@ class Sequencer(LiteXModule):
         frame_wait, frame_shot, frame_round: outputs; ask for it, high for a cycle.
         start: input; starts the program, as the register does.
         external: input; another part of the board has gone safe.
+        outcome, outcome_valid: outcomes that the program gives out, one a cycle at the most.
+        outcome_room: input; there is room for `OUTCOMES_UNDER_WAY` of them. An instruction that gives one out waits for
+            it.
         events: endpoint of each channel (`layouts.EVENT`); whoever takes them is always ready.
         safe: the board is in its safe state because of the sequencer: generators must be silent.
         silence: generators must stop at once: while safe, and with an abort.
@@ -103,6 +106,9 @@ class Sequencer(LiteXModule):
         self.frame_round = execute.frame_round
         self.start = Signal()
         self.external = Signal()
+        self.outcome = execute.outcome
+        self.outcome_valid = execute.emits
+        self.outcome_room = Signal()
         self.events = dispatcher.sources
         self.safe = Signal()
         self.silence = Signal()
@@ -120,7 +126,7 @@ class Sequencer(LiteXModule):
 
         # State
         begin, live, moves, drops = Signal(), Signal(), Signal(), Signal()
-        breaks, stepping, passing = Signal(), Signal(), Signal()
+        breaks, stepping, passing, stalls = Signal(), Signal(), Signal(), Signal()
         executing = Signal()  # as `running`, a register: half of the core hangs on it
         trusted = Signal()
         self.fsm = fsm = FSM(reset_state="IDLE")
@@ -132,7 +138,8 @@ class Sequencer(LiteXModule):
                 fsm.ongoing("BEGIN") & trusted & ~self.measuring & dispatcher.empty & ~faults.safe & ~control.abort
             ),
             breaks.eq(fetch.executed.breaks & ~passing),
-            live.eq(executing & fetch.valid & ~breaks & ~execute.faulty & ~faults.safe),
+            stalls.eq(fetch.executed.emits & ~self.outcome_room),
+            live.eq(executing & fetch.valid & ~breaks & ~stalls & ~execute.faulty & ~faults.safe),
         ]  # fmt: skip
         fsm.act("IDLE", If(wanted, NextState("BEGIN")), drops.eq(1))
         fsm.act(

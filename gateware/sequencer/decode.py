@@ -29,6 +29,7 @@ DECODED = [
     ("unit", len(Unit)),  # bit k: unit k executes it
     ("legal", 1),
     ("waits", 1),  # for a result, or for the frame
+    ("emits", 1),  # it needs room for an outcome
     ("breaks", 1),  # a breakpoint is before it
     ("operation", DOES_BITS),  # of the ALU
     ("adds", 1),  # which is ADD
@@ -137,6 +138,7 @@ class Decoder(LiteXModule):
             *(decoded.unit[number].eq(signal) for number, signal in enumerate(classes)),
             decoded.legal.eq(Array(int(k in BY_OPCODE) for k in range(1 << 7))[opcode] & in_range),
             decoded.breaks.eq(self.breaks),
+            decoded.emits.eq(classes[Unit.CONTROL] & (does == Control.EMIT)),
             decoded.waits.eq(classes[Unit.RESULT] | classes[Unit.FRAME]),
             a_written.eq(written(ra)),
             b_written.eq(by_register & ~loops & written(rb)),

@@ -44,6 +44,7 @@ class ExecutionUnit(LiteXModule):
         writes, into, value, total: it writes a register, which, and what: `value`, or `total`, with the other one 0.
         goes, target: it goes elsewhere than to the next.
         halts: the program ends.
+        emits, outcome: a cycle after it, that an outcome was given out, and which.
         frame, frame_ready: inputs; see `Sequencer`.
         frame_wait, frame_shot, frame_round: outputs; the same.
         frame_index: input; bit of the frame that a wait means.
@@ -75,6 +76,8 @@ class ExecutionUnit(LiteXModule):
         self.goes = Signal()
         self.target = Signal(ADDRESS_BITS)
         self.halts = Signal()
+        self.emits = Signal()
+        self.outcome = Signal(32)
         self.frame = Signal(32)
         self.frame_ready = Signal()
         self.frame_wait = Signal()
@@ -176,6 +179,9 @@ class ExecutionUnit(LiteXModule):
             If(returns & ~empty, level.eq(level - 1)),
             If(self.begin, level.eq(0)),
         ]
+
+        # Outcomes
+        self.sync += [self.emits.eq(does_control[Control.EMIT]), self.outcome.eq(a)]
 
         # The frame
         expected, here, kept = Signal(), Signal(), Signal(32)

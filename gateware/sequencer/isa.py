@@ -275,6 +275,10 @@ def _instructions() -> Iterable[Instruction]:
     yield from _both(
         "halt", control, Control.HALT, (), "end with exit code b; queued events are still played"
     )
+    yield Instruction(
+        "emit", control, Control.EMIT, (RA,), "give ra out to the host, which takes it while the program runs",
+        "1; more while there is no room",
+    )  # fmt: skip
     yield Instruction("nop", control, Control.NOP, (), "nothing")
 
 

@@ -56,6 +56,10 @@ KINDS = {
 """What an event of a kind does, at its time."""
 
 
+OUTCOMES_UNDER_WAY = 4
+"""Outcomes that may still come after whoever takes them has seen that there is no room."""
+
+
 class Fault(IntEnum):
     """Why a program was stopped."""
 

@@ -39,6 +39,7 @@ class Control(IntEnum):
 
     NOP = 1
     HALT = 2
+    EMIT = 3
     JUMP = 4
     CALL = 5
     RETURN = 6

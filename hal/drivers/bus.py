@@ -231,6 +231,7 @@ class RegisterBoard(RegisterAccess):
         timeout_s: float | None = None,
         live: bool = False,
         records: bool = False,
+        outcomes: Callable[[Words], object] | None = None,
     ) -> Execution:
         """Run the control program that is loaded; see `hal.board.Board.execute`."""
         control = self._control_bus()
@@ -242,7 +243,7 @@ class RegisterBoard(RegisterAccess):
         supervision = self._supervision
         if supervision is not None:
             supervision.begin(control.tables(live))
-        collector = Collector(self, control.shape) if records else None
+        collector = Collector(self, control.shape, records, outcomes) if records or outcomes else None
         try:
             ended = control.execute(
                 registers,

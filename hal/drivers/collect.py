@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -38,25 +38,44 @@ class Bus(Protocol):
 
 
 class Collector:
-    """Takes whole records of windows and of rounds, as often as it is called."""
+    """Takes whole records of windows and of rounds, and outcomes, as often as it is called.
 
-    def __init__(self, bus: Bus, shape: FabricShape) -> None:
+    Args:
+        bus: the board's registers.
+        shape: of its fabric.
+        records: take those of windows and of rounds.
+        outcomes: where outcomes go; None: they are kept.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        shape: FabricShape,
+        records: bool = True,
+        outcomes: Callable[[Words], object] | None = None,
+    ) -> None:
         self._bus = bus
         self._round = round_record(shape.syndrome)
-        self._taken = {"results": 0, "measured": 0}
-        self._words: dict[str, list[Words]] = {"results": [], "measured": []}
+        self._outcomes = outcomes
+        sizes = {"results": bus.record_words, "measured": self._round.words, "outcomes": 1}
+        self._sizes = sizes if records else {"outcomes": 1}
+        self._taken = dict.fromkeys(sizes, 0)
+        self._words: dict[str, list[Words]] = {name: [] for name in sizes}
 
     def collect(self) -> None:
         """Take what is there."""
-        for name, words in (("results", self._bus.record_words), ("measured", self._round.words)):
+        for name, words in self._sizes.items():
             entered = self._bus.get(f"{name}_records")
             count = (entered - self._taken[name]) % 2**32
             if count:
                 found = self._bus.burst_read(
                     self._bus.registers[f"{name}_data"].address, count * words, increment=False
                 )
-                self._words[name].append(found.reshape(count, words))
                 self._taken[name] = entered
+                if name == "outcomes" and self._outcomes is not None:
+                    self._outcomes(found)
+                else:
+                    self._words[name].append(found.reshape(count, words))
 
     def added_to(self, ended: Execution) -> Execution:
         """The same end with the records."""
@@ -65,6 +84,7 @@ class Collector:
             ended,
             results=np.asarray(RESULT.parse(results)),
             rounds=np.asarray(self._round.parse(self._all("measured", self._round.words))),
+            outcomes=self._all("outcomes", 1).reshape(-1),
         )
 
     def _all(self, name: str, words: int) -> Words:

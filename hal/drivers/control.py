@@ -162,7 +162,14 @@ class ControlBus:
             self.bus.elapse(POLL_CYCLES)
             now = self.bus.now()
             state = self._state()
-            meanwhile()
+            try:
+                meanwhile()
+            except BoardError:
+                raise
+            except BaseException:
+                # Whoever takes what the program gives out wants no more of it.
+                self._pulse("sequencer_control_control", "abort")
+                raise
             self._check_safe(program)
             if state["halted"] and state["drained"]:
                 break

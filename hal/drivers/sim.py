@@ -34,8 +34,7 @@ from triplane.sim.cache import CacheError
 from triplane.sim.toolchain import ToolchainError
 
 if TYPE_CHECKING:
-    from triplane.sim.board.coupling import Coupling
-    from triplane.sim.qpu.processor import Processor
+    from triplane.sim.board.coupling import Behind, Coupling
 
 SLICE_S = 0.1
 """Wall clock time of one native call: how soon Ctrl-C is heard and progress moves."""
@@ -154,7 +153,7 @@ class SimBoard(RegisterBoard):
         for start in range(0, wanted, ELAPSE_CYCLES):
             run(min(ELAPSE_CYCLES, wanted - start))
 
-    def attach(self, processor: Processor) -> None:
+    def attach(self, processor: Behind) -> None:
         """Put an emulated processor behind the converters, at its beginning: its time begins with the next pulse.
 
         It stays there whatever is loaded, until another one is attached.

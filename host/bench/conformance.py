@@ -14,8 +14,8 @@ from collections import Counter
 from pathlib import Path
 
 from triplane.host.bench.registry import BenchContext
-from triplane.host.bench.served import served, triplane
 from triplane.host.replay.progress import ProgressView
+from triplane.host.served import served, triplane
 
 SUITE = "tests/hal/remote/test_conformance.py"
 PYNQ_SUITE = "tests/hal/remote/test_pynq.py"

@@ -31,9 +31,9 @@ from triplane.hal.drivers.simulated import served_gateware, simulated_design
 from triplane.hal.gateware import Gateware
 from triplane.hal.stream import StreamReceiver
 from triplane.host.bench.registry import BenchContext, benchmark
-from triplane.host.bench.served import Served, served, triplane
 from triplane.host.replay.progress import ProgressView
 from triplane.host.replay.sampling import memory_circuit
+from triplane.host.served import Served, served, triplane
 from triplane.sim.board import build_board
 from triplane.sim.fuzz import Hunt
 from triplane.sim.fuzz.hunt import NETWORK, SERIAL

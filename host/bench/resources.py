@@ -128,10 +128,12 @@ def sequencer_verilog() -> str:
         core.frame,
         core.frame_ready,
     ]
-    inputs += [core.start, core.external]
+    inputs += [core.start, core.external, core.outcome_room]
     inputs += [signal for result in core.results for signal in result.flatten()]
     outputs = [
         bus.dat_r,
+        core.outcome_valid,
+        core.outcome,
         core.frame_wait,
         core.frame_shot,
         core.frame_round,

@@ -17,6 +17,7 @@ ORDER = (
     "timeline",
     "board",
     "record",
+    "doctor",
     "build",
     "flash",
 )

@@ -17,6 +17,8 @@ from triplane.host.cli.options import Decoder, WeightBits
 if TYPE_CHECKING:
     import stim
 
+    from triplane.host.built import BuiltFor
+
 DISTANCE = 5
 """Of the code, unless another one is asked for."""
 
@@ -63,6 +65,13 @@ def board(
         int | None, typer.Option("--rounds", min=1, show_default="the distance", help="Rounds of a shot.")
     ] = None,
     closed_loop: ClosedLoop = False,
+    loopback: Annotated[
+        bool,
+        typer.Option(
+            "--loopback",
+            help="A small board whose two readout lines are cabled to themselves, for doctor --loopback.",
+        ),
+    ] = False,
     weight_bits: WeightBits = 5,
     decoder: Decoder = "array",
     udp_port: Annotated[
@@ -89,16 +98,29 @@ def board(
     process with `--board`, or with `triplane.hal.connect`. It runs until Ctrl-C.
     """
     with errors():
-        from triplane.host.serving import ServingError, board_for, closed_loop_board, serve_board
+        from triplane.host.serving import (
+            ServingError,
+            board_for,
+            closed_loop_board,
+            loopback_board,
+            serve_board,
+        )
 
-        if closed_loop:
-            _no_data_set(paths)
+        if closed_loop or loopback:
+            option = "--closed-loop" if closed_loop else "--loopback"
+            refuse_data_set(paths, option)
+            if closed_loop and loopback:
+                raise ServingError("--closed-loop and --loopback are two boards; give one of them")
+            if loopback and (distance or rounds):
+                raise ServingError(
+                    "--loopback is one small board; --distance and --rounds have no meaning for it"
+                )
             if pynq_port is not None:
                 raise ServingError(
-                    "--pynq-port is for boards without --closed-loop: the emulated processor would not hear of what is "
-                    "written that way; use the network or the serial line"
+                    f"--pynq-port is for boards without {option}: what is behind the converters would not hear of what "
+                    "is written that way; use the network or the serial line"
                 )
-            design, emulated = closed_loop_board(distance or DEMO_DISTANCE)
+            design, emulated = loopback_board() if loopback else closed_loop_board(distance or DEMO_DISTANCE)
             serve_board(design, udp_port=udp_port, uart_port=uart_port, emulated=emulated)
             return
         model = _model(paths, distance or DISTANCE, rounds)
@@ -165,17 +187,17 @@ def record(
     Ctrl-C ends the recording, and the file is whole; it has its name only then.
     """
     with errors():
+        from triplane.host.built import closed_loop_board
         from triplane.host.outputs import resolve_output
-        from triplane.host.recording import closed_loop_board, decoding_board, tell
         from triplane.host.recording import record as record_board
+        from triplane.host.recording import tell
 
         path = resolve_output(out)
         if closed_loop:
-            _no_data_set(paths)
+            refuse_data_set(paths, "--closed-loop")
             built_for = closed_loop_board(distance or DEMO_DISTANCE)
         else:
-            model = _model(paths, distance or DISTANCE, rounds)
-            built_for = decoding_board(model, weight_bits=weight_bits, decoder=decoder)
+            built_for = built_for_data(paths, distance, rounds, weight_bits, decoder)
         result = record_board(
             built_for,
             path,
@@ -188,12 +210,22 @@ def record(
         tell(out, result)
 
 
-def _no_data_set(paths: list[Path] | None) -> None:
-    """Refuse a data set beside --closed-loop."""
+def refuse_data_set(paths: list[Path] | None, option: str) -> None:
+    """Refuse a data set beside a board that has a decoder of its own."""
     from triplane.host.replay.result import OptionsError
 
     if paths:
-        raise OptionsError("--closed-loop is the board of demo, which decodes no data set; give one of them")
+        raise OptionsError(f"the board of {option} decodes no data set; give one of them")
+
+
+def built_for_data(
+    paths: list[Path] | None, distance: int | None, rounds: int | None, weight_bits: int, decoder: Decoder
+) -> BuiltFor:
+    """The board that `triplane board` gives for the same arguments."""
+    from triplane.host.built import decoding_board
+
+    model = _model(paths, distance or DISTANCE, rounds)
+    return decoding_board(model, weight_bits=weight_bits, decoder=decoder)
 
 
 def _model(paths: list[Path] | None, distance: int, rounds: int | None) -> stim.DetectorErrorModel:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from triplane.gateware.dsp.layouts import PULSE, SCALE_BITS, TONES
-from triplane.gateware.readout.layouts import Window
+from triplane.gateware.readout.layouts import Discriminant, Window
 from triplane.gateware.readout.line import ReadoutLine
 from triplane.gateware.sequencer.expression import TURN
 from triplane.gateware.sequencer.generator import PulseGenerator
@@ -107,26 +107,48 @@ def demodulation_of(
         turns = -offset_hz * (PulseGenerator.LATENCY / ADC_HZ + described.delay_ns * 1e-9)
         turns -= math.fmod(described.lo_hz * described.delay_ns * 1e-9, 1.0)
         received = tone.amplitude_lsb * fields * np.exp(2j * math.pi * turns)
-        weights = quantise_weights(matched_weights(received[0], received[1]))
-        complex_weights = weights @ np.array([1, 1j]) * ADC_UNIT
-        integrals = received @ complex_weights
-        variance = float((np.abs(complex_weights) ** 2).sum()) * described.noise_lsb**2
-        means = np.stack([integrals.real, integrals.imag], axis=1)
-        discriminants.append(quantise(_discriminant(means, variance)))
+        weights, discriminant = told_apart(received[0], received[1], described.noise_lsb)
+        discriminants.append(discriminant)
         rows.append(weights)
         frequencies.append(2 * frequency_word(offset_hz) % TURN)
     return Demodulation(
         tuple(frequencies),
-        np.array(rows).astype(np.int16),
+        np.array(rows),
         tuple(discriminants),
         tuple(Window(mask, length, delay=arrives - ReadoutLine.LEAD - CHAINED) for mask in windows),
     )
 
 
+def told_apart(
+    zero: npt.NDArray[np.complex128], one: npt.NDArray[np.complex128], noise_lsb: float
+) -> tuple[npt.NDArray[np.int16], Discriminant]:
+    """Weights and discriminant of a tone by what comes back of it, in steps of the converter.
+
+    Args:
+        zero, one: complex128 (samples,), mixed down to the tone's frequency, in state 0 and in state 1.
+        noise_lsb: standard deviation of each part of a sample.
+
+    Returns:
+        int16 (samples, 2), and the registers of the discriminator.
+
+    Raises:
+        ReadoutCalibrationError: both are the same.
+    """
+    weights = quantise_weights(matched_weights(zero, one))
+    complex_weights = weights @ np.array([1, 1j]) * ADC_UNIT
+    integrals = np.array([zero, one]) @ complex_weights
+    variance = float((np.abs(complex_weights) ** 2).sum()) * noise_lsb**2
+    means = np.stack([integrals.real, integrals.imag], axis=1)
+    return weights.astype(np.int16), quantise(_discriminant(means, variance))
+
+
 def _discriminant(means: npt.NDArray[np.float64], variance: float) -> LinearDiscriminant:
     """Of states 0 and 1 in noise of one variance, equally likely."""
-    two = means[:2]
-    scores = -0.5 * (two**2).sum(axis=1) / variance
+    scores = -0.5 * (means**2).sum(axis=1) / variance
     return LinearDiscriminant(
-        two, variance * np.eye(2), np.full(2, 0.5), (two[1:] - two[0]) / variance, scores[1:] - scores[0]
+        means,
+        variance * np.eye(2),
+        np.full(2, 0.5),
+        (means[1:] - means[0]) / variance,
+        scores[1:] - scores[0],
     )

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,6 @@ from triplane.hal.device import ADC_HZ, DAC_HZ, TONE_SHARE
 from triplane.sim.board.library import SimulatedBoard
 from triplane.sim.board.tables import GeneratorTables
 from triplane.sim.qpu.events import PulseEvent, Tone
-from triplane.sim.qpu.processor import Processor
 
 FULL_SCALE = 2**15 - 1
 """A sample of this value is 1."""
@@ -34,6 +34,30 @@ are fewer, so that a line of this delay is never late."""
 
 BEFORE_CYCLES = 1024
 """From the beginning of a processor's time to its first pulse."""
+
+
+class Behind(Protocol):
+    """What is behind converters: `sim.qpu.Processor`, or cables."""
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+
+    @property
+    def delays_ns(self) -> Sequence[float]:
+        """Of each line, from DAC to ADC."""
+
+    def reset(self, seed: int | None = None) -> None:
+        """At the beginning again; None: with the same randomness."""
+
+    def play(self, event: PulseEvent) -> None:
+        """A pulse leaves a drive channel."""
+
+    def readout(self, line: int, start: int, tones: Sequence[Tone]) -> object:
+        """Tones leave a line."""
+
+    def adc(self, line: int, start: int, count: int) -> npt.NDArray[np.int16]:
+        """Samples that come back: int16 (count, 2)."""
 
 
 class Coupling:
@@ -56,14 +80,14 @@ class Coupling:
     def __init__(
         self,
         board: SimulatedBoard,
-        processor: Processor,
+        processor: Behind,
         tables: GeneratorTables,
         others: Mapping[int, Callable[[int], None]] = MappingProxyType({}),
     ) -> None:
-        for number, line in enumerate(processor.device.lines):
-            if line.delay_ns * 1e-9 * ADC_HZ < TOLD_CYCLES:
+        for number, delay_ns in enumerate(processor.delays_ns):
+            if delay_ns * 1e-9 * ADC_HZ < TOLD_CYCLES:
                 raise ValueError(
-                    f"line {number} of {processor.device.name} answers after {line.delay_ns:g} ns; a simulated board "
+                    f"line {number} of {processor.name} answers after {delay_ns:g} ns; a simulated board "
                     f"takes {TOLD_CYCLES} cycles, {TOLD_CYCLES / ADC_HZ * 1e9:.3g} ns, to hear of it"
                 )
         self.board = board
@@ -152,7 +176,7 @@ class Coupling:
             if words[2] >> k & 1
         ]
         self.processor.readout(line, start, tones)
-        delay = self.processor.device.lines[line].delay_ns * 1e-9 * ADC_HZ
+        delay = self.processor.delays_ns[line] * 1e-9 * ADC_HZ
         until[line] = math.ceil(begins + len(envelope) / 2 + delay)
 
     def _envelope(self, channel: int, number: int, gain: int) -> npt.NDArray[np.complex64]:

@@ -6,11 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from triplane.gateware.shape import FabricShape
-from triplane.sim.board.coupling import Coupling
+from triplane.sim.board.coupling import Behind, Coupling
 from triplane.sim.board.library import SimulatedBoard
 from triplane.sim.board.tables import GeneratorTables
 from triplane.sim.qpu.events import EventError
-from triplane.sim.qpu.processor import Processor
 
 WORD_BYTES = 4
 WORD_BITS = 32
@@ -21,7 +20,7 @@ class EmulatedProcessor:
 
     Args:
         board: out of reset, with a fabric and links.
-        processor: behind its converters.
+        processor: behind its converters, or what stands there in the place of one.
         addresses: register of the board -> its address in bytes.
         shape: of its fabric.
         refused: told of what the processor refuses to be played. The board goes on, and hears nothing of its answer.
@@ -30,7 +29,7 @@ class EmulatedProcessor:
     def __init__(
         self,
         board: SimulatedBoard,
-        processor: Processor,
+        processor: Behind,
         addresses: Mapping[str, int],
         shape: FabricShape,
         *,

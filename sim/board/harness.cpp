@@ -209,7 +209,16 @@ struct Board {
         top = std::make_unique<Vboard>(context.get(), "board");
         top->wishbone_sel = 0xf;
     }
-    ~Board() { top->final(); }
+    // Verilator frees a model by the context that the thread used last, which is that of the board that was made last.
+    ~Board() {
+        Verilated::threadContextp(context.get());
+        top->final();
+#if VM_TRACE
+        vcd.reset();
+#endif
+        top.reset();
+        Verilated::threadContextp(nullptr);
+    }
 
     // One cycle. Outputs sampled between `settle` and `edge` are those that the coming edge sees.
     void settle() {

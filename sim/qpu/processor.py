@@ -82,6 +82,16 @@ class Processor:
         self._lines = [LineOutput(line, number, seed) for number, line in enumerate(device.lines)]
         self._clear(seed)
 
+    @property
+    def name(self) -> str:
+        """Of the device."""
+        return self.device.name
+
+    @property
+    def delays_ns(self) -> tuple[float, ...]:
+        """Of each readout line, from DAC to ADC."""
+        return tuple(line.delay_ns for line in self.device.lines)
+
     def reset(self, seed: int | None = None) -> None:
         """All qubits in 0, all lines silent, sample 0 comes next; `seed` None repeats the same randomness."""
         seed = self._seed if seed is None else seed

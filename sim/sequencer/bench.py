@@ -64,6 +64,7 @@ class SequencerBench(LiteXModule):
             "event_time": Cat(*(e.time for e in core.events)),
             "issued": core.dispatcher.issued.valid,
             "begins": core.execute.begin,
+            "outcomes": Cat(core.outcome_valid, core.outcome),
             "asks": Cat(core.frame_wait, core.frame_shot, core.frame_round),
         }
         pins = {}
@@ -74,7 +75,8 @@ class SequencerBench(LiteXModule):
         for name, signals in outputs.items():
             pins[name] = pin = Signal(len(signals))
             self.comb += pin.eq(signals)
-        for name in ("measuring", "frame", "frame_ready", "start", "external", "safe", "silence", "running"):
+        names = ("measuring", "frame", "frame_ready", "start", "external", "outcome_room")
+        for name in (*names, "safe", "silence", "running"):
             pins[name] = getattr(core, name)
         pins |= {f"bus_{name}": getattr(bank.bus, name) for name in ("adr", "we", "re", "dat_w", "dat_r")}
         for name, signal in pins.items():

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 from triplane.gateware.sequencer.program import Program
@@ -70,6 +71,14 @@ class World:
         self.answers.append(answer)
         return answer
 
+    def full(self, cycle: int) -> bool:
+        """Whether there is no room for outcomes in a cycle: now and then, for a while."""
+        return self.answering and random.Random(f"{self.seed} {cycle // 11}").random() < 0.25
+
+    def room(self, cycle: int) -> int:
+        """The first cycle from this one on in which there is."""
+        return next(later for later in itertools.count(cycle) if not self.full(later))
+
 
 async def compare(driver: SequencerDriver, program: Program, world: World, *, watchdog: int = 0) -> Run:
     """Runs a program on the bench and on the model, and asserts that all that can be seen of both is the same.
@@ -83,9 +92,15 @@ async def compare(driver: SequencerDriver, program: Program, world: World, *, wa
         await driver.set("control_register_data", value)
     await driver.write("control_watchdog", watchdog)
     await driver.load(program)
+    driver.room = lambda cycle: not world.full(cycle)
     start = await driver.begin()
     run = small_model(program, watchdog=watchdog).run(
-        start=start, respond=world.respond, frames=world.frames, registers=world.registers, limit=4000
+        start=start,
+        respond=world.respond,
+        frames=world.frames,
+        room=world.room,
+        registers=world.registers,
+        limit=4000,
     )
     assert not run.exhausted, what
     driver.expect(world.arrivals, world.answers)
@@ -96,6 +111,7 @@ async def compare(driver: SequencerDriver, program: Program, world: World, *, wa
     assert await driver.stop() == run.stop, what
     assert (await driver.trace()).tolist() == run.trace.tolist(), what
     assert driver.asked == run.expected, what
+    assert driver.outcomes == run.outcomes, what
     assert await driver.read("control_instructions") == run.instructions, what
     assert await driver.read("control_events") == run.events, what
     if run.stop is None:

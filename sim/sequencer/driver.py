@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,8 @@ class SequencerDriver:
         issued: cycles in which an event left the dispatcher.
         began: cycle of the last start.
         arrivals, answers: what comes, by cycle.
+        outcomes: (cycle, word) of what the program has given out; the cycle is that of the instruction.
+        room: whether there is room for outcomes in a cycle.
     """
 
     def __init__(self, dut: Any, registers: dict[str, int], sizes: dict[str, int]) -> None:
@@ -41,6 +43,8 @@ class SequencerDriver:
         self.began = -1
         self.arrivals: dict[int, list[Arrival]] = {}
         self.answers: dict[int, int] = {}
+        self.outcomes: list[tuple[int, int]] = []
+        self.room: Callable[[int], bool] = lambda cycle: True
         for name in ("valid", "bit", "leaked", "soft"):
             getattr(dut, f"result_{name}").value = 0
         for name in (
@@ -72,6 +76,7 @@ class SequencerDriver:
         answer = self.answers.pop(self.now, None)
         if answer is not None:
             dut.frame.value, dut.frame_ready.value = answer, 1
+        dut.outcome_room.value = int(self.room(self.now))
         await ReadOnly()
         valid = int(dut.event_valid.value)
         if valid:
@@ -81,7 +86,9 @@ class SequencerDriver:
         if int(dut.begins.value):
             self.began = self.now
         sampled = int(getattr(dut, sample).value)
-        asks = int(dut.asks.value)
+        outcomes, asks = int(dut.outcomes.value), int(dut.asks.value)
+        if outcomes & 1:
+            self.outcomes.append((self.now - 1, outcomes >> 1))
         if asks & 1:
             self.asked.append((self.now, asks >> 1 & 0xFFFF_FFFF, asks >> 33))
         await RisingEdge(dut.sys_clk)
@@ -165,7 +172,7 @@ class SequencerDriver:
 
     async def begin(self, arrivals: Iterable[Arrival] = ()) -> int:
         """Start the program; returns the cycle in which it began."""
-        self.releases, self.asked, self.issued = [], [], []
+        self.releases, self.asked, self.issued, self.outcomes = [], [], [], []
         self.arrivals, self.answers, self.began = {}, {}, -1
         self.expect(arrivals)
         await self.write("control_control", START)

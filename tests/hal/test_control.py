@@ -270,3 +270,57 @@ def test_program_that_does_not_end_is_aborted(control, controlled):
 def test_without_a_program_nothing_is_executed(controlled):
     with pytest.raises(errors.ProgramError, match="no control program is loaded"):
         controlled.execute(limit_cycles=1000)
+
+
+COUNTING = """
+    set r1, 0
+again:
+    emit r1
+    add r1, r1, 3
+    blt r1, {limit}, again
+    halt 5
+"""
+"""Gives out 0, 3, 6 and so on."""
+
+
+def test_outcomes_come_while_the_program_runs(control, controlled):
+    count = 3 * controlled.descriptor.control.result_fifo_words + 7
+    controlled.load_control(program(control, COUNTING.format(limit=3 * count)))
+    start = controlled.simulation.now + 3000
+    ended = controlled.execute({31: start}, limit_cycles=200_000, records=True)
+    assert ended.exit_code == 5
+    assert ended.outcomes.dtype == np.uint32
+    assert ended.outcomes.tolist() == list(range(0, 3 * count, 3))
+    # As they come, and with nothing else fetched
+    parts = []
+    start = controlled.simulation.now + 3000
+    ended = controlled.execute({31: start}, limit_cycles=200_000, outcomes=parts.append)
+    assert len(parts) > 3
+    assert np.concatenate(parts).tolist() == list(range(0, 3 * count, 3))
+    assert ended.outcomes.size == ended.results.size == 0
+
+
+def test_a_program_waits_for_room(control, controlled):
+    """With nobody to take outcomes it stops before the first that does not fit, and no outcome is lost."""
+    depth = controlled.descriptor.control.result_fifo_words
+    controlled.load_control(program(control, COUNTING.format(limit=30_000)))
+    with pytest.raises(errors.RunTimeoutError):
+        controlled.execute({31: controlled.simulation.now + 3000}, limit_cycles=20_000)
+    assert depth - 4 <= controlled.get("outcomes_records") <= depth
+    watched = program(control, COUNTING.format(limit=30_000), watchdog_cycles=15_000)
+    controlled.load_control(watched)
+    with pytest.raises(errors.SafeStateError, match="watchdog"):
+        controlled.execute({31: controlled.simulation.now + 3000}, limit_cycles=40_000)
+
+
+def test_who_takes_outcomes_may_end_the_program(control, controlled):
+    def enough(words):
+        raise StopIteration("enough")
+
+    controlled.load_control(program(control, COUNTING.format(limit=30_000)))
+    with pytest.raises(StopIteration, match="enough"):
+        controlled.execute({31: controlled.simulation.now + 3000}, limit_cycles=200_000, outcomes=enough)
+    # The next one begins anew.
+    ended = controlled.execute({31: controlled.simulation.now + 3000}, limit_cycles=200_000, records=True)
+    assert ended.outcomes[:3].tolist() == [0, 3, 6]
+    assert len(ended.outcomes) == 10_000

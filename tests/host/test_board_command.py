@@ -203,6 +203,20 @@ def test_ctrl_c_ends_it(served):
     assert "Traceback" not in error
 
 
+def test_ctrl_c_ends_a_board_that_clients_of_pynq_find(tmp_path):
+    pytest.importorskip("grpc", reason="needs the extra grpc")
+    process = triplane("board", *CODE, "--udp-port", "0", "--pynq-port", "0", home=tmp_path / "home")
+    url = next(found[1] for line in process.stdout if (found := re.search(r"--board (pynq://\S+)", line)))
+    port = int(url.rsplit(":", 1)[1])
+    socket.create_connection(("127.0.0.1", port)).close()
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert "Traceback" not in error
+    with pytest.raises(ConnectionError):
+        socket.create_connection(("127.0.0.1", port))
+
+
 def test_a_port_that_is_taken(run):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))

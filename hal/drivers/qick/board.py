@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -128,6 +128,7 @@ class QickBoard:
         timeout_s: float | None = None,
         live: bool = False,
         records: bool = False,
+        outcomes: Callable[[Words], object] | None = None,
     ) -> Execution:
         """Run the program that is loaded until it halts and its last event is played.
 
@@ -140,6 +141,7 @@ class QickBoard:
             timeout_s: a limit beside that.
             live: refused: there is no decoder.
             records: fetch what was measured.
+            outcomes: refused: programs with `emit` are not compiled.
 
         Raises:
             SafeStateError: the program has stopped itself; the message has the place.
@@ -149,6 +151,11 @@ class QickBoard:
         self._open()
         if live:
             self._refuse("rounds go to no decoder", "decoding")
+        if outcomes is not None:
+            raise UnsupportedError(
+                f"{self._descriptor.name} runs QICK's firmware, whose programs give nothing out while they run; leave "
+                "outcomes out, or use a board with Triplane's gateware"
+            )
         compiled = self._compiled
         if compiled is None:
             raise ProgramError("no control program is loaded; call load_control() first")

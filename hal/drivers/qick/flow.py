@@ -47,6 +47,7 @@ BEYOND = {
     "now": "a program cannot read the time; events have times from its beginning",
     "cursor": "a program cannot read its cursor, of which parts are kept while it is translated",
     "until": "the cursor moves on by cycles, not to a time",
+    "emit": "a program gives nothing out while it runs; end it with the word",
     "sync": "a program cannot read the time; move the cursor on by as many cycles as the instructions take",
 }
 """What no firmware of QICK's can do, and why."""

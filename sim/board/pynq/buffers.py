@@ -78,6 +78,10 @@ class Buffers:
             raise AllocationError(f"{name} holds {len(buffer.data)} bytes, not {start + len(data)}")
         buffer.data[start : start + len(data)] = data
 
+    def clear(self) -> None:
+        """Take all buffers back."""
+        self._buffers.clear()
+
     def free(self, name: str) -> None:
         """Give a buffer back; raises AllocationError where there is none."""
         self.find(name)

@@ -65,10 +65,17 @@ class PynqEndpoint:
     ) -> None:
         self.host, self.port = host, port
         regions = [_Fabric(bus, registers), *processing_system()]
-        files = Files(build_hash, configure)
+        buffers = Buffers()
+
+        def configured() -> None:
+            # Whoever loads the overlay begins anew; who had buffers before is gone, or has lost the board anyway.
+            buffers.clear()
+            configure()
+
+        files = Files(build_hash, configured)
         self._services = [
             handlers(MMIO, _Mmio(regions, called)),
-            handlers(BUFFER, _Buffer(Buffers(), called)),
+            handlers(BUFFER, _Buffer(buffers, called)),
             handlers(DEVICE, _Device(files, called)),
         ]
         self._server: grpc.aio.Server | None = None
@@ -256,6 +263,7 @@ class _Device:
 
     def __init__(self, files: Files, called: Callable[[], object]) -> None:
         self._files, self._called = files, called
+        self._coming = 0  # bytes of files that are on their way
 
     async def existsfile(self, request: Request, context: Context) -> Any:
         self._called()
@@ -277,13 +285,16 @@ class _Device:
             async for request in requests:
                 path = path or request.file_path
                 data += request.data
-                if len(data) > self._files.room(path):
+                self._coming += len(request.data)
+                if self._coming > self._files.room(path):
                     raise FileError(f"no room for more than {self._files.room(path)} bytes in {path}")
             self._files.write(path, bytes(data))
         except FileError as error:
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
         except BitstreamError as error:
             await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+        finally:
+            self._coming -= len(data)
         return MESSAGES["WriteFileResponse"]()
 
     async def set_bitstream_attrs(self, request: Request, context: Context) -> Any:

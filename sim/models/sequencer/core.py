@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Mapping
 from triplane.gateware.sequencer.program import Program
 from triplane.sim.models.sequencer.execution import Execution
 from triplane.sim.models.sequencer.results import Arrival
-from triplane.sim.models.sequencer.run import FrameAnswer, Frames, Respond, Run, Stop
+from triplane.sim.models.sequencer.run import FrameAnswer, Frames, Respond, Room, Run, Stop
 
-__all__ = ["FrameAnswer", "Frames", "Respond", "Run", "SequencerModel", "Stop"]
+__all__ = ["FrameAnswer", "Frames", "Respond", "Room", "Run", "SequencerModel", "Stop"]
 
 
 class SequencerModel:
@@ -64,6 +64,7 @@ class SequencerModel:
         start: int = 0,
         respond: Respond = lambda _: (),
         frames: Frames = lambda *_: None,
+        room: Room = lambda cycle: cycle,
         registers: Mapping[int, int] | None = None,
         arrivals: Iterable[Arrival] = (),
         limit: int = 1_000_000,
@@ -74,8 +75,9 @@ class SequencerModel:
             start: cycle of the start.
             respond: called for every CAPTURE with the event as it will leave its queue; gives the results that follow.
             frames: called with shot, round and the cycle of the question; gives the answer, None for none.
+            room: called for every EMIT with the cycle in which it could be executed; gives that in which it is.
             registers: their contents at the start.
             arrivals: results that come besides.
             limit: instructions, after which a program is left alone.
         """
-        return Execution(self, start, respond, frames, registers or {}, arrivals).execute(limit)
+        return Execution(self, start, respond, frames, room, registers or {}, arrivals).execute(limit)

@@ -21,6 +21,7 @@ from triplane.gateware.sequencer.isa import (
     SLOT,
     TARGET,
     THRESHOLD,
+    forms,
 )
 from triplane.gateware.sequencer.layouts import (
     BRANCH_CYCLES,
@@ -48,9 +49,10 @@ from triplane.gateware.sequencer.opcodes import (
 from triplane.gateware.sequencer.program import Program
 from triplane.sim.models.sequencer.queue import QueueModel
 from triplane.sim.models.sequencer.results import Arrival, SlotModel
-from triplane.sim.models.sequencer.run import FrameAnswer, Frames, Respond, Run, Stop
+from triplane.sim.models.sequencer.run import FrameAnswer, Frames, Respond, Room, Run, Stop
 
 _MASK = 0xFFFF_FFFF
+(EMIT,) = forms("emit")
 
 
 class Sizes(Protocol):
@@ -77,10 +79,11 @@ class Execution:
         start: int,
         respond: Respond,
         frames: Frames,
+        room: Room,
         registers: Mapping[int, int],
         arrivals: Iterable[Arrival],
     ) -> None:
-        self.model, self.start, self.respond, self.frames = model, start, respond, frames
+        self.model, self.start, self.respond, self.frames, self.room = model, start, respond, frames, room
         self.words = model.program.words.tolist()
         self.registers = [registers.get(k, 0) if k else 0 for k in range(NUM_REGISTERS)]
         self.cursor = start + START_LEAD
@@ -101,13 +104,18 @@ class Execution:
     def execute(self, limit: int) -> Run:
         """All of it, or so many instructions."""
         result = self.result
-        while not self.halted and self._may_execute(self.cycle):
+        while not self.halted:
+            word = self.words[self.address] if self.address < len(self.words) else 0
+            if EMIT.opcode == word >> OPCODE_OFFSET:
+                self.cycle = self.room(self.cycle)
+            if not self._may_execute(self.cycle):
+                break
             if result.instructions == limit:
                 result.exhausted = True
                 break
             self.last.append((self.cycle, self.address))
             result.instructions += 1
-            self._instruction(self.words[self.address] if self.address < len(self.words) else 0)
+            self._instruction(word)
         self._watch()
         stop = min(self.stops)[2] if self.stops else None
         end = self.last[-1][0] if stop is None else stop.time
@@ -243,6 +251,9 @@ class Execution:
             self._next()
         elif does == Control.EXPECT:
             self._expect(a, b)
+        elif does == Control.EMIT:
+            self.result.outcomes.append((self.cycle, a))
+            self._next()
         elif does == Control.HALT:
             self._record(Outcome.HALTED << TAG_KIND_OFFSET, self.cursor, b)
             self.result.exit_code, self.halted = b, True

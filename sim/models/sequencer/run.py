@@ -45,6 +45,7 @@ class Run:
         registers: at the end.
         cursor: at the end, low half.
         instructions, events: executed.
+        outcomes: (cycle, word) of everything that the program gave out.
         expected: (cycle, shot, round) of every question for the frame.
         exhausted: stopped after as many instructions as were allowed.
     """
@@ -58,9 +59,13 @@ class Run:
     cursor: int = 0
     instructions: int = 0
     events: int = 0
+    outcomes: list[tuple[int, int]] = field(default_factory=list)
     expected: list[tuple[int, int, int]] = field(default_factory=list)
     exhausted: bool = False
 
 
 Respond = Callable[[Release], Iterable[Arrival]]
+Room = Callable[[int], int]
+"""A cycle, and the first one from it on in which there is room for an outcome."""
+
 Frames = Callable[[int, int, int], FrameAnswer | None]

@@ -46,10 +46,11 @@ def test_adder():
 
 
 @needs_synth
-@pytest.mark.parametrize(("width", "luts", "levels"), [(3, {1}, {1}), (18, {7, 8, 9}, {2, 3})])
+@pytest.mark.parametrize(("width", "luts", "levels"), [(3, {1}, {1}), (18, {7, 8, 9, 10}, {2, 3})])
 def test_xor_tree(width, luts, levels):
     found = figures(Registered(width, 1, lambda a, b: reduce(xor, [*a, *b])))
-    assert found.luts in luts, "36 inputs fit seven LUTs; Yosys comes close"
+    # 36 inputs fit seven LUTs. Yosys takes nine with its own reckoning of a wire, and ten with `WIRE_PS`.
+    assert found.luts in luts
     assert found.path.luts in levels
     assert (found.registers, found.path.carries) == (2 * width + 1, 0)
 

@@ -9,14 +9,8 @@ import pytest
 from triplane import hal
 from triplane.gateware.fabric import ROUND_LAST
 from triplane.gateware.syndrome.compile import syndrome_table
-from triplane.host.bench.resetting import (
-    SHAPE,
-    control_program,
-    small_board,
-    small_circuit,
-    small_rounds,
-    small_target,
-)
+from triplane.host.bench.resetting import control_program, small_board
+from triplane.host.small import SHAPE, small_circuit, small_rounds, small_target
 from triplane.sim.models.decoder.lut import fill_table
 from triplane.sim.qpu import Processor
 

@@ -77,6 +77,7 @@ def random_program(seed: int) -> str:
                         f"    cursor {register()}",
                         f"    now {register()}",
                         "    nop",
+                        f"    emit {register()}",
                         "    sync",
                     ]
                 )

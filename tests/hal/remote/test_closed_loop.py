@@ -15,16 +15,10 @@ from triplane.gateware.syndrome.compile import syndrome_table
 from triplane.hal.datagrams import StreamSocket
 from triplane.hal.drivers.simulated import simulated_design
 from triplane.hal.errors import SafeStateError, UnsupportedError
-from triplane.host.bench.resetting import (
-    SHAPE,
-    control_program,
-    small_board,
-    small_circuit,
-    small_rounds,
-    small_target,
-)
+from triplane.host.bench.resetting import control_program, small_board
 from triplane.host.provenance.store import Store
 from triplane.host.runtime.streaming import record_stream
+from triplane.host.small import SHAPE, small_circuit, small_rounds, small_target
 from triplane.sim.board.emulation import EmulatedProcessor
 from triplane.sim.models.decoder.lut import fill_table
 from triplane.sim.qpu import Processor
@@ -190,3 +184,27 @@ def test_measured_rounds_are_recorded_as_the_board_holds_them(served, remote, th
             assert np.array_equal(file["round"][name], rounds[name]), name
         for name in results.dtype.names:
             assert np.array_equal(file["result"][name], results[name]), name
+
+
+COUNTING = """
+.channel line, 3
+.group line, line
+    set r1, 0
+again:
+    emit r1
+    add r1, r1, 3
+    blt r1, {limit}, again
+    halt 5
+"""
+
+
+@pytest.mark.parametrize("way", ["udp", "uart"])
+def test_outcomes_over_a_cable(served, three_qubits, way):
+    target = small_target()
+    with hal.connect(served.urls[way], graph=target.graph, table=target.shape, fabric=SHAPE) as board:
+        count = 2 * board.descriptor.control.result_fifo_words + 11
+        board.load_control(control_program(three_qubits, COUNTING.format(limit=3 * count)))
+        parts = []
+        ended = board.execute(limit_cycles=50_000_000, outcomes=parts.append)
+        assert ended.exit_code == 5
+        assert np.concatenate(parts).tolist() == list(range(0, 3 * count, 3))

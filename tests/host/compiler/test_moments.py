@@ -7,10 +7,11 @@ import pytest
 
 from triplane import hal
 from triplane.gateware.sequencer.assembler import assemble
-from triplane.host.bench.resetting import DRIVES, small_board
+from triplane.host.bench.resetting import small_board
 from triplane.host.compiler import demodulation_of, line_tones
 from triplane.host.compiler.alignment import EPOCH_REGISTER
 from triplane.host.compiler.moments import Moments
+from triplane.host.small import DRIVES
 from triplane.sim.qpu import Processor
 
 TEXT = """

@@ -10,7 +10,8 @@ from triplane.gateware.fabric import FRAME_FIRST
 from triplane.gateware.frame.layouts import Operation
 from triplane.hal.device import load_device
 from triplane.hal.errors import SafeStateError
-from triplane.host.bench.resetting import SHAPE, active_reset, control_program, emulated_reset, small_board
+from triplane.host.bench.resetting import active_reset, control_program, emulated_reset, small_board
+from triplane.host.small import SHAPE
 from triplane.sim.qpu import EventError, Processor
 
 EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples" / "loop"

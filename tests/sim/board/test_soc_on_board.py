@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from triplane.gateware.decoder.layouts import RESULT
-from triplane.sim.board import BoardError
+from triplane.sim.board import BoardError, SimulatedBoard
 
 SHOT, DEPTH = 4, 64
 HASH = int("ab" * 32, 16)
@@ -232,3 +232,19 @@ def test_tracing_needs_its_build(access, tmp_path):
         access.board.trace(tmp_path / "x.vcd", 10)
     with pytest.raises(ValueError, match="a trace must be at least 1 cycle long, not 0"):
         access.board.trace(tmp_path / "x.vcd", 0)
+
+
+@pytest.mark.parametrize("older_first", [True, False])
+def test_two_boards_of_one_build(build, older_first):
+    library = build.library
+    older, younger = SimulatedBoard(library), SimulatedBoard(library)
+    order = [older, younger] if older_first else [younger, older]
+    for board in order:
+        board.run(100)
+    order[0].close()
+    order[1].run(100)
+    order[1].close()
+    with SimulatedBoard(library) as another:
+        before = another.cycles
+        another.run(100)
+        assert another.cycles == before + 100

@@ -13,9 +13,12 @@ import pytest
 
 from triplane.hal.registers import RegisterMap
 from triplane.sim.board import BoardError
-from triplane.sim.board.pynq import server
+from triplane.sim.board.pynq import server, system
+from triplane.sim.board.pynq.buffers import MEMORY_BYTES
 from triplane.sim.board.pynq.messages import BUFFER, DEVICE, MESSAGES, MMIO
+from triplane.sim.board.pynq.overlay import bit_file
 from triplane.sim.board.pynq.server import PynqEndpoint
+from triplane.sim.board.pynq.system import FIRMWARE_FOLDER, MANAGER
 
 FIELDS = {"bits": 32, "access": "rw", "description": "", "fields": []}
 REGISTERS = RegisterMap({"registers": {"a": {"address": 0xFFC, "words": 1, **FIELDS}}})
@@ -251,6 +254,58 @@ def test_calls_that_there_are_not():
     asyncio.run(run())
 
 
+async def stranger(channel, name, call, rng):
+    """A call with random bytes for its messages."""
+    messages = [rng.randbytes(rng.randrange(40)) for _ in range(1 + rng.randrange(3) * call.sends)]
+    if call.sends:
+        await channel.stream_unary(name)(iter(messages))
+    elif call.answers:
+        async for _ in channel.unary_stream(name)(messages[0]):
+            pass
+    else:
+        await channel.unary_unary(name)(messages[0])
+
+
+def test_uploads_share_the_room_for_files(monkeypatch):
+    monkeypatch.setattr(system, "FILES_BYTES", 5_000_000)
+
+    async def test(_, client):
+        async def upload(name):
+            parts = [{"file_path": f"/tmp/{name}", "data": bytes(100_000)} for _ in range(30)]
+            await client.writefile(*parts)
+
+        ended = await asyncio.gather(upload("one"), upload("two"), return_exceptions=True)
+        assert any(
+            isinstance(end, grpc.RpcError) and "no room for more than" in end.details() for end in ended
+        )
+        # What was refused takes no room.
+        await client.writefile(*({"file_path": "/tmp/one", "data": bytes(1_000_000)} for _ in range(4)))
+
+    with_client(test, DEVICE)
+
+
+def test_an_overlay_takes_buffers_back():
+    bit = bit_file("0" * 64, "")
+    # As a client makes it of a .bit file: the bytes of each word in reverse.
+    firmware = np.frombuffer(bit[bit.index(b"triplane simulated") :], ">u4").astype("<u4").tobytes()
+
+    async def run():
+        async with served(Memory()) as (_, clients):
+            buffers, device = clients[BUFFER.name], clients[DEVICE.name]
+            kept = (await buffers.allocate(size=MEMORY_BYTES)).buffer_id
+            with pytest.raises(grpc.RpcError, match="no room"):
+                await buffers.allocate(size=1)
+            for path, data in (
+                (f"{FIRMWARE_FOLDER}x.bin", firmware),
+                (f"{MANAGER}firmware", b"x.bin"),
+            ):
+                await device.writefile(file_path=path, data=data)
+            assert (await buffers.allocate(size=MEMORY_BYTES)).buffer_id != kept
+            assert "was it freed" in (await buffers.flush(buffer_id=kept)).msg
+
+    asyncio.run(run())
+
+
 def test_strangers_do_no_harm():
     """100,000 random bytes, and messages of random bytes to every call."""
 
@@ -269,13 +324,9 @@ def test_strangers_do_no_harm():
             async with grpc.aio.insecure_channel(f"127.0.0.1:{endpoint.port}") as channel:
                 for service in (MMIO, BUFFER, DEVICE):
                     for name, call in service.calls.items():
-                        if call.sends or call.answers:
-                            continue
                         for _ in range(10):
                             with contextlib.suppress(grpc.RpcError):
-                                await channel.unary_unary(f"/{service.name}/{name}")(
-                                    rng.randbytes(rng.randrange(40))
-                                )
+                                await stranger(channel, f"/{service.name}/{name}", call, rng)
             assert not memory.accesses
             window = (await clients[MMIO.name].get_mmio(base_addr=BASE, length=4)).mmio_id
             assert (await clients[MMIO.name].read(mmio_id=window, length=4)).status

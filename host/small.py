@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The smallest boards with all that a large one has: for measurements of what does not depend on size."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import stim
+
+from triplane import hal
+from triplane.gateware.decoder.graph import compile_graph
+from triplane.gateware.decoder.table import TableShape, observed_detectors
+from triplane.gateware.shape import FabricShape
+from triplane.gateware.syndrome.shape import SyndromeShape
+
+DRIVES = 3
+
+SHAPE = FabricShape(
+    DRIVES,
+    1,
+    SyndromeShape(slots=8, events=2, kept=2, history=1, known=0, observables=1, kinds=4),
+    pulse_entries=16,
+    envelope_clocks=256,
+    window_samples=128,
+    windows=4,
+    trace_samples=64,
+    partial_values=16,
+    program_words=256,
+    groups=32,
+    queue_events=32,
+    frame_qubits=(0, 1, 2),
+)
+"""A small fabric, for up to three qubits on one line."""
+
+CABLED = dataclasses.replace(SHAPE, drives=1, lines=2, window_samples=256, trace_samples=512, frame_qubits=())
+"""One with two lines, whose converters are cabled to each other: `triplane board --loopback`."""
+
+
+def small_circuit() -> stim.Circuit:
+    """What the decoder of boards with the small fabric is for."""
+    return stim.Circuit.generated(
+        "repetition_code:memory", distance=3, rounds=1, before_round_data_depolarization=0.1
+    )
+
+
+def small_rounds() -> stim.Circuit:
+    """The rounds of that decoder, by qubits that are read themselves: what its ancillas would say, then nothing new."""
+    return stim.Circuit("""
+        M 0 1 2
+        DETECTOR(1, 0) rec[-3] rec[-2]
+        DETECTOR(3, 0) rec[-2] rec[-1]
+        M 0 1 2
+        DETECTOR(1, 1)
+        DETECTOR(3, 1)
+        OBSERVABLE_INCLUDE(0) rec[-1]
+    """)
+
+
+def small_target() -> hal.TableTarget:
+    """The decoder of boards with the small fabric; most programs on them give it nothing."""
+    graph = compile_graph(small_circuit().detector_error_model(decompose_errors=True))
+    return hal.TableTarget(graph, TableShape(observed_detectors(graph), 1))
