@@ -56,12 +56,14 @@ def compile_transpiled(
         )
     carriers = Carriers(device, shape.drives)
     tables = Tables(device, carriers, shape.pulse_entries)
-    tables.reserve(sorted(set(_pulses(mapped))))
+    used = sorted({mapped.find_bit(bit).index for each in mapped.data for bit in each.qubits})
+    resets = [("x", qubit, qubit) for qubit in used] if options.reset_first else []
+    tables.reserve(sorted({*_pulses(mapped), *resets}))
     lowering = Lowering(device, carriers, tables, options)
-    scheduled = lowering.lower(mapped)
+    scheduled = lowering.lower(mapped, used if options.reset_first else ())
     registers = Registers(mapped.num_clbits, lowering.variables)
-    emission = Emission(carriers, registers, shape.queue_events)
-    source = aligned(emission.program(scheduled, mapped.num_clbits), carriers.slots)
+    emission = Emission(carriers, registers, shape.queue_events, options.rest_cycles)
+    source = aligned(emission.program(scheduled), carriers.slots)
     program = control_program(assemble(source), tables)
     estimate = estimated(program, shape, scheduled, registers, device)
     try:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from qiskit import QuantumCircuit, qpy
 
 from triplane.gateware.sequencer.program import Program
@@ -22,7 +24,9 @@ from triplane.host.compiler.carriers import phase_word
 from triplane.host.compiler.circuits.emission import PATCH
 from triplane.host.compiler.circuits.errors import CircuitError
 from triplane.host.compiler.circuits.estimate import Estimate
+from triplane.host.compiler.circuits.expressions import MAX_BITS
 from triplane.host.compiler.circuits.options import Options
+from triplane.host.compiler.circuits.registers import SHOTS
 from triplane.host.compiler.circuits.tree import Node, as_json
 
 WORD_MASK = 0xFFFF_FFFF
@@ -80,6 +84,26 @@ class CompiledCircuit:
         return dataclasses.replace(
             self.template, sequence=dataclasses.replace(self.template.sequence, words=words)
         )
+
+    def registers(self, shots: int) -> dict[int, int]:
+        """Of the sequencer at the start, for `Board.execute`: how many shots.
+
+        Raises:
+            CircuitError: not at least one, or more than a register counts.
+        """
+        if not 1 <= shots <= WORD_MASK:
+            raise CircuitError(f"shots are 1 to {WORD_MASK}, not {shots}")
+        return {SHOTS: shots}
+
+    def outcomes(self, words: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
+        """Classical bits, bool (shots, bits), of the words that the program has given out, uint32 (words,)."""
+        bits = self.transpiled.num_clbits
+        each = -(-bits // MAX_BITS)
+        if not each:
+            return np.zeros((0, 0), dtype=np.bool_)
+        shots = words.astype("<u4").reshape(-1, each)
+        unpacked = np.unpackbits(shots.view(np.uint8), axis=1, bitorder="little")
+        return unpacked[:, :bits].astype(np.bool_)
 
     def levels(self) -> dict[str, bytes]:
         """Every level by the name of its file: QPY, JSON, assembly."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from triplane.gateware.sequencer.layouts import BRANCH_CYCLES
 from triplane.host.compiler.carriers import Carriers
 from triplane.host.compiler.circuits.arithmetic import Arithmetic
-from triplane.host.compiler.circuits.errors import CircuitError
 from triplane.host.compiler.circuits.expressions import inverted
 from triplane.host.compiler.circuits.groups import Groups
 from triplane.host.compiler.circuits.pacing import Event, planned
-from triplane.host.compiler.circuits.registers import RESULT, Registers
+from triplane.host.compiler.circuits.registers import RESULT, SHOTS, Registers
 from triplane.host.compiler.circuits.tree import (
     Again,
     Assign,
@@ -53,9 +53,13 @@ class Emission:
         carriers: slots of the channels.
         registers: of the circuit.
         queue_events: that the queue of a channel holds.
+        rest_cycles: between shots.
     """
 
-    def __init__(self, carriers: Carriers, registers: Registers, queue_events: int) -> None:
+    def __init__(
+        self, carriers: Carriers, registers: Registers, queue_events: int, rest_cycles: int = 0
+    ) -> None:
+        self._rest_cycles = rest_cycles
         self.carriers, self.registers = carriers, registers
         self.groups = Groups()
         self.writer = Writer(queue_events, BEGINNING)
@@ -63,27 +67,34 @@ class Emission:
         self._loops: list[tuple[str, str]] = []
         self._channels = tuple(range(carriers.first_line + len(carriers.device.lines)))
 
-    def program(self, nodes: Sequence[Node], bits: int) -> str:
-        """Source of one shot: outcomes are the exit code. The alignment is to be put before it.
+    def program(self, nodes: Sequence[Node]) -> str:
+        """Source of the loop over shots, without the alignment, which is to be put before it.
 
         Raises:
             CircuitError: registers are too few.
         """
         writer = self.writer
         writer.do(f"wait {BEGINNING}")
+        head = writer.begin_loop("shot", self._channels)
         for register in range(1, 1 + self.registers.words + len(self.registers.variables)):
             writer.do(f"set r{register}, 0")
         self._nodes(nodes)
-        self._epilogue(bits)
+        self._epilogue(head)
         return "\n".join([*self.groups.directives, *writer.lines])
 
-    def _epilogue(self, bits: int) -> None:
-        """What a shot gives out."""
-        if self.registers.words > 1:
-            raise CircuitError(
-                f"a shot gives out 32 classical bits, and the circuit has {bits}; measure into fewer"
-            )
-        self.writer.do(f"halt r{self.registers.bit(0)[0]}" if bits else "halt 0")
+    def _epilogue(self, head: tuple[str, int]) -> None:
+        """What a shot gives out, word by word; then the next one, or the end.
+
+        Giving out waits while the host has not made room, so that the cursor is taken anew behind it.
+        """
+        writer = self.writer
+        for word in range(self.registers.words):
+            writer.do(f"emit r{1 + word}")
+        writer.do("sync", BRANCH_CYCLES)
+        writer.waited(AFTER_DECISION)
+        writer.advance(self._rest_cycles)
+        writer.end_loop(head, f"loop r{SHOTS}")
+        writer.do("halt 0")
 
     def _nodes(self, nodes: Sequence[Node]) -> None:
         for node in nodes:

@@ -10,7 +10,7 @@ from triplane.gateware.sequencer.layouts import BRANCH_CYCLES, LEAD
 from triplane.gateware.shape import FabricShape
 from triplane.hal.control import ControlProgram
 from triplane.hal.device import ADC_HZ, Device
-from triplane.host.compiler.circuits.registers import RESULT, Registers
+from triplane.host.compiler.circuits.registers import SHOTS, Registers
 from triplane.host.compiler.circuits.tree import (
     Capture,
     Decide,
@@ -111,7 +111,7 @@ def estimated(
     uses = [
         Use("program words", len(program.sequence.words), shape.program_words),
         Use("groups", len(program.sequence.groups), shape.groups),
-        Use("registers", registers.most, RESULT - 1),
+        Use("registers", registers.most, SHOTS - 1),
     ]
     for number, drive in enumerate(program.drives):
         uses.append(Use(f"pulse entries of drive {number}", len(drive.entries), shape.pulse_entries))

@@ -8,7 +8,7 @@ it has added, it gives to the hardware), and with the same results unread.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
@@ -112,8 +112,8 @@ class Lowering:
         """Names of variables."""
         return self.conditions.variables
 
-    def lower(self, circuit: QuantumCircuit) -> tuple[Node, ...]:
-        """The tree of a circuit on the physical qubits.
+    def lower(self, circuit: QuantumCircuit, reset: Sequence[int] = ()) -> tuple[Node, ...]:
+        """The tree of a circuit on the physical qubits, of which some are reset before.
 
         Raises:
             CircuitError: it has something that cannot be played.
@@ -123,6 +123,7 @@ class Lowering:
         )
         state = _State(dict.fromkeys(self.carriers.of, 0.0), zero=set(range(circuit.num_clbits)))
         body = _Body(self, scope, state)
+        body.reset(reset)
         body.take(circuit.data)
         body.read(list(body.state.unread))
         body.close()
@@ -146,13 +147,13 @@ class _Body:
             if name == "reset" and qubits[0] not in resets:
                 resets += qubits
                 continue
-            self._reset(resets)
+            self.reset(resets)
             resets = []
             if name == "reset":
                 resets = qubits
             else:
                 self._one(instruction, name, qubits)
-        self._reset(resets)
+        self.reset(resets)
 
     def _one(self, instruction: CircuitInstruction, name: str, qubits: list[int]) -> None:
         operation = instruction.operation
@@ -298,7 +299,7 @@ class _Body:
         if self.scheduler:
             self.nodes.append(self.scheduler.finish(tuple(waited)))
 
-    def _reset(self, qubits: list[int]) -> None:
+    def reset(self, qubits: Sequence[int]) -> None:
         """Measure, and turn back those that are found in 1; as often as the options say."""
         if not qubits:
             return

@@ -18,7 +18,8 @@ class Options:
         seed_transpiler: of its layout and routing.
         alignment: "alap": gates as late as what follows allows; "asap": as early as their qubits are free.
         reset_rounds: measurements and conditional pulses that a reset is made of.
-        rest_cycles: between shots, for qubits to relax; 0 for none.
+        reset_first: every shot begins with a reset of the qubits that it uses; else they have to relax in `rest_cycles`.
+        rest_cycles: between shots.
         refuse_late: refuse a circuit whose feed-forward takes more of the coherence than the budget, instead of a warning.
         budget: share of the shorter of T1 and T2 of a qubit that feed-forward may take.
     """
@@ -27,6 +28,7 @@ class Options:
     seed_transpiler: int | None = 0
     alignment: Alignment = "alap"
     reset_rounds: int = 1
+    reset_first: bool = True
     rest_cycles: int = 0
     refuse_late: bool = False
     budget: float = 0.1

@@ -10,10 +10,13 @@ from triplane.gateware.sequencer.opcodes import NUM_REGISTERS
 from triplane.host.compiler.circuits.errors import CircuitError
 from triplane.host.compiler.circuits.expressions import MAX_BITS
 
-RESERVED = 4
-"""From the last one down: the epoch, the scratch registers of `alignment` and of the writer, and one for results."""
+RESERVED = 5
+"""From the last one down: the epoch, the scratch registers of `alignment` and of the writer, and the two below."""
 
-RESULT = NUM_REGISTERS - RESERVED
+SHOTS = NUM_REGISTERS - RESERVED
+"""Register in which a program is told how many shots to do."""
+
+RESULT = SHOTS + 1
 """Register that a result is read into."""
 
 
@@ -36,10 +39,10 @@ class Registers:
         self.variables = {name: 1 + self.words + k for k, name in enumerate(variables)}
         self._next = 1 + self.words + len(variables)
         self.most = self._next - 1
-        if self._next > RESULT:
+        if self._next > SHOTS:
             raise CircuitError(
                 f"{bits} classical bits and {len(variables)} variables need {self._next - 1} registers, the sequencer "
-                f"has {RESULT - 1}; use fewer variables"
+                f"has {SHOTS - 1}; use fewer variables"
             )
 
     def bit(self, number: int) -> tuple[int, int]:
@@ -50,9 +53,9 @@ class Registers:
     def temporary(self, what: str) -> Iterator[int]:
         """A register, for as long as this lasts."""
         number = self._next
-        if number >= RESULT:
+        if number >= SHOTS:
             raise CircuitError(
-                f"{what} needs a register, and all {RESULT - 1} are taken; use fewer variables, or nest less deeply"
+                f"{what} needs a register, and all {SHOTS - 1} are taken; use fewer variables, or nest less deeply"
             )
         self._next += 1
         self.most = max(self.most, number)

@@ -15,6 +15,7 @@ from triplane.gateware.syndrome.shape import SyndromeShape
 from triplane.hal.device import load_device
 from triplane.host.bench.resetting import small_target
 from triplane.host.compiler.circuits import compile_circuit
+from triplane.host.compiler.circuits.registers import SHOTS
 from triplane.sim.models.sequencer.core import SequencerModel
 from triplane.sim.models.sequencer.results import Arrival
 from triplane.sim.qpu import Processor
@@ -61,11 +62,11 @@ def outcomes(board, ideal):
     def run(circuit, shots, options=None, values=None):
         compiled = compile_circuit(circuit, ideal, SHAPE, options)
         board.load_control(compiled.program(values))
-        found = Counter()
-        for seed in range(shots):
-            board.attach(Processor(ideal, seed=seed))
-            found[board.execute(limit_cycles=200_000).exit_code] += 1
-        return found
+        board.attach(Processor(ideal, seed=1))
+        ended = board.execute(compiled.registers(shots), limit_cycles=20_000 * shots, records=True)
+        bits = compiled.outcomes(ended.outcomes)
+        assert len(bits) == shots
+        return Counter((bits @ (1 << np.arange(bits.shape[1]))).tolist())
 
     return run
 
@@ -101,7 +102,7 @@ def agrees():
 def rehearsed():
     """Runs a compiled circuit on the golden model, with results as they are given; no fault and no overlap of pulses."""
 
-    def run(compiled, bit=lambda slot, number: 0, registers=None, queue_events=64):
+    def run(compiled, bit=lambda slot, number: 0, shots=1, queue_events=64):
         program = compiled.program() if hasattr(compiled, "program") else compiled
         numbers = Counter()
         arrivals = []
@@ -127,7 +128,7 @@ def rehearsed():
 
         epoch = 1500
         done = SequencerModel(program.sequence, queue_depth=queue_events).run(
-            respond=respond, registers={31: epoch, **(registers or {})}, limit=1_000_000
+            respond=respond, registers={31: epoch, SHOTS: shots}, limit=1_000_000
         )
         assert done.stop is None, f"{done.stop} at {program.sequence.place(done.stop.address)}"
         assert not done.exhausted

@@ -77,8 +77,10 @@ def test_random_circuits_run_without_a_fault(rehearsed, line5, large, seed, queu
     shape = large(queue_events)
     compiled = compile_circuit(scrambled(seed), line5, shape, Options(alignment=alignment))
     results = random.Random(seed)
-    for _ in range(2):
-        rehearsed(compiled, lambda slot, number: int(results.random() < 0.4), queue_events=queue_events)
+    run = rehearsed(
+        compiled, lambda slot, number: int(results.random() < 0.4), shots=3, queue_events=queue_events
+    )
+    assert len(run.outcomes) == 3
 
 
 def test_a_long_circuit_does_not_overrun_its_queues(rehearsed, line5, large):
@@ -100,7 +102,7 @@ def test_a_segment_is_played_as_it_is_scheduled(rehearsed, line5, shape):
     circuit.cx(0, 1)
     circuit.cx(1, 2)
     circuit.measure([0, 1, 2], [0, 1, 2])
-    compiled = compile_circuit(circuit, line5, shape)
+    compiled = compile_circuit(circuit, line5, shape, Options(reset_first=False))
     (segment,) = [node for node in walk(compiled.scheduled) if isinstance(node, Segment)]
     planned = sorted((op.time, op.channel) for op in segment.ops if hasattr(op, "channel"))
     run = rehearsed(compiled)
@@ -137,7 +139,7 @@ def test_teleportation_decides_as_fast_as_by_hand(rehearsed, three_qubits, shape
     text = (EXAMPLES / "teleportation.tasm").read_text()
     gates = GateSet(three_qubits, 3)
     by_hand = ControlProgram(assemble(gates.source(macros + text)), drives=gates.pulses)
-    compiled = compile_circuit(teleported(), three_qubits, shape, Options(optimization_level=0))
+    compiled = compile_circuit(teleported(), three_qubits, shape, Options(optimization_level=0, reset_first=False))
 
     def bits(slot, number):
         return (a, b, 0)[slot]
@@ -153,7 +155,7 @@ def test_a_reset_decides_as_fast_as_by_hand(rehearsed, line5, shape):
     circuit.h(0)
     circuit.reset(0)
     circuit.measure(0, 0)
-    compiled = compile_circuit(circuit, line5, shape, Options(seed_transpiler=0))
+    compiled = compile_circuit(circuit, line5, shape, Options(reset_first=False))
     (channel,) = {
         op.channel
         for n in walk(compiled.scheduled)
