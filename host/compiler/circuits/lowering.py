@@ -7,6 +7,7 @@ it has added, it gives to the hardware), and with the same results unread.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
@@ -118,6 +119,10 @@ class Lowering:
         Raises:
             CircuitError: it has something that cannot be played.
         """
+        for variable in circuit.iter_input_vars():
+            raise CircuitError(
+                f"input variable {variable.name!r} would come from the host while the program runs; store a value in it"
+            )
         scope = _Scope(
             {bit: k for k, bit in enumerate(circuit.qubits)}, {bit: k for k, bit in enumerate(circuit.clbits)}
         )
@@ -418,7 +423,7 @@ class _Body:
             parameter = None
         self._begin_loop()
         name = None if parameter is None else self.owner.conditions.loop_variable(parameter)
-        steps = {after - before for before, after in zip(values, values[1:], strict=False)}
+        steps = {after - before for before, after in itertools.pairwise(values)}
         if (parameter is None or name is not None) and len(steps) <= 1:
             body = self._looped(instruction, block)
             step = steps.pop() if steps else 1

@@ -4,17 +4,18 @@
 import numpy as np
 import pytest
 from qiskit import ClassicalRegister, QuantumCircuit
-from qiskit.circuit import Clbit
+from qiskit.circuit import BreakLoopOp, Clbit, ContinueLoopOp, ForLoopOp
 from qiskit.circuit.classical import expr, types
 
-from triplane.host.compiler.circuits import CircuitError, compile_circuit
+from triplane.gateware.sequencer.layouts import Kind
+from triplane.host.compiler.circuits import CircuitError, Options, compile_circuit
 
 VALUES = [(0, 0), (1, 1), (3, 250), (200, 100), (255, 255), (17, 3)]
 
 
 @pytest.fixture
 def computed(rehearsed, line5, shape):
-    """Value of an expression of two 8-bit variables: bit by bit it decides pulses of qubit 0, which are counted."""
+    """Value of an expression of two 8-bit variables, as its register has it at the end."""
 
     def run(make, first, second):
         circuit = QuantumCircuit(1)
@@ -124,18 +125,26 @@ def test_a_register_of_any_bits_is_put_together(rehearsed, line5, shape, bits):
 
 
 def test_a_loop_counts_its_variable(rehearsed, line5, shape):
-    """With `continue` and `break` in it."""
+    """A pulse in every pass but those that `continue` or `break`."""
+    i = expr.Var.new("i", types.Uint(16))
+    body = QuantumCircuit(1, inputs=[i])
+    for value, leave in ((15, ContinueLoopOp(1, 0)), (27, BreakLoopOp(1, 0))):
+        taken = QuantumCircuit(1, captures=[i])
+        taken.append(leave, [0])
+        body.if_test(expr.equal(i, value), taken, [0], [])
+    body.x(0)
     circuit = QuantumCircuit(1)
-    total = circuit.add_var("total", expr.lift(0, types.Uint(16)))
-    i = circuit.add_var("i", expr.lift(0, types.Uint(16)))
-    with circuit.for_loop(range(3, 30, 4), i):
-        with circuit.if_test(expr.equal(i, 15)):
-            circuit.continue_loop()
-        with circuit.if_test(expr.equal(i, 27)):
-            circuit.break_loop()
-        circuit.store(total, expr.add(total, i))
-    run = rehearsed(compile_circuit(circuit, line5, shape))
-    assert run.registers[1] == sum(k for k in range(3, 27, 4) if k != 15)
+    circuit.append(ForLoopOp(range(3, 30, 4), i, body), [0])
+    run = rehearsed(compile_circuit(circuit, line5, shape, Options(reset_first=False)))
+    played = [r for r in run.releases if r.kind == Kind.PLAY and r.channel < 5]
+    assert len(played) == sum(k != 15 for k in range(3, 27, 4))
+    assert run.registers[1] == 27
+
+
+def test_variables_that_a_host_would_give_are_refused(line5, shape):
+    circuit = QuantumCircuit(1, inputs=[expr.Var.new("a", types.Uint(8))])
+    with pytest.raises(CircuitError, match="input variable 'a'"):
+        compile_circuit(circuit, line5, shape)
 
 
 def test_products_of_variables_are_refused(line5, shape):
