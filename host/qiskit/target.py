@@ -47,8 +47,8 @@ CONTROL_FLOW = {
 def device_target(device: Device) -> Target:
     """Basis `rz` (no time), `sx`, `x`, `cx` in the directions of the couplings, measure, reset, delay and control flow.
 
-    Durations are those of the pulses; errors follow from T1 and T2, that of a readout also from its noise, so that layouts
-    prefer qubits that are better. A qubit without a readout tone cannot be measured or reset.
+    Durations are those of the pulses; errors follow from T1 and T2, that of a readout also from its noise, so that
+    layouts prefer qubits that are better. A qubit without a readout tone cannot be measured or reset.
     """
     target = Target(
         description=device.description, num_qubits=len(device.qubits), dt=DT_S, concurrent_measurements=None
@@ -107,7 +107,7 @@ def gate_error(qubits: Sequence[Qubit], duration_s: float) -> float:
     for qubit in qubits:
         t1, t2 = qubit.t1_us * 1e-6, qubit.t2_us * 1e-6
         fidelity *= (1 + math.exp(-duration_s / t1) + 2 * math.exp(-duration_s / t2)) / 4
-    size = 2 ** len(qubits)
+    size = float(2 ** len(qubits))
     return 1 - (size * fidelity + 1) / (size + 1)
 
 

@@ -30,7 +30,7 @@ def compile_circuit(
     """Compile a circuit for a device behind a board of a shape.
 
     Raises:
-        CircuitError: it cannot be played; the message names the instruction or the resource, what it needs, and the limit.
+        CircuitError: it cannot be played; the message names instruction or resource, need and limit.
     """
     options = options or Options()
     try:
@@ -52,7 +52,8 @@ def compile_transpiled(
     """
     if len(device.qubits) > shape.drives:
         raise CircuitError(
-            f"{device.name} has {len(device.qubits)} qubits, the board {shape.drives} drive channels; take a larger board"
+            f"{device.name} has {len(device.qubits)} qubits, the board {shape.drives} drive channels; "
+            "take a larger board"
         )
     carriers = Carriers(device, shape.drives)
     tables = Tables(device, carriers, shape.pulse_entries)

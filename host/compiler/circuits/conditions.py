@@ -149,5 +149,5 @@ def _width(kind: types.Type) -> int:
         return 1
     if isinstance(kind, types.Uint):
         _narrow(kind.width, "a number")
-        return kind.width
+        return int(kind.width)
     raise CircuitError(f"the sequencer has no values of type {type(kind).__name__}; use Uint or Bool")

@@ -97,8 +97,8 @@ class Estimate:
             share = each.wait_cycles / ADC_HZ / self.coherence_s[each.qubit]
             if share > budget:
                 found.append(
-                    f"feed-forward by {each.condition} takes {each.wait_cycles} cycles, {share:.1%} of the coherence of "
-                    f"qubit {each.qubit}, {share / budget:.1f} times its budget of {budget:.1%}; "
+                    f"feed-forward by {each.condition} takes {each.wait_cycles} cycles, {share:.1%} of the "
+                    f"coherence of qubit {each.qubit}, {share / budget:.1f} times its budget of {budget:.1%}; "
                     "use better qubits, or raise `budget`"
                 )
         return found

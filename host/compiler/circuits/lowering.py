@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A transpiled circuit becomes a tree of scheduled segments.
 
-Where paths of the program meet, all of them must have left the same behind: each ends with the frames that it began with (what
-it has added, it gives to the hardware), and with the same results unread.
+Where paths of the program meet, all of them must have left the same behind: each ends with the frames that it began
+with (what it has added, it gives to the hardware), and with the same results unread.
 """
 
 from __future__ import annotations
@@ -250,7 +250,7 @@ class _Body:
         )
 
     def _cx(self, control: int, target: int) -> None:
-        """As `compiler.gates.GateSet` has it: cross-resonance, a quarter turn of the target, a virtual one of the control."""
+        """Cross-resonance, a quarter turn of the target, a virtual one of the control, as `GateSet` has it."""
         coupling = self.owner.carriers.coupling(control, target)
         entry, cycles = self._entry("cross", control, target)
         uses = dict.fromkeys((("q", control), ("q", target), ("c", control)), cycles + MARGIN)

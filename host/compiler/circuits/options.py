@@ -18,9 +18,9 @@ class Options:
         seed_transpiler: of its layout and routing.
         alignment: "alap": gates as late as what follows allows; "asap": as early as their qubits are free.
         reset_rounds: measurements and conditional pulses that a reset is made of.
-        reset_first: every shot begins with a reset of the qubits that it uses; else they have to relax in `rest_cycles`.
+        reset_first: every shot begins with a reset of the qubits that it uses; else they relax in `rest_cycles`.
         rest_cycles: between shots.
-        refuse_late: refuse a circuit whose feed-forward takes more of the coherence than the budget, instead of a warning.
+        refuse_late: refuse a circuit whose feed-forward takes more than the budget; else the estimate says so (`Estimate.late`).
         budget: share of the shorter of T1 and T2 of a qubit that feed-forward may take.
     """
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Times of the operations of one segment: each as early as its qubits and channels are free, or as late.
 
-A resource is a qubit `("q", n)`, a drive channel `("c", n)` or a readout line `("l", n)`. A channel takes one event a cycle, in
-the order of their times, so that a shift of a frame waits for a pulse of its channel, also for one that concerns others.
+A resource is a qubit `("q", n)`, a drive channel `("c", n)` or a readout line `("l", n)`. A channel takes one event a
+cycle, in the order of their times, so that a shift of a frame waits for a pulse of its channel, also for one that
+concerns others.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Instructions of a program, with what is known of its time: no event can come too late, and no queue can overflow.
 
-`slack` is a lower bound of the cursor less the cycle in which the next instruction is executed. An event is in time if its
-slack is `IN_TIME` or more; every instruction takes from it, every advance of the cursor gives. Where paths meet the smaller
-holds. `ahead` is an upper bound, and `queued` counts the events of each channel that may still wait: where a program runs too far
-ahead of its time, it is held (`hold`) until the cursor is near.
+`slack` is a lower bound of the cursor less the cycle in which the next instruction is executed. An event is in time
+if its slack is `IN_TIME` or more; every instruction takes from it, every advance of the cursor gives. Where paths
+meet the smaller holds. `ahead` is an upper bound, and `queued` counts the events of each channel that may still wait:
+where a program runs too far ahead of its time, it is held (`hold`) until the cursor is near.
 """
 
 from __future__ import annotations

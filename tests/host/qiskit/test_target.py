@@ -57,7 +57,9 @@ def test_transpiled_circuits_hold_to_the_target(line5, level):
 
 def test_a_bad_qubit_is_left_out(line5):
     """The layout knows errors: a pair of qubits is not put where relaxation is fast."""
-    qubits = [q.model_copy(update={"t1_us": 1.0, "t2_us": 1.0}) if k < 3 else q for k, q in enumerate(line5.qubits)]
+    qubits = [
+        q.model_copy(update={"t1_us": 1.0, "t2_us": 1.0}) if k < 3 else q for k, q in enumerate(line5.qubits)
+    ]
     circuit = QuantumCircuit(2, 2)
     circuit.h(0)
     circuit.cx(0, 1)

@@ -100,7 +100,7 @@ def agrees():
 
 @pytest.fixture
 def rehearsed():
-    """Runs a compiled circuit on the golden model, with results as they are given; no fault and no overlap of pulses."""
+    """Runs a compiled circuit on the golden model, with results as given; no fault, no overlap of pulses."""
 
     def run(compiled, bit=lambda slot, number: 0, shots=1, queue_events=64):
         program = compiled.program() if hasattr(compiled, "program") else compiled

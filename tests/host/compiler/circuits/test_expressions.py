@@ -114,7 +114,10 @@ def test_a_register_of_any_bits_is_put_together(rehearsed, line5, shape, bits):
     qubit_of = {
         circuit_bit: physical
         for physical, circuit_bit in (
-            (compiled.transpiled.find_bit(each.qubits[0]).index, compiled.transpiled.find_bit(each.clbits[0]).index)
+            (
+                compiled.transpiled.find_bit(each.qubits[0]).index,
+                compiled.transpiled.find_bit(each.clbits[0]).index,
+            )
             for each in compiled.transpiled.data
             if each.operation.name == "measure"
         )

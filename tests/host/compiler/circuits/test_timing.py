@@ -139,7 +139,9 @@ def test_teleportation_decides_as_fast_as_by_hand(rehearsed, three_qubits, shape
     text = (EXAMPLES / "teleportation.tasm").read_text()
     gates = GateSet(three_qubits, 3)
     by_hand = ControlProgram(assemble(gates.source(macros + text)), drives=gates.pulses)
-    compiled = compile_circuit(teleported(), three_qubits, shape, Options(optimization_level=0, reset_first=False))
+    compiled = compile_circuit(
+        teleported(), three_qubits, shape, Options(optimization_level=0, reset_first=False)
+    )
 
     def bits(slot, number):
         return (a, b, 0)[slot]
