@@ -56,8 +56,8 @@ def compile_transpiled(
             "take a larger board"
         )
     carriers = Carriers(device, shape.drives)
-    tables = Tables(device, carriers, shape.pulse_entries)
     used = sorted({mapped.find_bit(bit).index for each in mapped.data for bit in each.qubits})
+    tables = Tables(device, carriers, shape.pulse_entries, shape.windows, used)
     resets = [("x", qubit, qubit) for qubit in used] if options.reset_first else []
     tables.reserve(sorted({*_pulses(mapped), *resets}))
     lowering = Lowering(device, carriers, tables, options)

@@ -283,12 +283,15 @@ class _Body:
             self.state.unread[bit] = slot
         return slot
 
-    def _captures(self, qubits: tuple[int, ...]) -> Capture:
+    def _captures(self, qubits: tuple[int, ...], instead_of: int | None) -> Capture | None:
         places = sorted(self.owner.device.place(qubit) for qubit in qubits)
         line = places[0][0]
         tones = [tone for _, tone in places]
         tables = self.owner.tables
-        return Capture(0, line, tables.window(line, tones), tables.slots(line, tones), qubits)
+        window = tables.window(line, tones, instead_of)
+        if window is None:
+            return None
+        return Capture(0, line, window, tables.slots(line, tones), qubits)
 
     def read(self, bits: Iterable[int]) -> None:
         """Bring results into the registers, of those bits that wait for theirs."""

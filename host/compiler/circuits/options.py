@@ -20,7 +20,7 @@ class Options:
         reset_rounds: measurements and conditional pulses that a reset is made of.
         reset_first: every shot begins with a reset of the qubits that it uses; else they relax in `rest_cycles`.
         rest_cycles: between shots.
-        refuse_late: refuse a circuit whose feed-forward takes more than the budget; else the estimate says so (`Estimate.late`).
+        refuse_late: refuse a circuit whose feed-forward takes more than the budget; else `Estimate.late` says so.
         budget: share of the shorter of T1 and T2 of a qubit that feed-forward may take.
     """
 

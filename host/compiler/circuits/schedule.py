@@ -16,6 +16,7 @@ from typing import Literal, TypeAlias
 from triplane.host.compiler.circuits.tree import Capture, Play, Segment, Shift, Timed
 
 Resource: TypeAlias = tuple[str, int]
+WindowOf: TypeAlias = Callable[[tuple[int, ...], int | None], Capture | None]
 Alignment: TypeAlias = Literal["asap", "alap"]
 
 
@@ -52,33 +53,42 @@ class Scheduler:
         """What comes later begins later, on these qubits."""
         self._place(None, {("q", qubit): 0 for qubit in qubits})
 
-    def capture(
-        self, line: int, qubit: int, cycles: int, window_of: Callable[[tuple[int, ...]], Capture]
-    ) -> None:
+    def capture(self, line: int, qubit: int, cycles: int, window_of: WindowOf) -> None:
         """Read a qubit out, together with those that are read out on its line already, if nothing came since.
 
         Args:
             line: whose tones.
             qubit: what.
             cycles: that line and qubit are busy.
-            window_of: makes the operation, at time 0, of all of its qubits.
+            window_of: makes the operation, at time 0, of all of its qubits, in place of a window that is not needed any
+                more; None where they cannot be read out at once.
         """
+        if not self._joins(line, qubit, cycles, window_of):
+            op = window_of((qubit,), None)
+            assert op is not None, "one qubit can be read out alone"
+            self._place(op, {("q", qubit): cycles, ("l", line): cycles})
+            self._open[line] = len(self._items) - 1
+
+    def _joins(self, line: int, qubit: int, cycles: int, window_of: WindowOf) -> bool:
         number = self._open.get(line)
-        if number is not None:
-            item = self._items[number]
-            assert isinstance(item.op, Capture)
-            free = all(self._free[resource] == item.time + cycles for resource in item.uses)
-            if free and ("q", qubit) not in item.uses:
-                item.op = window_of((*item.op.qubits, qubit))
-                item.uses["q", qubit] = cycles
-                item.time = max(item.time, self._free.get(("q", qubit), 0))
-                self._items.append(self._items.pop(number))
-                self._open = {k: at - (at > number) for k, at in self._open.items()}
-                self._open[line] = len(self._items) - 1
-                self._free.update(dict.fromkeys(item.uses, item.time + cycles))
-                return
-        self._place(window_of((qubit,)), {("q", qubit): cycles, ("l", line): cycles})
+        if number is None:
+            return False
+        item = self._items[number]
+        assert isinstance(item.op, Capture)
+        free = all(self._free[resource] == item.time + cycles for resource in item.uses)
+        if not free or ("q", qubit) in item.uses:
+            return False
+        op = window_of((*item.op.qubits, qubit), item.op.window)
+        if op is None:
+            return False
+        item.op = op
+        item.uses["q", qubit] = cycles
+        item.time = max(item.time, self._free.get(("q", qubit), 0))
+        self._items.append(self._items.pop(number))
+        self._open = {k: at - (at > number) for k, at in self._open.items()}
         self._open[line] = len(self._items) - 1
+        self._free.update(dict.fromkeys(item.uses, item.time + cycles))
+        return True
 
     def finish(self, waited: Collection[int] = ()) -> Segment:
         """The segment so far; the next one begins with nothing.

@@ -8,7 +8,7 @@ is given to the hardware by PHASE events, and the entry without a phase is playe
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +24,6 @@ from triplane.sim.qpu.gates import cross_pulse, turn_pulse
 Samples = npt.NDArray[np.complex64]
 
 TURNS_RAD = {"sx": math.pi / 2, "x": math.pi}
-MAX_WINDOWS = 1024
 
 
 class Tables:
@@ -34,14 +33,23 @@ class Tables:
         device: its parameters.
         carriers: its slots.
         entries: of a channel's pulse table.
+        windows: of a line.
+        read: qubits that may be read out.
     """
 
-    def __init__(self, device: Device, carriers: Carriers, entries: int) -> None:
+    def __init__(
+        self, device: Device, carriers: Carriers, entries: int, windows: int, read: Collection[int]
+    ) -> None:
         self.device, self.carriers, self._limit = device, carriers, entries
         self._entries: dict[int, dict[tuple[str, int, int], tuple[int, Samples, int]]] = {
             channel: {} for channel in carriers.of
         }
-        self._masks: list[list[int]] = [[] for _ in device.lines]
+        self._num_windows = windows
+        # Number -> tones, and how many readouts use it
+        self._windows: list[dict[int, tuple[int, int]]] = [{} for _ in device.lines]
+        self._read = [
+            [k for k, tone in enumerate(line.tones) if tone.qubit in set(read)] for line in device.lines
+        ]
 
     def reserve(self, gates: Iterable[tuple[str, int, int]]) -> None:
         """Make the entries without a phase of (gate, channel, turned qubit).
@@ -75,13 +83,30 @@ class Tables:
         number, samples, _ = known[key]
         return number, len(samples) // 2
 
-    def window(self, line: int, tones: Iterable[int]) -> int:
-        """Number of tones and window of a line that read these tones of it."""
+    def window(self, line: int, tones: Collection[int], instead_of: int | None = None) -> int | None:
+        """Number of tones and window of a line that read these tones of it; None where there is no room.
+
+        There is always to be room for each tone of the circuit alone, so that more tones at once are refused before.
+
+        Args:
+            line: number.
+            tones: of it.
+            instead_of: a window that was asked for once and is not needed any more.
+        """
         mask = sum(1 << tone for tone in tones)
-        masks = self._masks[line]
-        if mask not in masks:
-            masks.append(mask)
-        return masks.index(mask)
+        windows = self._windows[line]
+        after = dict(windows)
+        if instead_of is not None:
+            after = _released(after, instead_of)
+        alone = sum(1 << tone not in {m for m, _ in after.values()} for tone in self._read[line])
+        number = next((k for k, (known, _) in after.items() if known == mask), None)
+        if number is None:
+            number = next(k for k in range(len(after) + 1) if k not in after)
+            if len(tones) > 1 and len(after) + 1 + alone > self._num_windows:
+                return None
+        after[number] = mask, after.get(number, (mask, 0))[1] + 1
+        self._windows[line] = after
+        return number
 
     def slots(self, line: int, tones: Iterable[int]) -> tuple[int, ...]:
         """Measurement slots of tones."""
@@ -91,11 +116,6 @@ class Tables:
     def entries(self) -> dict[int, int]:
         """Channel -> entries in use."""
         return {channel: len(known) for channel, known in self._entries.items()}
-
-    @property
-    def windows(self) -> tuple[int, ...]:
-        """Windows in use, of each line."""
-        return tuple(map(len, self._masks))
 
     def drives(self) -> tuple[Pulses, ...]:
         """Of the drive channels."""
@@ -111,10 +131,14 @@ class Tables:
 
     def lines(self) -> tuple[tuple[Tones, ...], tuple[Demodulation, ...]]:
         """Tones and windows of the readout lines that are used."""
-        used = len(self._masks) if any(self._masks) else 0
+        used = len(self._windows) if any(self._windows) else 0
+        masks = [
+            [windows.get(k, (0, 0))[0] for k in range(max(windows, default=-1) + 1)]
+            for windows in self._windows
+        ]
         return (
-            tuple(line_tones(self.device, line, self._masks[line]) for line in range(used)),
-            tuple(demodulation_of(self.device, line, self._masks[line]) for line in range(used)),
+            tuple(line_tones(self.device, line, masks[line]) for line in range(used)),
+            tuple(demodulation_of(self.device, line, masks[line]) for line in range(used)),
         )
 
     def _coupled(self, control: int, target: int) -> None:
@@ -138,3 +162,11 @@ class Tables:
         gate, target, word = key
         more = math.pi + self.carriers.cable_rad(channel, target) if gate == "cross" else 0.0
         return (word + phase_word(more)) % 2**32
+
+
+def _released(windows: dict[int, tuple[int, int]], number: int) -> dict[int, tuple[int, int]]:
+    """The same with one use less of a window; without it, if that was the last."""
+    mask, uses = windows[number]
+    return {k: use for k, use in windows.items() if k != number} | (
+        {number: (mask, uses - 1)} if uses > 1 else {}
+    )

@@ -13,6 +13,7 @@ from qiskit.circuit import Parameter
 from qiskit_aer import AerSimulator
 
 from triplane.gateware.sequencer.assembler import assemble
+from triplane.gateware.sequencer.layouts import Kind
 from triplane.host.compiler.circuits import CircuitError, Options, compile_circuit, compile_transpiled
 
 
@@ -127,6 +128,22 @@ def many(gates):
 def test_what_does_not_fit_is_refused_with_need_and_limit(line5, shape, circuit, change, message):
     with pytest.raises(CircuitError, match=message):
         compile_circuit(circuit, line5, dataclasses.replace(shape, **change), Options(optimization_level=0))
+
+
+def test_readouts_come_one_after_the_other_where_windows_are_too_few(line5, shape, rehearsed):
+    """Five windows are for five qubits alone; a sixth lets some be read out at once."""
+    circuit = QuantumCircuit(5, 5)
+    circuit.measure(range(5), range(5))
+    captures = []
+    for windows in (5, 6):
+        compiled = compile_circuit(
+            circuit, line5, dataclasses.replace(shape, windows=windows), Options(reset_first=False)
+        )
+        run = rehearsed(compiled, lambda slot, number: slot % 2)
+        assert run.outcomes[0][1] == 0b01010
+        captures.append(sum(release.kind == Kind.CAPTURE for release in run.releases))
+        assert len(compiled.template.demodulation[0].windows) <= windows
+    assert captures[0] > captures[1]
 
 
 def test_what_the_device_has_not_is_refused(line5, shape):
