@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The compiler's front door: from a Qiskit circuit to a control program, with all levels between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from qiskit import QuantumCircuit
+
+from triplane.gateware.sequencer.assembler import assemble
+from triplane.gateware.shape import FabricShape
+from triplane.hal.device import Device
+from triplane.hal.errors import ProgramError
+from triplane.host.compiler.alignment import aligned
+from triplane.host.compiler.carriers import Carriers
+from triplane.host.compiler.circuits.compiled import CompiledCircuit, control_program
+from triplane.host.compiler.circuits.emission import Emission
+from triplane.host.compiler.circuits.errors import CircuitError
+from triplane.host.compiler.circuits.estimate import estimated
+from triplane.host.compiler.circuits.lowering import Lowering
+from triplane.host.compiler.circuits.options import Options
+from triplane.host.compiler.circuits.registers import Registers
+from triplane.host.compiler.circuits.tables import Tables
+from triplane.host.qiskit.target import transpiled
+
+
+def compile_circuit(
+    circuit: QuantumCircuit, device: Device, shape: FabricShape, options: Options | None = None
+) -> CompiledCircuit:
+    """Compile a circuit for a device behind a board of a shape.
+
+    Raises:
+        CircuitError: it cannot be played; the message names instruction or resource, need and limit.
+    """
+    options = options or Options()
+    try:
+        mapped = transpiled(
+            circuit, device, optimization_level=options.optimization_level, seed=options.seed_transpiler
+        )
+    except ValueError as error:
+        raise CircuitError(str(error)) from error
+    return compile_transpiled(circuit, mapped, device, shape, options)
+
+
+def compile_transpiled(
+    circuit: QuantumCircuit, mapped: QuantumCircuit, device: Device, shape: FabricShape, options: Options
+) -> CompiledCircuit:
+    """The same from a circuit that is in the device's gates, on its qubits.
+
+    Raises:
+        CircuitError: as above.
+    """
+    if len(device.qubits) > shape.drives:
+        raise CircuitError(
+            f"{device.name} has {len(device.qubits)} qubits, the board {shape.drives} drive channels; "
+            "take a larger board"
+        )
+    carriers = Carriers(device, shape.drives)
+    used = sorted({mapped.find_bit(bit).index for each in mapped.data for bit in each.qubits})
+    tables = Tables(device, carriers, shape.pulse_entries, shape.windows, used)
+    resets = [("x", qubit, qubit) for qubit in used] if options.reset_first else []
+    tables.reserve(sorted({*_pulses(mapped), *resets}))
+    lowering = Lowering(device, carriers, tables, options)
+    scheduled = lowering.lower(mapped, used if options.reset_first else ())
+    registers = Registers(mapped.num_clbits, lowering.variables)
+    emission = Emission(carriers, registers, shape.queue_events, options.rest_cycles)
+    source = aligned(emission.program(scheduled), carriers.slots)
+    program = control_program(assemble(source), tables)
+    estimate = estimated(program, shape, scheduled, registers, device)
+    try:
+        program.check(shape)
+    except ProgramError as error:
+        raise CircuitError(f"{error}; {estimate.largest}") from error
+    late = estimate.late(options.budget)
+    if late and options.refuse_late:
+        raise CircuitError(late[0])
+    return CompiledCircuit(
+        circuit, mapped, device, shape, options, scheduled, source, program, tuple(lowering.angles), estimate
+    )
+
+
+def _pulses(
+    circuit: QuantumCircuit, mapping: Mapping[object, int] | None = None
+) -> Iterator[tuple[str, int, int]]:
+    """(gate, channel, turned qubit) of all pulses of a circuit."""
+    places = mapping or {bit: k for k, bit in enumerate(circuit.qubits)}
+    for instruction in circuit.data:
+        qubits = [places[bit] for bit in instruction.qubits]
+        match instruction.operation.name:
+            case ("sx" | "x") as name:
+                yield name, qubits[0], qubits[0]
+            case "reset":
+                yield "x", qubits[0], qubits[0]
+            case "cx":
+                yield "sx", qubits[1], qubits[1]
+                yield "cross", qubits[0], qubits[1]
+            case _:
+                for block in getattr(instruction.operation, "blocks", ()):
+                    yield from _pulses(block, dict(zip(block.qubits, qubits, strict=True)))

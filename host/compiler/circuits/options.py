@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What a person can choose when a circuit is compiled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from triplane.host.compiler.circuits.errors import CircuitError
+from triplane.host.compiler.circuits.schedule import Alignment
+
+
+@dataclass(frozen=True)
+class Options:
+    """Of the compiler.
+
+    Attributes:
+        optimization_level: of Qiskit's pass manager, 0 to 3.
+        seed_transpiler: of its layout and routing.
+        alignment: "alap": gates as late as what follows allows; "asap": as early as their qubits are free.
+        reset_rounds: measurements and conditional pulses that a reset is made of.
+        reset_first: every shot begins with a reset of the qubits that it uses; else they relax in `rest_cycles`.
+        rest_cycles: between shots.
+        refuse_late: refuse a circuit whose feed-forward takes more than the budget; else `Estimate.late` says so.
+        budget: share of the shorter of T1 and T2 of a qubit that feed-forward may take.
+    """
+
+    optimization_level: int = 1
+    seed_transpiler: int | None = 0
+    alignment: Alignment = "alap"
+    reset_rounds: int = 1
+    reset_first: bool = True
+    rest_cycles: int = 0
+    refuse_late: bool = False
+    budget: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.alignment not in ("asap", "alap"):
+            raise CircuitError(f"alignment is 'asap' or 'alap', not {self.alignment!r}")
+        if self.optimization_level not in range(4):
+            raise CircuitError(f"optimization_level is 0 to 3, not {self.optimization_level}")
+        if self.reset_rounds < 1:
+            raise CircuitError(f"reset_rounds is 1 or more, not {self.reset_rounds}")
+        if self.rest_cycles < 0:
+            raise CircuitError(f"rest_cycles is 0 or more, not {self.rest_cycles}")

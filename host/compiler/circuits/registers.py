@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Which registers hold the bits, variables and counters of a circuit, and which are left for what is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from triplane.gateware.sequencer.opcodes import NUM_REGISTERS
+from triplane.host.compiler.circuits.errors import CircuitError
+from triplane.host.compiler.circuits.expressions import MAX_BITS
+
+RESERVED = 5
+"""From the last one down: the epoch, the scratch registers of `alignment` and of the writer, and the two below."""
+
+SHOTS = NUM_REGISTERS - RESERVED
+"""Register in which a program is told how many shots to do."""
+
+RESULT = SHOTS + 1
+"""Register that a result is read into."""
+
+
+class Registers:
+    """Registers of one program.
+
+    Args:
+        bits: classical bits, 32 to a register from r1 on.
+        variables: names; each has a register behind those of the bits.
+
+    Attributes:
+        most: registers in use at once, without the reserved ones.
+
+    Raises:
+        CircuitError: they are too few.
+    """
+
+    def __init__(self, bits: int, variables: Sequence[str]) -> None:
+        self.words = -(-bits // MAX_BITS)
+        self.variables = {name: 1 + self.words + k for k, name in enumerate(variables)}
+        self._next = 1 + self.words + len(variables)
+        self.most = self._next - 1
+        if self._next > SHOTS:
+            raise CircuitError(
+                f"{bits} classical bits and {len(variables)} variables need {self._next - 1} registers, the sequencer "
+                f"has {SHOTS - 1}; use fewer variables"
+            )
+
+    def bit(self, number: int) -> tuple[int, int]:
+        """Register and place in it of a classical bit."""
+        return 1 + number // MAX_BITS, number % MAX_BITS
+
+    @contextmanager
+    def temporary(self, what: str) -> Iterator[int]:
+        """A register, for as long as this lasts."""
+        number = self._next
+        if number >= SHOTS:
+            raise CircuitError(
+                f"{what} needs a register, and all {SHOTS - 1} are taken; use fewer variables, or nest less deeply"
+            )
+        self._next += 1
+        self.most = max(self.most, number)
+        try:
+            yield number
+        finally:
+            self._next -= 1

@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A board for five qubits on one line, and circuits on it."""
+
+import dataclasses
+from collections import Counter
+
+import numpy as np
+import pytest
+from scipy.stats import chisquare
+
+from triplane import hal
+from triplane.gateware.sequencer.layouts import Kind
+from triplane.gateware.shape import FabricShape
+from triplane.gateware.syndrome.shape import SyndromeShape
+from triplane.hal.device import load_device
+from triplane.host.bench.resetting import small_target
+from triplane.host.compiler.circuits import compile_circuit
+from triplane.host.compiler.circuits.registers import SHOTS
+from triplane.sim.models.sequencer.core import SequencerModel
+from triplane.sim.models.sequencer.results import Arrival
+from triplane.sim.qpu import Processor
+from triplane.sim.qpu.noiseless import noiseless
+
+SHAPE = FabricShape(
+    5,
+    1,
+    SyndromeShape(slots=8, events=2, kept=2, history=1, known=0, observables=1, kinds=4),
+    window_samples=128,
+    trace_samples=64,
+    partial_values=16,
+)
+RESULT_CYCLES = 150
+"""From a CAPTURE to its results on the golden model."""
+
+
+@pytest.fixture(scope="session")
+def shape():
+    return SHAPE
+
+
+@pytest.fixture(scope="session")
+def line5():
+    return load_device("line5")
+
+
+@pytest.fixture(scope="session")
+def ideal(line5):
+    return noiseless(line5)
+
+
+@pytest.fixture(scope="session")
+def board():
+    target = small_target()
+    with hal.connect("sim", graph=target.graph, table=target.shape, fabric=SHAPE) as connected:
+        yield connected
+
+
+@pytest.fixture
+def outcomes(board, ideal):
+    """Outcomes of shots of a circuit with noiseless qubits behind the board: value of its bits -> how often."""
+
+    def run(circuit, shots, options=None, values=None):
+        compiled = compile_circuit(circuit, ideal, SHAPE, options)
+        board.load_control(compiled.program(values))
+        board.attach(Processor(ideal, seed=1))
+        ended = board.execute(compiled.registers(shots), limit_cycles=20_000 * shots, records=True)
+        bits = compiled.outcomes(ended.outcomes)
+        assert len(bits) == shots
+        return Counter((bits @ (1 << np.arange(bits.shape[1]))).tolist())
+
+    return run
+
+
+@pytest.fixture
+def agrees():
+    """Asserts that outcomes are of a distribution, given as outcomes of many more shots."""
+
+    def check(found, reference):
+        shots, total = sum(found.values()), sum(reference.values())
+        expected = {value: count / total * shots for value, count in reference.items()}
+        strangers = sum(count for value, count in found.items() if value not in reference)
+        assert strangers <= shots / 100
+        often = [value for value, mean in expected.items() if mean >= 5]
+        if len(often) == 1:
+            assert (
+                found[often[0]] >= expected[often[0]] - 4 * np.sqrt(shots - expected[often[0]]) - shots / 100
+            )
+            return
+        observed = np.array([found[value] for value in often] + [0.0])
+        means = np.array([expected[value] for value in often] + [0.0])
+        observed[-1], means[-1] = shots - observed.sum(), shots - means.sum()
+        if means[-1] < 5:
+            for each in (observed, means):
+                each[np.argmin(means[:-1])] += each[-1]
+            observed, means = observed[:-1], means[:-1]
+        assert chisquare(observed, means).pvalue > 0.001
+
+    return check
+
+
+@pytest.fixture
+def rehearsed():
+    """Runs a compiled circuit on the golden model, with results as given; no fault, no overlap of pulses."""
+
+    def run(compiled, bit=lambda slot, number: 0, shots=1, queue_events=64):
+        program = compiled.program() if hasattr(compiled, "program") else compiled
+        numbers = Counter()
+        arrivals = []
+
+        def respond(release):
+            if release.kind != Kind.CAPTURE:
+                return []
+            group = next(
+                g
+                for g in program.sequence.groups
+                if release.channel in g.channels and g.slots and matches(g, release)
+            )
+            answers = []
+            for slot in group.slots:
+                answers.append(Arrival(release.cycle + RESULT_CYCLES, slot, bit(slot, numbers[slot])))
+                numbers[slot] += 1
+            arrivals.extend(answers)
+            return answers
+
+        def matches(group, release):
+            word = int(program.sequence.words[release.address])
+            return program.sequence.groups.index(group) == word >> 49 & 0xFF
+
+        epoch = 1500
+        done = SequencerModel(program.sequence, queue_depth=queue_events).run(
+            respond=respond, registers={31: epoch, SHOTS: shots}, limit=1_000_000
+        )
+        assert done.stop is None, f"{done.stop} at {program.sequence.place(done.stop.address)}"
+        assert not done.exhausted
+        busy = {}
+        for release in done.releases:
+            if release.kind == Kind.PLAY and release.channel < len(program.drives):
+                entry = program.drives[release.channel].entries[release.value]
+                assert release.cycle >= busy.get(release.channel, 0)
+                busy[release.channel] = release.cycle + entry["length"]
+        done.arrivals = arrivals
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def large():
+    """Makes shapes of boards that are not built: long programs, queues of a length."""
+    return lambda queue_events: dataclasses.replace(
+        SHAPE, program_words=4096, groups=256, queue_events=queue_events
+    )

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Targets of devices, held against Qiskit's own passes and Aer's noise."""
+
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.quantum_info import average_gate_fidelity
+from qiskit.transpiler import passes
+from qiskit_aer.noise import thermal_relaxation_error
+
+from triplane.hal.device import load_device
+from triplane.host.qiskit import device_target, transpiled
+
+
+@pytest.fixture(scope="module")
+def line5():
+    return load_device("line5")
+
+
+def test_gates_have_the_directions_of_the_couplings(line5):
+    target = device_target(line5)
+    assert set(target["cx"]) == {(0, 1), (1, 2), (2, 3), (3, 4)}
+    assert target.dt == pytest.approx(1 / 245.76e6)
+    assert target["sx"][0,].duration == pytest.approx(15 * target.dt)
+    assert target["rz"][0,].duration == 0
+
+
+def test_errors_are_those_of_aers_thermal_relaxation(line5):
+    target = device_target(line5)
+    for number, qubit in enumerate(line5.qubits):
+        entry = target["sx"][number,]
+        channel = thermal_relaxation_error(qubit.t1_us * 1e-6, qubit.t2_us * 1e-6, entry.duration)
+        assert entry.error == pytest.approx(1 - average_gate_fidelity(channel.to_quantumchannel()), rel=1e-6)
+    for (control, turned), entry in target["cx"].items():
+        one, two = (
+            thermal_relaxation_error(q.t1_us * 1e-6, q.t2_us * 1e-6, entry.duration)
+            for q in (line5.qubits[control], line5.qubits[turned])
+        )
+        error = 1 - average_gate_fidelity(one.expand(two).to_quantumchannel())
+        assert entry.error == pytest.approx(error, rel=1e-6)
+
+
+@pytest.mark.parametrize("level", range(4))
+def test_transpiled_circuits_hold_to_the_target(line5, level):
+    circuit = QuantumCircuit(4, 4)
+    circuit.h(0)
+    circuit.cx(3, 0)
+    circuit.cswap(0, 1, 2)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.swap(1, 3)
+    mapped = transpiled(circuit, line5, optimization_level=level)
+    check = passes.CheckMap(device_target(line5))
+    check(mapped)
+    assert check.property_set["is_swap_mapped"]
+    assert set(mapped.count_ops()) <= set(device_target(line5).operation_names)
+
+
+def test_a_bad_qubit_is_left_out(line5):
+    """The layout knows errors: a pair of qubits is not put where relaxation is fast."""
+    qubits = [
+        q.model_copy(update={"t1_us": 1.0, "t2_us": 1.0}) if k < 3 else q for k, q in enumerate(line5.qubits)
+    ]
+    circuit = QuantumCircuit(2, 2)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    circuit.measure([0, 1], [0, 1])
+    mapped = transpiled(circuit, line5.model_copy(update={"qubits": tuple(qubits)}), optimization_level=3)
+    used = {mapped.find_bit(bit).index for each in mapped.data for bit in each.qubits}
+    assert used == {3, 4}
