@@ -12,6 +12,7 @@ from triplane.gateware.decoder.graph import compile_graph
 from triplane.gateware.decoder.table import TableShape, observed_detectors
 from triplane.gateware.shape import FabricShape
 from triplane.gateware.syndrome.shape import SyndromeShape
+from triplane.hal.device import Device
 
 DRIVES = 3
 
@@ -34,6 +35,25 @@ SHAPE = FabricShape(
 
 CABLED = dataclasses.replace(SHAPE, drives=1, lines=2, window_samples=256, trace_samples=512, frame_qubits=())
 """One with two lines, whose converters are cabled to each other: `triplane board --loopback`."""
+
+
+def shape_of(device: Device) -> FabricShape:
+    """The fabric of a simulated board for a device: a drive channel for each qubit, and its readout lines."""
+    lines = len(device.lines)
+    syndrome = dataclasses.replace(SHAPE.syndrome, slots=8 * lines)
+    return dataclasses.replace(
+        SHAPE,
+        drives=len(device.qubits),
+        lines=lines,
+        syndrome=syndrome,
+        pulse_entries=64,
+        envelope_clocks=512,
+        windows=16,
+        program_words=1024,
+        groups=64,
+        queue_events=64,
+        frame_qubits=(),
+    )
 
 
 def small_circuit() -> stim.Circuit:

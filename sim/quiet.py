@@ -10,7 +10,8 @@ from contextlib import contextmanager
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep LiteX's account of its own work, and warnings about its string literals, off the terminal."""
-    previous = logging.root.manager.disable
+    root = logging.getLogger()
+    previous, level, handlers = logging.root.manager.disable, root.level, list(root.handlers)
     logging.disable(logging.INFO)
     try:
         with warnings.catch_warnings():
@@ -18,3 +19,7 @@ def quiet() -> Iterator[None]:
             yield
     finally:
         logging.disable(previous)
+        # LiteX sets up logging for the whole process as it is imported, and every other library would be heard.
+        root.setLevel(level)
+        for handler in set(root.handlers) - set(handlers):
+            root.removeHandler(handler)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Qiskit's side of Triplane: targets of devices.
+"""Qiskit's side of Triplane: targets of devices, and boards as backends.
 
 Needs the extra `qiskit`; the base package imports nothing from here.
 """
 
-from triplane.host.qiskit.target import device_target, transpiled
+from triplane.host.compiler.circuits.target import device_target, transpiled
+from triplane.host.qiskit.backend import TriplaneBackend
+from triplane.host.qiskit.job import TriplaneJob
 
-__all__ = ["device_target", "transpiled"]
+__all__ = ["TriplaneBackend", "TriplaneJob", "device_target", "transpiled"]

@@ -21,7 +21,7 @@ from triplane.host.compiler.circuits.lowering import Lowering
 from triplane.host.compiler.circuits.options import Options
 from triplane.host.compiler.circuits.registers import Registers
 from triplane.host.compiler.circuits.tables import Tables
-from triplane.host.qiskit.target import transpiled
+from triplane.host.compiler.circuits.target import transpiled
 
 
 def compile_circuit(

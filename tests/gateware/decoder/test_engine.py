@@ -223,7 +223,7 @@ def whole(rounds: int = 3) -> tuple[WindowPlan, StreamMap]:
 def test_whole_shots(passes, correction, idle, pressure):
     plan, stream = whole()
     records = simulate(
-        "records_are_the_models", plan, stream, sample(3, 200, 0.02),
+        "records_are_the_models", plan, stream, sample(3, 100, 0.02),
         passes=passes, correction=correction, idle=idle, pressure=pressure,
     )  # fmt: skip
     assert len(set(records["observables"])) == 2
@@ -249,7 +249,7 @@ def test_sliding_windows(rounds, passes, correction, idle, pressure):
     stream = StreamMap.build(plan, surface(rounds - 1))
     assert stream.num_layers == rounds
     records = simulate(
-        "records_are_the_models", plan, stream, sample(rounds - 1, 400 // rounds, 0.01),
+        "records_are_the_models", plan, stream, sample(rounds - 1, 240 // rounds, 0.01),
         passes=passes, correction=correction, idle=idle, pressure=pressure,
     )  # fmt: skip
     assert (records["observables"] != 0).any()
@@ -270,7 +270,7 @@ def test_edges_that_span_two_layers(rounds, passes):
     circuit = experiment(rounds - 1)
     records = simulate(
         "records_are_the_models", plan, StreamMap.build(plan, graph_of(circuit)),
-        circuit.compile_detector_sampler(seed=12).sample(900 // rounds), passes=passes, correction=True,
+        circuit.compile_detector_sampler(seed=12).sample(500 // rounds), passes=passes, correction=True,
         idle=0.0, pressure=0.0,
     )  # fmt: skip
     assert (records["observables"] != 0).any()
@@ -294,7 +294,7 @@ def test_committed_edges_still_relieve_their_partners():
 def test_deadline_of_whole_shots(passes, deadline):
     plan, stream = whole()
     records = simulate(
-        "records_are_the_models", plan, stream, sample(3, 150, 0.005),
+        "records_are_the_models", plan, stream, sample(3, 90, 0.005),
         passes=passes, deadline=deadline, hard_above=2, idle=0.0, pressure=0.0,
     )  # fmt: skip
     late = records["flags"] & LATE != 0
@@ -311,7 +311,7 @@ def test_deadline_of_sliding_windows(passes, correction, deadline):
     plan = sliding()
     stream = StreamMap.build(plan, surface(11))
     records = simulate(
-        "records_are_the_models", plan, stream, sample(11, 30, 0.01),
+        "records_are_the_models", plan, stream, sample(11, 18, 0.01),
         passes=passes, correction=correction, deadline=deadline, idle=0.0, pressure=0.0,
     )  # fmt: skip
     late = records["flags"] & LATE != 0

@@ -10,25 +10,16 @@ from scipy.stats import chisquare
 
 from triplane import hal
 from triplane.gateware.sequencer.layouts import Kind
-from triplane.gateware.shape import FabricShape
-from triplane.gateware.syndrome.shape import SyndromeShape
 from triplane.hal.device import load_device
-from triplane.host.bench.resetting import small_target
 from triplane.host.compiler.circuits import compile_circuit
 from triplane.host.compiler.circuits.registers import SHOTS
+from triplane.host.small import shape_of, small_target
 from triplane.sim.models.sequencer.core import SequencerModel
 from triplane.sim.models.sequencer.results import Arrival
 from triplane.sim.qpu import Processor
 from triplane.sim.qpu.noiseless import noiseless
 
-SHAPE = FabricShape(
-    5,
-    1,
-    SyndromeShape(slots=8, events=2, kept=2, history=1, known=0, observables=1, kinds=4),
-    window_samples=128,
-    trace_samples=64,
-    partial_values=16,
-)
+SHAPE = shape_of(load_device("line5"))
 RESULT_CYCLES = 150
 """From a CAPTURE to its results on the golden model."""
 
