@@ -2,10 +2,13 @@
 """A board for five qubits on one line, and circuits on it."""
 
 import dataclasses
+import random
 from collections import Counter
 
 import numpy as np
 import pytest
+from qiskit import QuantumCircuit
+from qiskit.circuit.classical import expr
 from scipy.stats import chisquare
 
 from triplane import hal
@@ -141,3 +144,60 @@ def large():
     return lambda queue_events: dataclasses.replace(
         SHAPE, program_words=4096, groups=256, queue_events=queue_events
     )
+
+
+def random_circuit(seed, qubits=5, gates=40, depth=2):
+    """A random dynamic circuit: gates, measurements, resets, decisions and loops in each other."""
+    choose = random.Random(seed)
+    circuit = QuantumCircuit(qubits, qubits)
+
+    def grow(count, left):
+        for _ in range(count):
+            kind = choose.random()
+            qubit = choose.randrange(qubits)
+            bit = circuit.clbits[choose.randrange(qubits)]
+            if kind < 0.45:
+                choose.choice([circuit.h, circuit.t, circuit.x, circuit.sx])(qubit)
+            elif kind < 0.65:
+                circuit.cx(*choose.sample(range(qubits), 2))
+            elif kind < 0.72:
+                circuit.measure(qubit, choose.randrange(qubits))
+            elif kind < 0.76:
+                circuit.reset(qubit)
+            elif kind < 0.8:
+                circuit.delay(choose.randrange(1_500), qubit, "dt")
+            elif not left:
+                circuit.rz(choose.random(), qubit)
+            elif kind < 0.88:
+                with circuit.if_test((bit, 1)) as otherwise:
+                    grow(4, left - 1)
+                if choose.random() < 0.5:
+                    with otherwise:
+                        grow(3, left - 1)
+            elif kind < 0.92:
+                with circuit.for_loop(range(choose.randrange(1, 9))):
+                    grow(4, left - 1)
+                    if choose.random() < 0.5:
+                        with circuit.if_test((bit, 1)):
+                            circuit.x(qubit)
+                            choose.choice([circuit.break_loop, circuit.continue_loop])()
+            elif kind < 0.96:
+                with circuit.switch(circuit.cregs[0]) as case:
+                    with case(0, 3):
+                        grow(2, left - 1)
+                    with case(case.DEFAULT):
+                        grow(3, left - 1)
+            else:
+                with circuit.while_loop(expr.bit_and(circuit.clbits[0], circuit.clbits[1])):
+                    grow(3, left - 1)
+                    circuit.measure(qubit, 0)
+
+    grow(gates, depth)
+    circuit.measure(range(qubits), range(qubits))
+    return circuit
+
+
+@pytest.fixture
+def scrambled():
+    """Makes random dynamic circuits, of a seed."""
+    return random_circuit

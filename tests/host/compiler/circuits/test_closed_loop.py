@@ -187,3 +187,10 @@ def test_a_circuit_has_the_distribution_that_aer_gives_it(outcomes, agrees, make
     counts = AerSimulator(seed_simulator=1).run(circuit, shots=REFERENCE_SHOTS).result().get_counts()
     reference = {int(value.replace(" ", ""), 2): count for value, count in counts.items()}
     agrees(outcomes(circuit, shots), reference)
+
+
+@pytest.mark.parametrize("seed", [1, 3])
+def test_random_circuits_have_the_distribution_that_aer_gives_them(outcomes, agrees, scrambled, seed):
+    circuit = scrambled(seed, qubits=3, gates=14)
+    counts = AerSimulator(seed_simulator=1).run(circuit, shots=REFERENCE_SHOTS).result().get_counts()
+    agrees(outcomes(circuit, 200), {int(value, 2): count for value, count in counts.items()})

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from qiskit import QuantumCircuit
-from qiskit.circuit.classical import expr
 
 from triplane.gateware.sequencer.assembler import assemble
 from triplane.gateware.sequencer.layouts import Kind
@@ -18,61 +17,12 @@ from triplane.host.compiler.circuits.tree import Segment, walk
 EXAMPLES = Path(__file__).resolve().parents[4] / "docs" / "examples" / "loop"
 
 
-def scrambled(seed, qubits=5, gates=40, depth=2):
-    """A random dynamic circuit: gates, measurements, resets, decisions and loops in each other."""
-    choose = random.Random(seed)
-    circuit = QuantumCircuit(qubits, qubits)
-
-    def grow(count, left):
-        for _ in range(count):
-            kind = choose.random()
-            qubit = choose.randrange(qubits)
-            bit = circuit.clbits[choose.randrange(qubits)]
-            if kind < 0.45:
-                choose.choice([circuit.h, circuit.t, circuit.x, circuit.sx])(qubit)
-            elif kind < 0.65:
-                circuit.cx(*choose.sample(range(qubits), 2))
-            elif kind < 0.72:
-                circuit.measure(qubit, choose.randrange(qubits))
-            elif kind < 0.76:
-                circuit.reset(qubit)
-            elif kind < 0.8:
-                circuit.delay(choose.randrange(1_500), qubit, "dt")
-            elif not left:
-                circuit.rz(choose.random(), qubit)
-            elif kind < 0.88:
-                with circuit.if_test((bit, 1)) as otherwise:
-                    grow(4, left - 1)
-                if choose.random() < 0.5:
-                    with otherwise:
-                        grow(3, left - 1)
-            elif kind < 0.92:
-                with circuit.for_loop(range(choose.randrange(1, 9))):
-                    grow(4, left - 1)
-                    if choose.random() < 0.5:
-                        with circuit.if_test((bit, 1)):
-                            circuit.x(qubit)
-                            choose.choice([circuit.break_loop, circuit.continue_loop])()
-            elif kind < 0.96:
-                with circuit.switch(circuit.cregs[0]) as case:
-                    with case(0, 3):
-                        grow(2, left - 1)
-                    with case(case.DEFAULT):
-                        grow(3, left - 1)
-            else:
-                with circuit.while_loop(expr.bit_and(circuit.clbits[0], circuit.clbits[1])):
-                    grow(3, left - 1)
-                    circuit.measure(qubit, 0)
-
-    grow(gates, depth)
-    circuit.measure(range(qubits), range(qubits))
-    return circuit
-
-
 @pytest.mark.parametrize("alignment", ["asap", "alap"])
 @pytest.mark.parametrize("queue_events", [32, 64])
 @pytest.mark.parametrize("seed", range(5))
-def test_random_circuits_run_without_a_fault(rehearsed, line5, large, seed, queue_events, alignment):
+def test_random_circuits_run_without_a_fault(
+    rehearsed, scrambled, line5, large, seed, queue_events, alignment
+):
     """Whatever is measured; also where queues are short."""
     shape = large(queue_events)
     compiled = compile_circuit(scrambled(seed), line5, shape, Options(alignment=alignment))
