@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
-from qiskit.circuit import Parameter
+from qiskit.circuit import ClassicalRegister, Parameter
 from qiskit.circuit.random import random_circuit
 from qiskit.primitives import (
     BackendEstimatorV2,
@@ -89,8 +89,6 @@ def test_equal_seeds_give_equal_shots(backend):
 
 def test_several_registers_and_none(backend):
     circuit = QuantumCircuit(3)
-    from qiskit.circuit import ClassicalRegister
-
     for name, size in (("low", 1), ("high", 2)):
         circuit.add_register(ClassicalRegister(size, name))
     circuit.x(2)
@@ -99,7 +97,8 @@ def test_several_registers_and_none(backend):
     silent.x(0)
     results = backend.run([circuit, silent], shots=20, memory=True).result()
     assert results.get_counts(0) == {"10 0": 20}
-    assert results.get_memory(1) == ["0x0"] * 20 or results.get_memory(1) == [""] * 20
+    # Qiskit formats 0x0 of no classical bits like this.
+    assert results.get_memory(1) == ["0"] * 20
 
 
 def test_sampler_broadcasts_parameters(backend):
