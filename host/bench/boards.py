@@ -7,7 +7,7 @@ import functools
 
 from triplane.boards.synthesis import SynthesisError
 from triplane.host.bench.areas import BOARD, ECP5_BOARD, ecp5, whole_rfsoc
-from triplane.host.bench.conformance import closed_loop, conformance
+from triplane.host.bench.conformance import CLOSED_LOOP, closed_loop, conformance
 from triplane.host.bench.registry import BenchContext, benchmark
 from triplane.host.building import BuildFailedError
 from triplane.host.replay.progress import ProgressView
@@ -19,10 +19,11 @@ def bench_board(ctx: BenchContext) -> None:
     command = "triplane bench board" + (" --quick" if ctx.quick else "")
     with ProgressView() as view:
         conformance(ctx, view, command)
-        closed_loop(ctx, view, command)
+        if not ctx.quick:
+            closed_loop(ctx, view, command)
         _firmware(ctx, command)
         if ctx.quick:
-            for work in (ECP5_BOARD, BOARD):
+            for work in (CLOSED_LOOP, ECP5_BOARD, BOARD):
                 ctx.skip(work=work, reason="left out by --quick", command=command)
             return
         try:

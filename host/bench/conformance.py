@@ -25,7 +25,11 @@ DRIVERS = {"sim": "in this process", "udp": "real UDP on loopback", "uart": "ser
 PYNQ = "an unmodified pynq client"
 SUITE_S = 1_800.0
 
-ROUNDS, SHOTS, QUICK_SHOTS = 25, 20, 3
+ROUNDS, SHOTS = 25, 20
+CLOSED_LOOP = (
+    f"closed-loop demo, d=3, {ROUNDS} rounds, {SHOTS} shots: over UDP to another process, and in one"
+)
+
 SAME = ("logical_errors", "detection_events", "latency", "round_cycles")
 """Of the demo's result: what must not depend on where the board is."""
 
@@ -40,9 +44,12 @@ def conformance(ctx: BenchContext, view: ProgressView, command: str) -> None:
     passed, failed, _ = _run(root, SUITE)
     for driver, what in DRIVERS.items():
         _row(ctx, f"conformance suite, `{driver}` ({what})", passed[driver], failed[driver], command)
+    work = f"conformance suite, `pynq` remote ({PYNQ})"
+    if ctx.quick:
+        ctx.skip(work=work, reason="left out by --quick", command=command)
+        return
     view.step("conformance suite, over pynq")
     passed, failed, reasons = _run(root, PYNQ_SUITE)
-    work = f"conformance suite, `pynq` remote ({PYNQ})"
     client = "test_an_unmodified_client"
     if reasons.get(client):
         ctx.skip(work=work, reason=reasons[client], command=command)
@@ -91,16 +98,15 @@ def _run(root: Path, suite: str) -> tuple[Counter[str], Counter[str], dict[str, 
 
 def closed_loop(ctx: BenchContext, view: ProgressView, command: str) -> None:
     """The demo on the board in this machine's process and in another one, by UDP: the same results."""
-    shots = QUICK_SHOTS if ctx.quick else SHOTS
     with tempfile.TemporaryDirectory() as folder:
-        view.step(f"demo, {shots} shots, in one process")
-        near = _demo(Path(folder) / "near.json", shots)
-        view.step(f"demo, {shots} shots, over UDP")
+        view.step(f"demo, {SHOTS} shots, in one process")
+        near = _demo(Path(folder) / "near.json")
+        view.step(f"demo, {SHOTS} shots, over UDP")
         with served("--closed-loop") as board:
-            far = _demo(Path(folder) / "far.json", shots, "--board", board.urls["udp"])
+            far = _demo(Path(folder) / "far.json", "--board", board.urls["udp"])
     differing = sum(_measured(near[name]) != _measured(far[name]) for name in SAME)
     ctx.row(
-        work=f"closed-loop demo, d=3, {ROUNDS} rounds, {shots} shots: over UDP to another process, and in one",
+        work=CLOSED_LOOP,
         measure="results that differ",
         value=differing,
         unit=f"of {len(SAME)}",
@@ -109,8 +115,8 @@ def closed_loop(ctx: BenchContext, view: ProgressView, command: str) -> None:
     )
 
 
-def _demo(path: Path, shots: int, *further: str) -> dict[str, object]:
-    process = triplane("demo", "--rounds", str(ROUNDS), "--shots", str(shots), "--json", str(path), *further)
+def _demo(path: Path, *further: str) -> dict[str, object]:
+    process = triplane("demo", "--rounds", str(ROUNDS), "--shots", str(SHOTS), "--json", str(path), *further)
     _, error = process.communicate()
     if process.returncode:
         raise RuntimeError(f"triplane demo {' '.join(further)}: {error[-500:]}")
