@@ -9,7 +9,7 @@ from triplane.gateware.link.etherbone import MAX_COUNT, WORD_BYTES
 from triplane.gateware.shape import FabricShape
 from triplane.hal.board import Words
 from triplane.hal.drivers.freerunning import FreeRunningBoard
-from triplane.hal.drivers.remote.client import Client, Traffic
+from triplane.hal.drivers.remote.client import Client
 from triplane.hal.drivers.remote.links import Link
 from triplane.hal.drivers.remote.packets import Request
 from triplane.hal.gateware import Gateware
@@ -51,9 +51,9 @@ class RemoteBoard(FreeRunningBoard):
         self._begin(timeout_s)
 
     @property
-    def traffic(self) -> Traffic:
-        """Requests of this connection, and the datagrams that they took."""
-        return self._client.traffic
+    def client(self) -> Client:
+        """The session with the board, for whoever measures the way to it."""
+        return self._client
 
     def _free(self) -> None:
         self._link.close()

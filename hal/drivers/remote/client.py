@@ -54,12 +54,17 @@ class Client:
         key_address: of the register that holds the key of the last request.
         timeout_s: for an answer, repetitions included; then LinkTimeoutError. Whether the request was executed is not
             known then, and the session is over.
+
+    Attributes:
+        traffic: so far.
+        first_wait_s: for an answer, before a request is sent again.
     """
 
     def __init__(self, link: Link, key_address: int, timeout_s: float = 5.0) -> None:
         self.link = link
         self.timeout_s = timeout_s
         self.traffic = Traffic()
+        self.first_wait_s = FIRST_WAIT_S
         self._key_address = key_address
         self._session: int | None = None
         self._silent: str | None = None  # what was said of a board that has not answered since
@@ -129,7 +134,8 @@ class Client:
             sleep=lambda _: None,  # the waiting is for the answer
         )
         def attempt() -> Reply:
-            wait = min(FIRST_WAIT_S * 2 ** min(attempt.statistics["attempt_number"] - 1, 10), LONGEST_WAIT_S)
+            repeated = min(attempt.statistics["attempt_number"] - 1, 10)
+            wait = min(self.first_wait_s * 2**repeated, max(LONGEST_WAIT_S, self.first_wait_s))
             self.link.send(datagram)
             self.traffic.sent += 1
             return self._answer(key, min(wait, max(began + patience - time.monotonic(), FIRST_WAIT_S)))
