@@ -68,8 +68,8 @@ def test_the_sequencer_has_its_ports():
     text = resources.sequencer_verilog()
     events = 4 * resources.CHANNELS
     assert "module top" in text
-    assert f"out{6 + events}_" in text
-    assert f"out{7 + events}_" not in text
+    assert f"out{8 + events}_" in text
+    assert f"out{9 + events}_" not in text
 
 
 def test_a_row_for_each_part(synthesized):
