@@ -28,14 +28,10 @@ from triplane.host.compiler.circuits import CircuitError, CompiledCircuit, Optio
 from triplane.host.compiler.circuits.target import device_target
 from triplane.host.provenance.canonical import sha256
 from triplane.host.qiskit.job import TriplaneJob
+from triplane.host.runtime.circuits import run_points
 from triplane.host.small import shape_of, small_target
 
 SHOTS, MAX_SHOTS = 1_024, 10_000_000
-
-SLACK_CYCLES = 50_000
-"""Of a program, and `SLACK` of each of its shots: loops that depend on results are counted once."""
-
-SLACK = 50
 
 Bits = npt.NDArray[np.bool_]
 
@@ -136,7 +132,7 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
             compile_circuit(circuit, self.device, self.shape, self.compiler_options) for circuit in circuits
         ]
         for each in compiled:
-            each.program()  # refuses free parameters
+            each.program(count)  # refuses free parameters
         job = TriplaneJob(
             self, lambda job: self._result(job, compiled, count, wanted, seed_simulator), len(circuits)
         )
@@ -190,23 +186,13 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
     ) -> ExperimentResult:
         """One circuit on the board: one upload, one start, outcomes as they come."""
         job.check_cancelled()
-        words: list[npt.NDArray[np.uint32]] = []
-        each = max(-(-compiled.transpiled.num_clbits // 32), 1)
 
-        def take(part: npt.NDArray[np.uint32]) -> None:
-            words.append(part)
-            job.done_shots += len(part) // each
+        def done(new: int) -> None:
+            job.done_shots += new
             job.check_cancelled()
 
-        board.load_control(compiled.program())
-        limit = SLACK_CYCLES + shots * SLACK * max(compiled.estimate.cycles, 1)
-        ended = board.execute(compiled.registers(shots), limit_cycles=min(limit, 2**62), outcomes=take)
-        bits = compiled.outcomes(np.concatenate([np.zeros(0, np.uint32), *words]))
-        if not compiled.transpiled.num_clbits:
-            bits = np.zeros((shots, 0), np.bool_)
-        if len(bits) != shots:
-            raise hal.errors.BoardError(f"the board gave {len(bits)} shots, not {shots}; run again")
-        values = hexadecimal(bits)
+        ran = run_points(board, compiled, [shots], progress=done)
+        values = hexadecimal(ran.bits[0])
         circuit = compiled.circuit
         data = ExperimentResultData(counts=dict(Counter(values)), **({"memory": values} if memory else {}))
         return ExperimentResult(
@@ -220,8 +206,8 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
                 "metadata": circuit.metadata or {},
             },
             triplane={
-                "cycles": ended.cycles,
-                "waited_cycles": ended.waited_cycles,
+                "cycles": ran.cycles,
+                "waited_cycles": ran.waited_cycles,
                 "shot_us": compiled.estimate.duration_us,
                 "feed_forward": [dataclasses.asdict(entry) for entry in compiled.estimate.feed_forward],
                 "levels": {name: sha256(content) for name, content in compiled.levels().items()},
