@@ -115,20 +115,19 @@ class CompiledCircuit:
 
     def _angles(self, points: Sequence[Values]) -> npt.NDArray[np.uint64]:
         """Phase words, uint64 (points, angles)."""
-        parameters: dict[str, Any] = {each.name: each for each in self.transpiled.parameters}
+        # Not the transpiled circuit's: the pass manager may have removed gates that change nothing.
+        parameters = {str(each.name) for each in self.circuit.parameters}
         found = np.zeros((len(points), len(self.angles)), dtype=np.uint64)
         for row, values in zip(found, points, strict=True):
-            named: dict[str, float] = {
-                getattr(key, "name", key): float(value) for key, value in values.items()
-            }
-            wrong = sorted(named.keys() ^ parameters.keys())
+            named = {str(getattr(key, "name", key)): float(value) for key, value in values.items()}
+            wrong = sorted(named.keys() ^ parameters)
             if wrong:
                 what = "has no value" if wrong[0] in parameters else "is not one of the circuit's"
                 raise CircuitError(
                     f"parameter {wrong[0]!r} {what}; they are: {', '.join(sorted(parameters)) or 'none'}"
                 )
             row[:] = [
-                phase_word(float(angle.bind({each: named[each.name] for each in angle.parameters})))
+                phase_word(float(angle.bind({each: named[str(each.name)] for each in angle.parameters})))
                 for angle in self.angles
             ]
         return found
@@ -150,8 +149,8 @@ class CompiledCircuit:
     def levels(self) -> dict[str, bytes]:
         """Every level by the name of its file: QPY, JSON, assembly."""
         return {
-            "circuit.qpy": _qpy(self.circuit),
-            "transpiled.qpy": _qpy(self.transpiled),
+            "circuit.qpy": qpy_bytes(self.circuit),
+            "transpiled.qpy": qpy_bytes(self.transpiled),
             "scheduled.json": json.dumps(as_json(self.scheduled), indent=1).encode(),
             "program.tasm": self.source.encode(),
         }
@@ -189,7 +188,8 @@ def control_program(program: Program, tables: Any) -> ControlProgram:
     )
 
 
-def _qpy(circuit: QuantumCircuit) -> bytes:
+def qpy_bytes(circuit: QuantumCircuit) -> bytes:
+    """A circuit in Qiskit's own format."""
     stream = io.BytesIO()
     qpy.dump(circuit, stream)
     return stream.getvalue()
