@@ -19,7 +19,6 @@ from triplane.gateware.sequencer.layouts import FAULTS, VALUE_BITS
 from triplane.gateware.sequencer.opcodes import NUM_REGISTERS
 from triplane.gateware.sequencer.program import Program
 from triplane.host.outputs import write_json
-from triplane.host.plots import timeline_figure
 from triplane.host.timeline import Timeline, timeline, write_vcd
 from triplane.sim.models.sequencer.core import SequencerModel
 from triplane.sim.models.sequencer.queue import Release
@@ -231,6 +230,8 @@ def show_run(
         write_vcd(shown, vcd)
         print(f"waveform: {vcd}")
     if plot is not None:
+        from triplane.host.plots import timeline_figure
+
         timeline_figure(shown).save(plot)
         print(f"figure: {plot}")
 

@@ -3,22 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from triplane.host.plots.style import ACCENT, BOARD, INK, LIMIT, OTHERS, Picture, titled
+from triplane.host.plots.style import ACCENT, BOARD, INK, LIMIT, OTHERS, Picture, cycles_and_ns, titled
 from triplane.host.replay.ledger import Stage
 from triplane.host.replay.references import CONFIDENCE, Rate
 from triplane.host.replay.report import format_rate
 
 if TYPE_CHECKING:
     from triplane.host.replay.result import ReplayResult
-
-_Scale = Callable[[Any], Any]
 
 MOST_BINS = 120
 
@@ -116,13 +113,9 @@ def draw_latency(axes: Axes, stage: Stage, *, counted: str = "shots") -> None:
     axes.set_xlabel(f"{stage.name} latency, cycles at {stage.clock_hz / 1e6:g} MHz")
     axes.set_ylabel(counted)
     axes.legend(facecolor="white", edgecolor="none", framealpha=1.0, fontsize=9)
-    above = axes.secondary_xaxis("top", functions=_between_cycles_and_ns(stage.clock_hz))
+    above = axes.secondary_xaxis("top", functions=cycles_and_ns(stage.clock_hz))
     above.set_xlabel("ns", fontsize=9)
     titled(axes, f"Latency of {stage.name}")
-
-
-def _between_cycles_and_ns(clock_hz: int) -> tuple[_Scale, _Scale]:
-    return lambda cycles: cycles / clock_hz * 1e9, lambda ns: ns * clock_hz / 1e9
 
 
 def draw_rates(axes: Axes, rates: list[tuple[str, Rate]]) -> None:

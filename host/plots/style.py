@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,6 +20,8 @@ ACCENT = "#d9822b"
 GOOD = "#2e7d4f"
 LIMIT = "#b3261e"
 FAINT = "#d5d8dd"
+
+Scale = Callable[[Any], Any]
 
 DPI = 150
 SCREEN_DPI = 110
@@ -45,6 +49,11 @@ class Picture(Figure):
             OutputError: the file cannot be written.
         """
         write_whole(path, self.png())
+
+
+def cycles_and_ns(clock_hz: int) -> tuple[Scale, Scale]:
+    """The two functions of a second axis in ns beside one in cycles."""
+    return lambda cycles: cycles / clock_hz * 1e9, lambda ns: ns * clock_hz / 1e9
 
 
 def titled(axes: Axes, title: str) -> None:

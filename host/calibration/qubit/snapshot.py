@@ -10,8 +10,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from triplane.hal.device import Device
+from triplane.hal.html import grid, titled
 from triplane.host.calibration.qubit.readout import ReadoutResult
 from triplane.host.calibration.qubit.routines import Calibration
+from triplane.host.calibration.qubit.saying import NAMES, hours, said_of
 from triplane.host.provenance.canonical import canonical
 from triplane.host.provenance.store import Store
 
@@ -128,6 +130,30 @@ class Snapshot(_Part):
         except (ValidationError, ValueError) as error:
             raise SnapshotError(f"object {name[:12]} is no calibration snapshot: {error}") from error
 
+    def _repr_html_(self) -> str:
+        names = [name for name in QubitSnapshot.model_fields if name != "evidence"]
+        rows = []
+        for number, found in self.qubits.items():
+            values: list[Measured | None] = [getattr(found, name) for name in names]
+            rows.append(
+                [f"q{number}"]
+                + [
+                    "" if value is None else said_of(name, value.value, value.error)[1]
+                    for name, value in zip(names, values, strict=True)
+                ]
+            )
+        head = ["qubit", *(NAMES[name][0] for name in names)]
+        return titled(
+            f"calibration of {self.device}", grid(head, rows), note=self.said_age(), alarming=self.is_stale()
+        )
+
+    def said_age(self, now: datetime | None = None) -> str:
+        """How old it is, and whether it is still believed, in words."""
+        old, ttl = hours(self.age(now).total_seconds()), hours(self.ttl_s)
+        if self.is_stale(now):
+            return f"stale: {old} old, and was to be believed for {ttl}"
+        return f"{old} old, believed for {ttl}"
+
     @property
     def expires(self) -> datetime:
         """Until when it is believed."""
@@ -144,10 +170,10 @@ class Snapshot(_Part):
     def check_fresh(self, now: datetime | None = None) -> None:
         """Raise StaleSnapshotError for one that is stale."""
         if self.is_stale(now):
-            hours = self.age(now).total_seconds() / 3600
+            old, ttl = hours(self.age(now).total_seconds()), hours(self.ttl_s)
             raise StaleSnapshotError(
-                f"the calibration of {self.device} is {hours:.1f} h old and was to be believed for "
-                f"{self.ttl_s / 3600:g} h: calibrate again, or allow stale ones"
+                f"the calibration of {self.device} is {old} old and was to be believed for {ttl}: calibrate again, "
+                "or allow stale ones"
             )
 
     def applied_to(self, device: Device) -> Device:

@@ -10,6 +10,7 @@ from triplane.gateware.sequencer.layouts import BRANCH_CYCLES, LEAD
 from triplane.gateware.shape import FabricShape
 from triplane.hal.control import ControlProgram
 from triplane.hal.device import ADC_HZ, Device
+from triplane.hal.html import grid, pairs
 from triplane.host.compiler.circuits.registers import SHOTS, Registers
 from triplane.host.compiler.circuits.tree import (
     Capture,
@@ -87,6 +88,30 @@ class Estimate:
         """The memory that is used most, in words."""
         use = max(self.uses, key=lambda each: each.used / each.limit)
         return f"of {use.resource} it uses {use.used} of {use.limit}"
+
+    def _repr_html_(self) -> str:
+        return "".join(
+            (
+                pairs(
+                    {
+                        "a shot takes": f"{self.duration_us:.2f} µs, {self.cycles:,} cycles"
+                        + (" with one pass of each open loop" if self.open_loops else ""),
+                        "used most": self.largest,
+                    }
+                ),
+                grid(
+                    ("decided by", "then", "latency / cycles", "qubits wait / ns"),
+                    (
+                        (f.condition, f.action, f.latency_cycles, f"{f.wait_cycles / ADC_HZ * 1e9:.0f}")
+                        for f in self.feed_forward
+                    ),
+                ),
+                grid(
+                    ("memory", "used", "of"),
+                    ((use.resource, use.used, use.limit) for use in self.uses if use.used),
+                ),
+            )
+        )
 
     def late(self, budget: float) -> list[str]:
         """Feed-forward that takes more than a share of the coherence of its qubit, each with by how much."""

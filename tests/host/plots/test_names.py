@@ -64,3 +64,17 @@ def test_conditions_in_the_words_of_the_circuit(line5):
         ("not (c[0] and c[1])", "c[0] and c[1]"),
         ("not (c < 5)", "c < 5"),
     ]
+
+
+def test_a_notebook_shows_what_a_circuit_takes(line5):
+    circuit = QuantumCircuit(2, 2, name="one <and> two")
+    circuit.h(0)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(1)
+    made = compiled(circuit, line5)
+    html = made._repr_html_()
+    assert "one &lt;and&gt; two" in html
+    assert f"{made.estimate.duration_us:.2f} µs" in html
+    assert "<td>slot 0</td><td>x 1</td><td>4</td>" in html
+    assert f"<td>program words</td><td>{len(made.template.sequence.words)}</td><td>1024</td>" in html
