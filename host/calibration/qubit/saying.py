@@ -28,5 +28,7 @@ def said_of(name: str, value: float, error: float) -> tuple[str, str]:
 
 
 def hours(seconds: float) -> str:
-    """A time as people say it: in hours, or in minutes where it is less than one."""
+    """A time as people say it: in hours, in minutes, or in seconds."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
     return f"{seconds / 3600:.3g} h" if seconds >= 3600 else f"{seconds / 60:.2g} min"

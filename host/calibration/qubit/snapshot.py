@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -14,6 +15,7 @@ from triplane.hal.html import grid, titled
 from triplane.host.calibration.qubit.readout import ReadoutResult
 from triplane.host.calibration.qubit.routines import Calibration
 from triplane.host.calibration.qubit.saying import NAMES, hours, said_of
+from triplane.host.outputs import write_json
 from triplane.host.provenance.canonical import canonical
 from triplane.host.provenance.store import Store
 
@@ -116,6 +118,25 @@ class Snapshot(_Part):
     def put(self, store: Store) -> str:
         """Keep it; returns the SHA-256 by which it is found again."""
         return store.put(canonical(self.model_dump(mode="json")))
+
+    def save(self, path: Path) -> None:
+        """Write it as JSON; the file appears whole or not at all."""
+        write_json(path, self.model_dump(mode="json"))
+
+    @classmethod
+    def load(cls, path: Path) -> Snapshot:
+        """A snapshot from its file.
+
+        Raises:
+            SnapshotError: the file holds no snapshot.
+            OSError: it cannot be read.
+        """
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the file"
+            raise SnapshotError(f"{path} is no calibration snapshot: {where}: {first['msg']}") from error
 
     @classmethod
     def get(cls, store: Store, name: str) -> Snapshot:
