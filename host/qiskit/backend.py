@@ -3,41 +3,39 @@
 
 from __future__ import annotations
 
-import dataclasses
-import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
+from uuid import uuid4
 
 import numpy as np
-import numpy.typing as npt
 from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
 from qiskit.providers import Options as RunOptions
-from qiskit.result import Result
-from qiskit.result.models import ExperimentResult, ExperimentResultData
 from qiskit.transpiler import Target
 
 from triplane import hal
 from triplane.gateware.shape import FabricShape
 from triplane.hal.device import Device, load_device
 from triplane.host.compiler.circuits import CircuitError, CompiledCircuit, Options, compile_circuit
+from triplane.host.compiler.circuits.compiled import Values, qpy_bytes
 from triplane.host.compiler.circuits.target import device_target
 from triplane.host.provenance.canonical import sha256
+from triplane.host.provenance.store import default_root
+from triplane.host.qiskit.archive import Archive
 from triplane.host.qiskit.job import TriplaneJob
+from triplane.host.qiskit.task import Circuits, Task
+from triplane.host.runtime.circuits import Sweep, run_points
+from triplane.host.runtime.mitigation import ReadoutErrors
 from triplane.host.small import shape_of, small_target
 
 SHOTS, MAX_SHOTS = 1_024, 10_000_000
 
-SLACK_CYCLES = 50_000
-"""Of a program, and `SLACK` of each of its shots: loops that depend on results are counted once."""
-
-SLACK = 50
-
-Bits = npt.NDArray[np.bool_]
+KEPT_CIRCUITS = 64
+"""Compiled ones that are kept, for jobs that ask for one again with other values."""
 
 
 class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
@@ -51,6 +49,8 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         options: of the compiler.
         emulated: what is behind a simulated board, if that is not the device itself: what calibration has missed.
         seed: of the emulator.
+        archive: folder in which jobs are kept, so that `job` finds them after a restart; None: `jobs` in the person's
+            own store; False: nowhere.
         progress: called with a line of text as a board is built.
     """
 
@@ -63,6 +63,7 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         options: Options | None = None,
         emulated: Device | None = None,
         seed: int = 0,
+        archive: Path | Literal[False] | None = None,
         progress: Callable[[str], None] | None = None,
     ) -> None:
         self.device = load_device(device) if isinstance(device, str) else device
@@ -76,6 +77,9 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         self._board, self._owned = board, board is None
         self._emulated, self._seed, self._progress = emulated or self.device, seed, progress
         self._target = device_target(self.device)
+        self._compiled: dict[str, CompiledCircuit] = {}
+        self._origin: dict[str, Any] = {}
+        self._archive = None if archive is False else Archive(Path(archive or default_root() / "jobs"))
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self.name)
 
     @property
@@ -128,110 +132,131 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
             CircuitError: a circuit cannot be played, or a number is out of range; nothing has started then.
         """
         circuits = [run_input] if isinstance(run_input, QuantumCircuit) else list(run_input)
-        count = self.options.shots if shots is None else shots
-        if not isinstance(count, int) or not 1 <= count <= MAX_SHOTS:
-            raise CircuitError(f"shots must be a whole number from 1 to {MAX_SHOTS}, not {count!r}")
+        count = checked_shots(self.options.shots if shots is None else shots)
         wanted = self.options.memory if memory is None else memory
-        compiled = [
-            compile_circuit(circuit, self.device, self.shape, self.compiler_options) for circuit in circuits
-        ]
-        for each in compiled:
-            each.program()  # refuses free parameters
-        job = TriplaneJob(
-            self, lambda job: self._result(job, compiled, count, wanted, seed_simulator), len(circuits)
+        return self.submit(Circuits(self, circuits, count, memory=wanted, seed=seed_simulator))
+
+    def submit(self, task: Task) -> TriplaneJob:
+        """Check a task, keep what it was asked for, and let it wait for its turn."""
+        task.check()
+        job_id = str(uuid4())
+        if self._archive:
+            self._archive.open(job_id, task.request())
+        return self._started(job_id, task)
+
+    def jobs(self) -> list[str]:
+        """Names of the jobs that are kept, the newest first."""
+        return self._archive.jobs() if self._archive else []
+
+    def job(self, job_id: str) -> TriplaneJob:
+        """A job of an earlier process: with its result, or, if it had not ended, with what is left of it to be done.
+
+        Parts that had ended are kept as they were.
+
+        Raises:
+            UnknownJobError: there is none of that name.
+        """
+        from triplane.host.qiskit.estimator import EstimatorTask
+        from triplane.host.qiskit.sampler import SamplerTask
+
+        archive = self._archive or Archive(default_root() / "jobs")
+        request = archive.request(job_id)
+        kinds: dict[str, type[Task]] = {
+            "circuits": Circuits,
+            "sampler": SamplerTask,
+            "estimator": EstimatorTask,
+        }
+        return self._started(job_id, kinds[request.kind].of(self, request))
+
+    def compiled(self, circuit: QuantumCircuit) -> CompiledCircuit:
+        """A circuit, compiled once.
+
+        Raises:
+            CircuitError: it cannot be played.
+        """
+        name = sha256(qpy_bytes(circuit))
+        if name not in self._compiled:
+            while len(self._compiled) >= KEPT_CIRCUITS:
+                self._compiled.pop(next(iter(self._compiled)))
+            self._compiled[name] = compile_circuit(circuit, self.device, self.shape, self.compiler_options)
+        return self._compiled[name]
+
+    def play(
+        self,
+        job: TriplaneJob,
+        compiled: CompiledCircuit,
+        shots: Sequence[int],
+        values: Sequence[Values] | None = None,
+        *,
+        seed: int | None = None,
+        part: Sequence[int] = (),
+    ) -> Sweep:
+        """Play points of a circuit for a job, in its thread; `seed` is an emulator's, `part` numbers what it is for."""
+        board = self._connected(seed, part)
+        return run_points(board, compiled, shots, values, progress=job.count)
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What results say of the board: gateware, clock, device, whether it is simulated; empty before the first."""
+        return dict(self._origin)
+
+    def readout_errors(self, shots: int = 4_096, *, seed_simulator: int | None = None) -> ReadoutErrors:
+        """Measure how often bits are wrong, all qubits at once: prepared in 0, and in 1.
+
+        Raises:
+            ValueError: a readout says nothing of its qubit.
+        """
+        circuits = []
+        for flipped in (False, True):
+            circuit = QuantumCircuit(len(self.device.qubits), len(self.device.qubits))
+            if flipped:
+                circuit.x(circuit.qubits)
+            circuit.barrier()
+            circuit.measure(circuit.qubits, circuit.clbits)
+            circuits.append(circuit)
+        result = self.run(circuits, shots=shots, memory=True, seed_simulator=seed_simulator).result()
+        zeros, ones = (
+            np.array([[bit == "1" for bit in row[::-1]] for row in result.get_memory(k)]) for k in range(2)
         )
+        return ReadoutErrors.counted(zeros, ones)
+
+    def _started(self, job_id: str, task: Task) -> TriplaneJob:
+        job = TriplaneJob(self, job_id, task.work, task.gather, task.parts, self._archive)
         job.submit_to(self._pool)
         return job
 
-    def _connected(self, seed: int | None) -> hal.Board:
+    def _connected(self, seed: int | None, part: Sequence[int]) -> hal.Board:
         if self._board is None:
             target = small_target()
             self._board = hal.connect(
                 "sim", graph=target.graph, table=target.shape, fabric=self.shape, progress=self._progress
             )
             seed = self._seed if seed is None else seed
+        if not self._origin:
+            identity = self._board.identify()
+            self._origin = {
+                "gateware": identity.build_hash,
+                "clock_hz": identity.clock_hz,
+                "device": self.device.name,
+                "simulated": self._board.descriptor.modality.simulated,
+            }
         if self._owned and seed is not None:
             from triplane.hal.drivers.sim import SimBoard
             from triplane.sim.qpu import Processor
 
             assert isinstance(self._board, SimBoard)
-            self._board.attach(Processor(self._emulated, seed=seed))
+            # Parts of a job are not shots of each other, also where one is made in another process.
+            state = np.random.SeedSequence([seed, *part]).generate_state(1)[0]
+            self._board.attach(Processor(self._emulated, seed=int(state)))
         return self._board
 
-    def _result(
-        self,
-        job: TriplaneJob,
-        compiled: Sequence[CompiledCircuit],
-        shots: int,
-        memory: bool,
-        seed: int | None,
-    ) -> Result:
-        began = time.monotonic()
-        board = self._connected(seed)
-        identity = board.identify()
-        experiments = [self._experiment(job, board, each, shots, memory) for each in compiled]
-        return Result(
-            backend_name=self.name,
-            backend_version=self.backend_version,
-            job_id=job.job_id(),
-            success=True,
-            results=experiments,
-            time_taken=time.monotonic() - began,
-            triplane={
-                "gateware": identity.build_hash,
-                "clock_hz": identity.clock_hz,
-                "device": self.device.name,
-                "simulated": board.descriptor.modality.simulated,
-            },
-        )
 
-    def _experiment(
-        self, job: TriplaneJob, board: hal.Board, compiled: CompiledCircuit, shots: int, memory: bool
-    ) -> ExperimentResult:
-        """One circuit on the board: one upload, one start, outcomes as they come."""
-        job.check_cancelled()
-        words: list[npt.NDArray[np.uint32]] = []
-        each = max(-(-compiled.transpiled.num_clbits // 32), 1)
+def checked_shots(shots: Any) -> int:
+    """Shots, if a job can have so many.
 
-        def take(part: npt.NDArray[np.uint32]) -> None:
-            words.append(part)
-            job.done_shots += len(part) // each
-            job.check_cancelled()
-
-        board.load_control(compiled.program())
-        limit = SLACK_CYCLES + shots * SLACK * max(compiled.estimate.cycles, 1)
-        ended = board.execute(compiled.registers(shots), limit_cycles=min(limit, 2**62), outcomes=take)
-        bits = compiled.outcomes(np.concatenate([np.zeros(0, np.uint32), *words]))
-        if not compiled.transpiled.num_clbits:
-            bits = np.zeros((shots, 0), np.bool_)
-        if len(bits) != shots:
-            raise hal.errors.BoardError(f"the board gave {len(bits)} shots, not {shots}; run again")
-        values = hexadecimal(bits)
-        circuit = compiled.circuit
-        data = ExperimentResultData(counts=dict(Counter(values)), **({"memory": values} if memory else {}))
-        return ExperimentResult(
-            shots=shots,
-            success=True,
-            data=data,
-            header={
-                "name": circuit.name,
-                "memory_slots": circuit.num_clbits,
-                "creg_sizes": [[register.name, register.size] for register in circuit.cregs],
-                "metadata": circuit.metadata or {},
-            },
-            triplane={
-                "cycles": ended.cycles,
-                "waited_cycles": ended.waited_cycles,
-                "shot_us": compiled.estimate.duration_us,
-                "feed_forward": [dataclasses.asdict(entry) for entry in compiled.estimate.feed_forward],
-                "levels": {name: sha256(content) for name, content in compiled.levels().items()},
-            },
-        )
-
-
-def hexadecimal(bits: Bits) -> list[str]:
-    """Classical bits of shots, bool (shots, bits), as Qiskit writes them: bit 0 is the least significant."""
-    if not bits.shape[1]:
-        return ["0x0"] * len(bits)
-    packed = np.packbits(bits, axis=1, bitorder="little")
-    return [hex(int.from_bytes(row.tobytes(), "little")) for row in packed]
+    Raises:
+        CircuitError: it cannot.
+    """
+    if not isinstance(shots, int | np.integer) or not 1 <= shots <= MAX_SHOTS:
+        raise CircuitError(f"shots must be a whole number from 1 to {MAX_SHOTS}, not {shots!r}")
+    return int(shots)

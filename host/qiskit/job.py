@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A job of a backend: runs in a thread of the backend's, can be cancelled, and says how far it is."""
+"""A job of a backend: runs in a thread of the backend's, can be cancelled, says how far it is, outlives its process."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
-from uuid import uuid4
 
+from qiskit.primitives import BasePrimitiveJob
 from qiskit.providers import JobError, JobStatus, JobV1
-from qiskit.result import Result
 
-Work = Callable[["TriplaneJob"], Result]
+from triplane.host.qiskit.archive import Archive, Piece
+
+Work = Callable[["TriplaneJob", int], Piece]
+Gather = Callable[["TriplaneJob", Sequence[Piece]], Any]
 
 
 class CancelledError(Exception):
@@ -20,38 +22,67 @@ class CancelledError(Exception):
 
 
 class TriplaneJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
-    """What `TriplaneBackend.run` gives.
+    """What `TriplaneBackend.run` and the primitives give.
 
     Args:
         backend: that runs it.
-        work: called in the thread, with this job; gives the result.
-        circuits: that it has.
+        job_id: of the archive.
+        work: called in the thread with this job and the number of a part; gives what comes of it.
+        gather: makes the result of all parts.
+        parts: circuits or PUBs that it has.
+        archive: where finished parts are kept; None: nowhere.
 
     Attributes:
-        done_shots: of all its circuits so far.
+        done_shots: of all its parts so far, in this process.
+        done_parts: that have ended, also in an earlier process.
     """
 
-    def __init__(self, backend: Any, work: Work, circuits: int) -> None:
-        super().__init__(backend, str(uuid4()))
-        self.done_shots = 0
-        self._work, self._circuits = work, circuits
-        self._future: Future[Result] | None = None
+    def __init__(
+        self, backend: Any, job_id: str, work: Work, gather: Gather, parts: int, archive: Archive | None
+    ) -> None:
+        super().__init__(backend, job_id)
+        self.done_shots = self.done_parts = 0
+        self._work, self._gather, self._parts, self._archive = work, gather, parts, archive
+        self._future: Future[Any] | None = None
         self._cancelled = threading.Event()
 
     def submit_to(self, pool: ThreadPoolExecutor) -> None:
         """Wait for its turn in a pool of one thread: a board runs one program at a time."""
-        self._future = pool.submit(self._work, self)
+        self._future = pool.submit(self._run)
 
     def submit(self) -> None:
         """Jobs are submitted by `TriplaneBackend.run`."""
         raise JobError("a job is submitted by the backend's run(); it is submitted already")
+
+    def _run(self) -> Any:
+        """Do what is still to be done."""
+        pieces = []
+        for number in range(self._parts):
+            piece = self._archive.piece(self.job_id(), number) if self._archive else None
+            if piece is None:
+                self.check_cancelled()
+                piece = self._work(self, number)
+                if self._archive:
+                    self._archive.keep(self.job_id(), number, piece)
+            pieces.append(piece)
+            self.done_parts += 1
+        return self._gather(self, pieces)
+
+    def count(self, shots: int) -> None:
+        """So many shots have been made.
+
+        Raises:
+            CancelledError: somebody has cancelled the job.
+        """
+        self.done_shots += shots
+        self.check_cancelled()
 
     def check_cancelled(self) -> None:
         """Raise CancelledError where somebody has cancelled the job."""
         if self._cancelled.is_set():
             raise CancelledError
 
-    def result(self, timeout: float | None = None) -> Result:
+    def result(self, timeout: float | None = None) -> Any:
         """The result; waits for it.
 
         Args:
@@ -68,7 +99,8 @@ class TriplaneJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
             return self._future.result(timeout)
         except CancelledError as error:
             raise JobError(
-                f"job {self.job_id()} was cancelled after {self.done_shots} shots; nothing of it is kept"
+                f"job {self.job_id()} was cancelled after {self.done_shots} shots, {self.done_parts} of "
+                f"{self._parts} parts had ended"
             ) from error
 
     def cancel(self) -> bool:
@@ -90,3 +122,7 @@ class TriplaneJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
         if future.done():
             return JobStatus.ERROR if future.exception() else JobStatus.DONE
         return JobStatus.RUNNING if future.running() else JobStatus.QUEUED
+
+
+# It has all that a primitive's job has to have, and cannot inherit from both: their __init__ differ.
+BasePrimitiveJob.register(TriplaneJob)

@@ -22,6 +22,7 @@ from triplane.host.compiler.circuits.options import Options
 from triplane.host.compiler.circuits.registers import Registers
 from triplane.host.compiler.circuits.tables import Tables
 from triplane.host.compiler.circuits.target import transpiled
+from triplane.host.compiler.circuits.tree import Node
 
 
 def compile_circuit(
@@ -62,9 +63,8 @@ def compile_transpiled(
     tables.reserve(sorted({*_pulses(mapped), *resets}))
     lowering = Lowering(device, carriers, tables, options)
     scheduled = lowering.lower(mapped, used if options.reset_first else ())
-    registers = Registers(mapped.num_clbits, lowering.variables)
-    emission = Emission(carriers, registers, shape.queue_events, options.rest_cycles)
-    source = aligned(emission.program(scheduled), carriers.slots)
+    text, registers = _emitted(lowering, mapped.num_clbits, scheduled, shape.queue_events)
+    source = aligned(text, carriers.slots)
     program = control_program(assemble(source), tables)
     estimate = estimated(program, shape, scheduled, registers, device)
     try:
@@ -75,8 +75,33 @@ def compile_transpiled(
     if late and options.refuse_late:
         raise CircuitError(late[0])
     return CompiledCircuit(
-        circuit, mapped, device, shape, options, scheduled, source, program, tuple(lowering.angles), estimate
+        circuit,
+        mapped,
+        device,
+        shape,
+        options,
+        scheduled,
+        source,
+        program,
+        tuple(lowering.angles),
+        registers.angles,
+        estimate,
     )
+
+
+def _emitted(
+    lowering: Lowering, bits: int, scheduled: tuple[Node, ...], queue_events: int
+) -> tuple[str, Registers]:
+    """Source of a tree, with angles in registers if there are enough of them, else in the program's numbers."""
+    for angles in dict.fromkeys((len(lowering.angles), 0)):
+        try:
+            registers = Registers(bits, lowering.variables, angles)
+            emission = Emission(lowering.carriers, registers, queue_events, lowering.options.rest_cycles)
+            return emission.program(scheduled), registers
+        except CircuitError:
+            if not angles:
+                raise
+    raise AssertionError("the last try gives a program or raises")
 
 
 def _pulses(

@@ -7,7 +7,7 @@ import dataclasses
 import io
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,15 +22,18 @@ from triplane.hal.device import Device
 from triplane.hal.html import titled
 from triplane.host.compiler.alignment import EPOCH_REGISTER
 from triplane.host.compiler.carriers import phase_word
-from triplane.host.compiler.circuits.emission import PATCH
+from triplane.host.compiler.circuits.emission import PATCH, POINTS
 from triplane.host.compiler.circuits.errors import CircuitError
 from triplane.host.compiler.circuits.estimate import Estimate
 from triplane.host.compiler.circuits.expressions import MAX_BITS
 from triplane.host.compiler.circuits.options import Options
-from triplane.host.compiler.circuits.registers import SHOTS
 from triplane.host.compiler.circuits.tree import Node, as_json
 
 WORD_MASK = 0xFFFF_FFFF
+_MASK = np.uint64(WORD_MASK)
+
+Values = Mapping[Any, float]
+"""Of parameters, by `Parameter` or by name."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +47,9 @@ class CompiledCircuit:
         options: of the compiler.
         scheduled: tree of segments and decisions.
         source: assembly of the program, alignment included.
-        template: control program; angles that are not bound are 0 in it.
+        template: control program of one point, with no shots; all angles are 0 in it.
         angles: expressions of parameters, as the program's labels number them.
+        angle_registers: of the sequencer, that hold them; none where they are numbers in the program.
         estimate: what it takes.
     """
 
@@ -58,69 +62,113 @@ class CompiledCircuit:
     source: str
     template: ControlProgram
     angles: tuple[Any, ...]
+    angle_registers: tuple[int, ...]
     estimate: Estimate
 
-    def program(self, values: Mapping[Any, float] | None = None) -> ControlProgram:
-        """The control program, with values of all parameters, by `Parameter` or by name; nothing is compiled anew.
+    def program(
+        self, shots: int | Sequence[int], values: Values | Sequence[Values] | None = None
+    ) -> ControlProgram:
+        """The control program for one point of a sweep or for several; nothing is compiled anew.
+
+        The points are played in their order, each with all of its shots.
+
+        Args:
+            shots: of each point, or of every single one.
+            values: of all parameters, by `Parameter` or by name; a sequence of them for several points.
 
         Raises:
-            CircuitError: a parameter has no value, or a value no parameter.
+            CircuitError: a parameter has no value, or a value no parameter; shots are not 1 to 2**32 - 1; there are
+                more points than `max_points`.
         """
-        named = {getattr(key, "name", key): float(value) for key, value in (values or {}).items()}
-        parameters = {parameter.name: parameter for parameter in self.transpiled.parameters}
-        wrong = sorted(named.keys() ^ parameters.keys())
-        if wrong:
-            what = "has no value" if wrong[0] in parameters else "is not one of the circuit's"
+        points = [values or {}] if values is None or isinstance(values, Mapping) else list(values)
+        counts = [shots] * len(points) if isinstance(shots, int | np.integer) else list(shots)
+        if len(counts) != len(points):
             raise CircuitError(
-                f"parameter {wrong[0]!r} {what}; they are: {', '.join(sorted(parameters)) or 'none'}"
+                f"{len(points)} points have {len(counts)} numbers of shots; give one, or one for each"
             )
-        if not self.angles:
-            return self.template
-        words = self.template.sequence.words.copy()
-        for angle, addresses in zip(self.angles, self._patches(), strict=True):
-            bound = angle.bind({each: named[each.name] for each in angle.parameters})
-            word = phase_word(float(bound))
-            for address in addresses:
-                words[address] = (int(words[address]) & ~WORD_MASK) | word
-        return dataclasses.replace(
-            self.template, sequence=dataclasses.replace(self.template.sequence, words=words)
-        )
+        for count in counts:
+            if not 1 <= count <= WORD_MASK:
+                raise CircuitError(f"shots are 1 to {WORD_MASK}, not {count}")
+        if not 1 <= len(points) <= self.max_points:
+            raise CircuitError(
+                f"a program takes 1 to {self.max_points} points of this circuit, not {len(points)}; "
+                "use several programs"
+            )
+        words = self._angles(points)
+        sequence = self.template.sequence
+        if not self.angle_registers:
+            patched = sequence.words.copy()
+            for addresses, word in zip(patches(sequence, len(self.angles)), words[0], strict=True):
+                patched[addresses] = (patched[addresses] & ~_MASK) | word
+            sequence = dataclasses.replace(sequence, words=patched)
+            words = words[:, :0]
+        table = np.column_stack([words, np.array(counts, dtype=np.uint64)])
+        return dataclasses.replace(self.template, sequence=with_points(sequence, table))
 
     def _repr_html_(self) -> str:
         size = f"{self.circuit.num_qubits} qubits, {self.circuit.num_clbits} bits, on {self.device.name}"
         return titled(self.circuit.name, self.estimate._repr_html_(), note=size)
 
-    def registers(self, shots: int) -> dict[int, int]:
-        """Of the sequencer at the start, for `Board.execute`: how many shots.
+    @property
+    def max_points(self) -> int:
+        """Points of a sweep that a program holds: 1 where there are too few registers for the angles."""
+        if self.angles and not self.angle_registers:
+            return 1
+        first = self.template.sequence.labels[POINTS]
+        block = len(self.template.sequence.words) - 1 - first
+        return (self.shape.program_words - 1 - first) // block
 
-        Raises:
-            CircuitError: not at least one, or more than a register counts.
-        """
-        if not 1 <= shots <= WORD_MASK:
-            raise CircuitError(f"shots are 1 to {WORD_MASK}, not {shots}")
-        return {SHOTS: shots}
+    def _angles(self, points: Sequence[Values]) -> npt.NDArray[np.uint64]:
+        """Phase words, uint64 (points, angles)."""
+        # Not the transpiled circuit's: the pass manager may have removed gates that change nothing.
+        parameters = {str(each.name) for each in self.circuit.parameters}
+        found = np.zeros((len(points), len(self.angles)), dtype=np.uint64)
+        for row, values in zip(found, points, strict=True):
+            named = {str(getattr(key, "name", key)): float(value) for key, value in values.items()}
+            wrong = sorted(named.keys() ^ parameters)
+            if wrong:
+                what = "has no value" if wrong[0] in parameters else "is not one of the circuit's"
+                raise CircuitError(
+                    f"parameter {wrong[0]!r} {what}; they are: {', '.join(sorted(parameters)) or 'none'}"
+                )
+            row[:] = [
+                phase_word(float(angle.bind({each: named[str(each.name)] for each in angle.parameters})))
+                for angle in self.angles
+            ]
+        return found
 
     def outcomes(self, words: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
         """Classical bits, bool (shots, bits), of the words that the program has given out, uint32 (words,)."""
-        bits = self.transpiled.num_clbits
-        each = -(-bits // MAX_BITS)
+        bits, each = self.transpiled.num_clbits, self.words_per_shot
         if not each:
             return np.zeros((0, 0), dtype=np.bool_)
         shots = words.astype("<u4").reshape(-1, each)
         unpacked = np.unpackbits(shots.view(np.uint8), axis=1, bitorder="little")
         return unpacked[:, :bits].astype(np.bool_)
 
+    @property
+    def words_per_shot(self) -> int:
+        """Words that a shot gives out: one for 32 classical bits."""
+        return -(-int(self.transpiled.num_clbits) // MAX_BITS)
+
     def levels(self) -> dict[str, bytes]:
         """Every level by the name of its file: QPY, JSON, assembly."""
         return {
-            "circuit.qpy": _qpy(self.circuit),
-            "transpiled.qpy": _qpy(self.transpiled),
+            "circuit.qpy": qpy_bytes(self.circuit),
+            "transpiled.qpy": qpy_bytes(self.transpiled),
             "scheduled.json": json.dumps(as_json(self.scheduled), indent=1).encode(),
             "program.tasm": self.source.encode(),
         }
 
-    def _patches(self) -> list[list[int]]:
-        return patches(self.template.sequence, len(self.angles))
+
+def with_points(program: Program, table: npt.NDArray[np.uint64]) -> Program:
+    """A program with a point for each row of a table: the numbers of its instructions, uint64 (points, numbers)."""
+    first = program.labels[POINTS]
+    block, end = program.words[first:-1], program.words[-1:]
+    points = np.tile(block & ~_MASK, (len(table), 1))
+    points[:, : table.shape[1]] |= table
+    points[:, table.shape[1] :] |= block[table.shape[1] :] & _MASK
+    return dataclasses.replace(program, words=np.concatenate([program.words[:first], points.ravel(), end]))
 
 
 def patches(program: Program, angles: int) -> list[list[int]]:
@@ -145,7 +193,8 @@ def control_program(program: Program, tables: Any) -> ControlProgram:
     )
 
 
-def _qpy(circuit: QuantumCircuit) -> bytes:
+def qpy_bytes(circuit: QuantumCircuit) -> bytes:
+    """A circuit in Qiskit's own format."""
     stream = io.BytesIO()
     qpy.dump(circuit, stream)
     return stream.getvalue()

@@ -40,10 +40,15 @@ from triplane.host.compiler.circuits.writer import (
 )
 
 BEGINNING = 40
-"""Slack behind the alignment, at least."""
+"""Slack that the first shot of a point begins with, at least."""
 
 PATCH = "angle"
 """Labels of instructions whose number is an angle that is bound later: `angle_NUMBER_n`."""
+
+POINTS = "points"
+"""Label of what comes behind the loop over shots: for each point its angles and its shots, and a call of the loop."""
+
+LOOP = "shots"
 
 
 class Emission:
@@ -68,13 +73,19 @@ class Emission:
         self._channels = tuple(range(carriers.first_line + len(carriers.device.lines)))
 
     def program(self, nodes: Sequence[Node]) -> str:
-        """Source of the loop over shots, without the alignment, which is to be put before it.
+        """Source of the loop over shots and of one point, without the alignment, which is to be put before it.
+
+        The point comes last, so that others can be put behind it.
 
         Raises:
             CircuitError: registers are too few.
         """
         writer = self.writer
-        writer.do(f"wait {BEGINNING}")
+        writer.do(f"jump {POINTS}")
+        writer.lines.append(f"{LOOP}:")
+        writer.do("sync", BRANCH_CYCLES)
+        writer.waited(AFTER_DECISION)
+        writer.advance(BEGINNING)
         head = writer.begin_loop("shot", self._channels)
         for register in range(1, 1 + self.registers.words + len(self.registers.variables)):
             writer.do(f"set r{register}, 0")
@@ -94,6 +105,11 @@ class Emission:
         writer.waited(AFTER_DECISION)
         writer.advance(self._rest_cycles)
         writer.end_loop(head, f"loop r{SHOTS}")
+        writer.do("return")
+        writer.lines.append(f"{POINTS}:")
+        for register in (*self.registers.angles, SHOTS):
+            writer.do(f"set r{register}, 0")
+        writer.do(f"call {LOOP}")
         writer.do("halt 0")
 
     def _nodes(self, nodes: Sequence[Node]) -> None:
@@ -270,11 +286,14 @@ class Emission:
             case Shift():
                 group = self.groups.drive(op.channel)
                 channels = (op.channel,)
-                phase = f"phase {group}, {op.word}"
+                word, patch = str(op.word), op.angle
+                if op.angle is not None and self.registers.angles:
+                    word, patch = f"r{self.registers.angles[op.angle]}", None
+                phase = f"phase {group}, {word}"
                 if op.slot == 0:
-                    return [Event(op.time, phase, channels, op.angle)]
+                    return [Event(op.time, phase, channels, patch)]
                 return [
                     Event(op.time, f"slot {group}, {op.slot}", channels),
-                    Event(op.time + 1, phase, channels, op.angle),
+                    Event(op.time + 1, phase, channels, patch),
                     Event(op.time + 2, f"slot {group}, 0", channels),
                 ]

@@ -14,7 +14,7 @@ RESERVED = 5
 """From the last one down: the epoch, the scratch registers of `alignment` and of the writer, and the two below."""
 
 SHOTS = NUM_REGISTERS - RESERVED
-"""Register in which a program is told how many shots to do."""
+"""Register in which the shots of a point are counted down."""
 
 RESULT = SHOTS + 1
 """Register that a result is read into."""
@@ -26,23 +26,27 @@ class Registers:
     Args:
         bits: classical bits, 32 to a register from r1 on.
         variables: names; each has a register behind those of the bits.
+        angles: that have a register each, from the last free one down.
 
     Attributes:
+        angles: registers, in the order of the angles.
         most: registers in use at once, without the reserved ones.
 
     Raises:
         CircuitError: they are too few.
     """
 
-    def __init__(self, bits: int, variables: Sequence[str]) -> None:
+    def __init__(self, bits: int, variables: Sequence[str], angles: int = 0) -> None:
         self.words = -(-bits // MAX_BITS)
         self.variables = {name: 1 + self.words + k for k, name in enumerate(variables)}
+        self.angles = tuple(range(SHOTS - angles, SHOTS))
         self._next = 1 + self.words + len(variables)
-        self.most = self._next - 1
-        if self._next > SHOTS:
+        self._end = SHOTS - angles
+        self.most = self._next - 1 + angles
+        if self._next > self._end:
             raise CircuitError(
-                f"{bits} classical bits and {len(variables)} variables need {self._next - 1} registers, the sequencer "
-                f"has {SHOTS - 1}; use fewer variables"
+                f"{bits} classical bits, {len(variables)} variables and {angles} angles need {self.most} registers, "
+                f"the sequencer has {SHOTS - 1}; use fewer variables"
             )
 
     def bit(self, number: int) -> tuple[int, int]:
@@ -53,12 +57,12 @@ class Registers:
     def temporary(self, what: str) -> Iterator[int]:
         """A register, for as long as this lasts."""
         number = self._next
-        if number >= SHOTS:
+        if number >= self._end:
             raise CircuitError(
                 f"{what} needs a register, and all {SHOTS - 1} are taken; use fewer variables, or nest less deeply"
             )
         self._next += 1
-        self.most = max(self.most, number)
+        self.most = max(self.most, number + len(self.angles))
         try:
             yield number
         finally:

@@ -15,7 +15,6 @@ from triplane import hal
 from triplane.gateware.sequencer.layouts import Kind
 from triplane.hal.device import load_device
 from triplane.host.compiler.circuits import compile_circuit
-from triplane.host.compiler.circuits.registers import SHOTS
 from triplane.host.small import shape_of, small_target
 from triplane.sim.models.sequencer.core import SequencerModel
 from triplane.sim.models.sequencer.results import Arrival
@@ -55,9 +54,9 @@ def outcomes(board, ideal):
 
     def run(circuit, shots, options=None, values=None):
         compiled = compile_circuit(circuit, ideal, SHAPE, options)
-        board.load_control(compiled.program(values))
+        board.load_control(compiled.program(shots, values))
         board.attach(Processor(ideal, seed=1))
-        ended = board.execute(compiled.registers(shots), limit_cycles=20_000 * shots, records=True)
+        ended = board.execute(limit_cycles=20_000 * shots, records=True)
         bits = compiled.outcomes(ended.outcomes)
         assert len(bits) == shots
         return Counter((bits @ (1 << np.arange(bits.shape[1]))).tolist())
@@ -97,7 +96,7 @@ def rehearsed():
     """Runs a compiled circuit on the golden model, with results as given; no fault, no overlap of pulses."""
 
     def run(compiled, bit=lambda slot, number: 0, shots=1, queue_events=64):
-        program = compiled.program() if hasattr(compiled, "program") else compiled
+        program = compiled.program(shots) if hasattr(compiled, "program") else compiled
         numbers = Counter()
         arrivals = []
 
@@ -122,7 +121,7 @@ def rehearsed():
 
         epoch = 1500
         done = SequencerModel(program.sequence, queue_depth=queue_events).run(
-            respond=respond, registers={31: epoch, SHOTS: shots}, limit=1_000_000
+            respond=respond, registers={31: epoch}, limit=1_000_000
         )
         assert done.stop is None, f"{done.stop} at {program.sequence.place(done.stop.address)}"
         assert not done.exhausted

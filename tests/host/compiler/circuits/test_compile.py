@@ -42,14 +42,65 @@ def test_angles_are_bound_without_compiling(outcomes, agrees, values):
 
 def test_binding_changes_nothing_but_numbers(line5, shape):
     compiled = compile_circuit(swept(), line5, shape)
-    first = compiled.program({"theta": 0.4, "phi": 1.1}).sequence.words
-    second = compiled.program({"theta": 0.4, "phi": 0.2}).sequence.words
+    first = compiled.program(5, {"theta": 0.4, "phi": 1.1}).sequence.words
+    second = compiled.program(5, {"theta": 0.4, "phi": 0.2}).sequence.words
     different = np.flatnonzero(first != second)
     assert len(different)
     assert np.all(first >> np.uint64(32) == second >> np.uint64(32))
-    assert {int(word >> np.uint64(57)) for word in first[different]} == {0x41}  # PHASE
+    assert {int(word >> np.uint64(57)) for word in first[different]} == {0x20}  # SET
     turned = {int(a) - int(b) & 0xFFFFFFFF for a, b in zip(first[different], second[different], strict=True)}
     assert all(abs(word - 2 * 0.9 / (2 * math.pi) * 2**32) <= 1 for word in turned)
+
+
+def test_points_of_a_sweep_are_one_program(line5, shape):
+    """Each point sets its angles and its shots, and calls the same loop."""
+    compiled = compile_circuit(swept(), line5, shape)
+    points = [{"theta": 0.1 * k, "phi": 0.2 * k} for k in range(compiled.max_points)]
+    words = compiled.program(range(1, len(points) + 1), points).sequence.words
+    one = compiled.program(1, points[0]).sequence.words
+    block = compiled.template.sequence.labels["points"]
+    assert np.array_equal(words[:block], one[:block])
+    assert words[-1] == one[-1]
+    rows = words[block:-1].reshape(len(points), -1)
+    assert np.array_equal(rows[:, -2] & np.uint64(0xFFFFFFFF), np.arange(1, len(points) + 1))
+    for row, values in zip(rows, points, strict=True):
+        alone = compiled.program(1, values).sequence.words[block:-1]
+        assert np.array_equal(np.delete(row, -2), np.delete(alone, -2))
+    assert len(words) <= shape.program_words < len(words) + rows.shape[1]
+
+
+def test_a_sweep_that_does_not_fit_is_refused(line5, shape):
+    compiled = compile_circuit(swept(), line5, shape)
+    most = compiled.max_points
+    with pytest.raises(CircuitError, match=f"1 to {most} points of this circuit, not {most + 1}"):
+        compiled.program(1, [{"theta": 0.0, "phi": 0.0}] * (most + 1))
+    with pytest.raises(CircuitError, match="2 points have 3 numbers of shots"):
+        compiled.program([1, 2, 3], [{"theta": 0.0, "phi": 0.0}] * 2)
+    with pytest.raises(CircuitError, match="shots are 1 to 4294967295, not 0"):
+        compiled.program(0, {"theta": 0.0, "phi": 0.0})
+
+
+def dialled(angles):
+    circuit = QuantumCircuit(2, 2)
+    for k in range(angles):
+        circuit.rz(Parameter(f"a{k}"), k % 2)
+        circuit.sx(k % 2)
+    circuit.measure([0, 1], [0, 1])
+    return circuit
+
+
+@pytest.mark.parametrize(("angles", "registers", "points"), [(25, 25, True), (26, 0, False)])
+def test_angles_beyond_the_registers_stand_in_the_program(
+    outcomes, agrees, line5, shape, angles, registers, points
+):
+    circuit = dialled(angles)
+    compiled = compile_circuit(circuit, line5, shape)
+    assert len(compiled.angle_registers) == registers
+    assert (compiled.max_points > 1) is points
+    values = {f"a{k}": 0.3 * k for k in range(angles)}
+    bound = circuit.assign_parameters(values)
+    counts = AerSimulator(seed_simulator=1).run(bound, shots=100_000).result().get_counts()
+    agrees(outcomes(circuit, 1_000, values=values), {int(value, 2): count for value, count in counts.items()})
 
 
 @pytest.mark.parametrize(
@@ -58,7 +109,7 @@ def test_binding_changes_nothing_but_numbers(line5, shape):
 )
 def test_parameters_and_values_have_to_agree(line5, shape, values, message):
     with pytest.raises(CircuitError, match=message):
-        compile_circuit(swept(), line5, shape).program(values)
+        compile_circuit(swept(), line5, shape).program(1, values)
 
 
 def test_every_level_can_be_read_back(line5, shape):
@@ -122,7 +173,7 @@ def many(gates):
         (swept(), {"pulse_entries": 1}, "the gates of channel . alone need more than the 1 entries"),
         (swept(), {"envelope_clocks": 16}, "envelope clocks of drive ., the board has 16"),
         (swept(), {"windows": 1}, "windows of readout line 0, the board has 1"),
-        (QuantumCircuit(1, 900), {}, "900 classical bits and 0 variables need 29 registers"),
+        (QuantumCircuit(1, 900), {}, "900 classical bits, 0 variables and 0 angles need 29 registers"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused_with_need_and_limit(line5, shape, circuit, change, message):

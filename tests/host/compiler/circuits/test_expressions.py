@@ -170,5 +170,7 @@ def test_too_many_variables_are_refused(line5, shape):
     circuit = QuantumCircuit(1)
     for k in range(28):
         circuit.add_var(f"v{k}", expr.lift(k, types.Uint(8)))
-    with pytest.raises(CircuitError, match="28 variables need 28 registers, the sequencer has 26"):
+    with pytest.raises(
+        CircuitError, match="28 variables and 0 angles need 28 registers, the sequencer has 26"
+    ):
         compile_circuit(circuit, line5, shape)
