@@ -8,6 +8,7 @@
     windows.py    what a decoder corrected in a memory
     timeline.py   what channels played, and which result led to it
     names.py      what channels, results and pulses are called
+    causes.py     which result led to which event
     conditions.py conditions of a compiled circuit in its own words
 
 Needs no extra; nothing is drawn by pyplot, so that no figure stays in memory that nobody holds.

@@ -13,6 +13,9 @@ from triplane.host.replay.references import CONFIDENCE, Rate
 
 MOST_BARS = 32
 
+LETTERS_AN_INCH = 7.5
+"""Of labels side by side; more are turned."""
+
 Counts = Mapping[str, int]
 
 
@@ -31,7 +34,7 @@ def counts_figure(
     Raises:
         ValueError: there are no counts.
     """
-    picture = Picture(min(3.5 + 0.5 * len(set(counts) | set(expected or {})), 12), 3.4)
+    picture = Picture(_width(len({*counts, *(expected or {})})), 3.4)
     draw_counts(picture.subplots(), counts, expected=expected, title=title, most=most)
     return picture
 
@@ -80,7 +83,7 @@ def draw_counts(
         )
         apart = 0.5 * sum(abs(counts.get(name, 0) / shots - means.get(name, 0.0)) for name in ranked)
         distance = f"total variation {apart:.3f}"
-    wide = max(map(len, labels)) * len(labels) > 90 * min(3.5 + 0.5 * len(labels), 12) / 12
+    wide = max(map(len, labels)) * len(labels) > LETTERS_AN_INCH * _width(len(labels))
     axes.set_xticks(places, labels, rotation=60 if wide else 0, ha="right" if wide else "center", fontsize=9)
     axes.tick_params(axis="x", length=0)
     axes.set_ylabel(f"share of shots, {CONFIDENCE:.0%} intervals")
@@ -88,3 +91,8 @@ def draw_counts(
     axes.set_ylim(0, 1.12 * max([high for _, high in intervals] + [means.get(name, 0.0) for name in names]))
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, fontsize=9)
     titled(axes, ", ".join(text for text in (title, distance) if text))
+
+
+def _width(bars: int) -> float:
+    """Of a figure, in inches."""
+    return min(max(3.5 + 0.5 * bars, 6.5), 12)

@@ -3,21 +3,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from triplane.gateware.sequencer.isa import GROUP, find
 from triplane.gateware.sequencer.layouts import Kind, Outcome
-from triplane.gateware.sequencer.opcodes import Unit
-from triplane.gateware.sequencer.program import Program
+from triplane.host.plots.causes import causes, results, sounding
 from triplane.host.plots.names import Names
 from triplane.host.plots.style import ACCENT, BOARD, FAINT, GOOD, INK, LIMIT, OTHERS, Picture, titled
-from triplane.host.reasons import Reason, reasons
+from triplane.host.reasons import reasons
 from triplane.host.timeline import CLOCK_HZ, Played, Timeline
 from triplane.sim.models.sequencer.results import Arrival
 
@@ -32,16 +29,18 @@ UNKNOWN_CYCLES = 12
 
 BEFORE_US = 0.1
 
-MIDDLE, VIRTUAL = -0.12, -0.36
-"""Heights in a row of a channel: of its pulses' middle, and of virtual Z."""
+MIDDLE, VIRTUAL, ABOVE = -0.12, -0.36, 0.27
+"""Heights in a row of a channel: of its pulses' middle, of virtual Z, and from a result to the next one above it."""
+
+POINTS_AN_INCH = 72
+NARROWEST = 2.4
+"""Of a pulse, in points for each letter of its text."""
 
 REASON: dict[str, Any] = {
     "va": "center", "fontsize": 8, "color": LIMIT, "zorder": 4, "clip_on": True,
     "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.8},
 }  # fmt: skip
 """Of the text that says why."""
-
-WAITS = (Outcome.TAKEN, Outcome.PASSED, Outcome.TIMED_OUT)
 
 
 def timeline_figure(
@@ -61,7 +60,7 @@ def timeline_figure(
         span_us: part that is drawn, from the first pulse on; None: all.
         clock_hz: of the board.
     """
-    picture = Picture(12, 1.9 + 0.62 * max(len(_sounding(shown.program)), 2))
+    picture = Picture(12, 1.9 + 0.62 * max(len(sounding(shown.program)), 2))
     draw_timeline(
         picture.subplots(), shown, names or Names(), title=title, span_us=span_us, clock_hz=clock_hz
     )
@@ -81,7 +80,7 @@ def draw_timeline(
     us = 1e6 / clock_hz
     heard = [event for event in shown.played if event.kind in (Kind.PLAY, Kind.CAPTURE)]
     zero = min((event.cycle for event in heard), default=shown.first)
-    channels = _sounding(shown.program)
+    channels = sounding(shown.program)
     # The first channel is at the top.
     row_of = {channel: len(channels) - 1 - k for k, channel in enumerate(channels)}
     slots = _slot_names(shown, names)
@@ -92,6 +91,7 @@ def draw_timeline(
         + [zero + 1]
     )
     low, high = span_us or (-BEFORE_US, (last - zero) * us + BEFORE_US)
+    axes.set_xlim(low, high)
     kinds: set[Kind] = set()
     conditional = False
     for event in shown.played:
@@ -104,12 +104,13 @@ def draw_timeline(
         kinds.add(event.kind)
         conditional |= event.address in why
         _draw_event(axes, event, start, width, row_of[event.channel], names, event.address in why)
-    for result, row in _results(shown, row_of):
-        if low <= (at := (result.cycle - zero) * us) <= high:
-            _draw_result(axes, at, row, result, slots.get(result.slot, f"slot {result.slot}"))
+    for result, channel, number in results(shown):
+        if channel in row_of and low <= (at := (result.cycle - zero) * us) <= high:
+            height = row_of[channel] + MIDDLE + ABOVE * number
+            _draw_result(axes, at, height, result, slots.get(result.slot, f"slot {result.slot}"))
     lowest = min(row_of.values(), default=0) + MIDDLE
     pointed: set[tuple[float, float]] = set()
-    for cycle, event, text in _causes(shown, why):
+    for cycle, event, text in causes(shown, why):
         at, start = (cycle - zero) * us, (event.cycle - zero) * us
         if event.channel not in row_of or not low <= at <= high:
             continue
@@ -127,7 +128,6 @@ def draw_timeline(
     axes.set_yticks(list(row_of.values()), [_channel_name(shown, names, channel) for channel in row_of])
     axes.tick_params(axis="y", length=0)
     axes.set_ylim(-0.65, len(channels) - 0.25)
-    axes.set_xlim(low, high)
     axes.set_xlabel("time from the first pulse / µs")
     for row in row_of.values():
         axes.axhline(row - 0.3, color=FAINT, linewidth=0.8, zorder=0)
@@ -146,7 +146,7 @@ def _draw_event(
             edgecolor=LIMIT if conditional else colour, linewidth=1.6 if conditional else 0.4,
         )  # fmt: skip
         text = names.pulses.get((event.channel, event.value), "")
-        if text:
+        if text and _has_room(axes, width, text):
             axes.text(
                 start + width / 2, row + 0.09, text, ha="center", va="bottom", fontsize=7.5, color=INK, clip_on=True
             )  # fmt: skip
@@ -157,6 +157,15 @@ def _draw_event(
             [start], [row + VIRTUAL], marker="^", markersize=5, color=colour, zorder=3, clip_on=True,
             markeredgecolor=LIMIT if conditional else colour, markeredgewidth=1.2,
         )  # fmt: skip
+
+
+def _has_room(axes: Axes, width: float, text: str) -> bool:
+    """Whether a pulse is wide enough for its text, which may stand out a little at both sides."""
+    low, high = axes.get_xlim()
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    points = width / (high - low) * figure.get_figwidth() * POINTS_AN_INCH
+    return points > NARROWEST * len(text)
 
 
 def _draw_result(axes: Axes, at: float, row: float, result: Arrival, name: str) -> None:
@@ -180,52 +189,6 @@ def _draw_cause(axes: Axes, at: float, start: float, height: float, text: str, r
         "", xy=(start, height), xytext=(at, height), zorder=6, annotation_clip=True,
         arrowprops={"arrowstyle": "->", "color": LIMIT, "linewidth": 1.3, "shrinkA": 0, "shrinkB": 0},
     )  # fmt: skip
-
-
-def _causes(shown: Timeline, why: Mapping[int, Reason]) -> list[tuple[int, Played, str]]:
-    """(cycle of the wait, event, reason) of the first event that a wait has led to on each channel.
-
-    A branch on a register is put down to the last result that was waited for.
-    """
-    waits = [decision for decision in shown.decisions if decision.outcome in WAITS]
-    found: dict[tuple[int, int, int], tuple[int, Played, str]] = {}
-    for event in shown.played:
-        reason = why.get(event.address)
-        if event.kind not in (Kind.PLAY, Kind.PHASE) or reason is None:
-            continue
-        before = [wait for wait in waits if wait.cycle <= event.cycle]
-        exact = [wait for wait in before if wait.address == reason.branch]
-        if exact or before:
-            wait = (exact or before)[-1]
-            found.setdefault((wait.cycle, reason.branch, event.channel), (wait.cycle, event, reason.text))
-    return list(found.values())
-
-
-def _results(shown: Timeline, row_of: Mapping[int, int]) -> Iterator[tuple[Arrival, float]]:
-    """Results, each on the row of the line that it came by; those of one cycle one above the other."""
-    channel_of = {
-        slot: channel
-        for group in shown.program.groups
-        for slot in group.slots
-        for channel in group.channels
-        if channel in row_of
-    }
-    together: Counter[tuple[int, int]] = Counter()
-    for result in shown.results:
-        if result.slot in channel_of:
-            place = result.cycle, channel_of[result.slot]
-            yield result, row_of[place[1]] + MIDDLE + 0.27 * together[place]
-            together[place] += 1
-
-
-def _sounding(program: Program) -> list[int]:
-    """Channels that the program has pulses or windows for, whether it played them or not."""
-    found: set[int] = set()
-    for word in program.words.tolist():
-        form = find(word)
-        if form is not None and form.unit == Unit.EVENT and form.mnemonic in ("play", "capture"):
-            found.update(program.groups[GROUP.extract(word)].channels)
-    return sorted(found)
 
 
 def _cycles(names: Names, event: Played) -> int:
