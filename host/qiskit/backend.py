@@ -225,30 +225,38 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         job.submit_to(self._pool)
         return job
 
-    def _connected(self, seed: int | None, part: Sequence[int]) -> hal.Board:
+    def board(self) -> hal.Board:
+        """The board, connected; a simulated one is built now if it was not yet. Jobs that run use it too."""
         if self._board is None:
             target = small_target()
             self._board = hal.connect(
                 "sim", graph=target.graph, table=target.shape, fabric=self.shape, progress=self._progress
             )
-            seed = self._seed if seed is None else seed
+            self._attach(self._seed, ())
+        return self._board
+
+    def _connected(self, seed: int | None, part: Sequence[int]) -> hal.Board:
+        board = self.board()
         if not self._origin:
-            identity = self._board.identify()
+            identity = board.identify()
             self._origin = {
                 "gateware": identity.build_hash,
                 "clock_hz": identity.clock_hz,
                 "device": self.device.name,
-                "simulated": self._board.descriptor.modality.simulated,
+                "simulated": board.descriptor.modality.simulated,
             }
         if self._owned and seed is not None:
-            from triplane.hal.drivers.sim import SimBoard
-            from triplane.sim.qpu import Processor
+            self._attach(seed, part)
+        return board
 
-            assert isinstance(self._board, SimBoard)
-            # Parts of a job are not shots of each other, also where one is made in another process.
-            state = np.random.SeedSequence([seed, *part]).generate_state(1)[0]
-            self._board.attach(Processor(self._emulated, seed=int(state)))
-        return self._board
+    def _attach(self, seed: int, part: Sequence[int]) -> None:
+        """A new emulator. Parts of a job are not shots of each other, also where one is made in another process."""
+        from triplane.hal.drivers.sim import SimBoard
+        from triplane.sim.qpu import Processor
+
+        assert isinstance(self._board, SimBoard)
+        state = np.random.SeedSequence([seed, *part]).generate_state(1)[0]
+        self._board.attach(Processor(self._emulated, seed=int(state)))
 
 
 def checked_shots(shots: Any) -> int:

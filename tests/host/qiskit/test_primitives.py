@@ -153,7 +153,7 @@ def test_values_are_broadcast_as_qiskit_does(estimator):
 
 
 def test_shots_go_where_outcomes_scatter(estimator):
-    """A Bell pair has three certain values: half the shots, at least, are saved, and the uncertain one is as precise."""
+    """A Bell pair has three certain values: half of all shots are saved, and the uncertain value is as precise."""
     circuit = QuantumCircuit(2)
     circuit.h(0)
     circuit.cx(0, 1)
