@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -29,6 +30,10 @@ class SnapshotError(ValueError):
 
 class StaleSnapshotError(SnapshotError):
     """A snapshot that is older than it is believed."""
+
+
+class StaleSnapshotWarning(UserWarning):
+    """A snapshot that is older than it is believed was used all the same."""
 
 
 class _Part(BaseModel):
@@ -202,9 +207,15 @@ class Snapshot(_Part):
 
         Raises:
             SnapshotError: it is of another device.
+
+        Warns:
+            StaleSnapshotWarning: it is stale; `check_fresh` refuses it.
         """
         if device.name != self.device:
             raise SnapshotError(f"the snapshot is of {self.device}, and the device is {device.name}")
+        if self.is_stale():
+            text = f"the calibration of {self.device} is {self.said_age()}; calibrate again"
+            warnings.warn(text, StaleSnapshotWarning, stacklevel=2)
         content = device.model_dump(mode="json")
         for number, found in self.qubits.items():
             qubit = content["qubits"][number]

@@ -16,6 +16,7 @@ from triplane.host.calibration.qubit import (
     Snapshot,
     SnapshotError,
     StaleSnapshotError,
+    StaleSnapshotWarning,
     Station,
     calibrate_readout,
     rabi,
@@ -132,6 +133,10 @@ def test_a_stale_snapshot_is_said_to_be_stale(tmp_path, results, known):
     ):
         snapshot.check_fresh(then + timedelta(minutes=90))
     assert snapshot.is_stale()
+    with pytest.warns(
+        StaleSnapshotWarning, match="the calibration of one_qubit is stale: .* calibrate again"
+    ):
+        snapshot.applied_to(known)
 
 
 def test_what_is_no_snapshot(tmp_path):
