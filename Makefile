@@ -3,7 +3,7 @@
 
 RUN := uv run --group lint --group docs
 
-.PHONY: help check lint types docs generated regenerate format test formal bitstream lowest clean
+.PHONY: help check lint types docs notebooks generated regenerate format test formal bitstream lowest clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -19,6 +19,10 @@ types: ## mypy, strict
 
 docs: ## the site in docs/_build/html; a warning is an error
 	$(RUN) sphinx-build --fresh-env --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+
+notebooks: ## the notebooks executed, and the site with what they gave
+	uv run pytest tests/test_notebooks.py
+	$(MAKE) docs
 
 # The latency ledger is compared by pytest: it takes a simulated board.
 generated: ## committed files that are generated are what their sources say

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from triplane.hal.barrier import BarrierRequest, BarrierState, DecodeLimits
 from triplane.hal.control import ControlProgram, Execution
 from triplane.hal.descriptor import Descriptor
+from triplane.hal.html import pairs, titled
 from triplane.hal.program import DecoderProgram
 from triplane.hal.records import Records, RunStream
 from triplane.hal.registers import Register
@@ -39,6 +40,18 @@ class Identity:
     build_hash: str
     table_hash: str
     clock_hz: int
+
+    def _repr_html_(self) -> str:
+        return titled(
+            f"{self.name} {self.version}",
+            pairs(
+                {
+                    "gateware": self.build_hash[:16],
+                    "tables": self.table_hash[:16] if self.table_hash.strip("0") else "none loaded",
+                    "clock": f"{self.clock_hz / 1e6:g} MHz",
+                }
+            ),
+        )
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from triplane.gateware.sequencer.opcodes import NUM_REGISTERS, WORD_BITS
 from triplane.gateware.sequencer.program import Program, bank_crcs, banks, masks
 from triplane.gateware.shape import FabricShape
 from triplane.hal.errors import ProgramError
+from triplane.hal.html import pairs, titled
 from triplane.hal.registers import WORD_MAX
 
 Write = tuple[str, Sequence[int]]
@@ -37,6 +38,9 @@ Write = tuple[str, Sequence[int]]
 Samples = npt.NDArray[np.int16]
 
 AMPLITUDE_MAX = 2**16 - 1
+
+SHOWN_OUTCOMES = 8
+"""Words of an execution that a notebook shows."""
 
 
 def silence() -> Samples:
@@ -283,3 +287,20 @@ class Execution:
     results: npt.NDArray[np.void] = field(default_factory=lambda: np.zeros(0, dtype=RESULT.dtype))
     rounds: npt.NDArray[np.void] = field(default_factory=lambda: np.zeros(0, dtype=np.dtype([])))
     outcomes: npt.NDArray[np.uint32] = field(default_factory=lambda: np.zeros(0, dtype=np.uint32))
+
+    def _repr_html_(self) -> str:
+        counted = {
+            "cycles": f"{self.cycles:,}",
+            "instructions, events": f"{self.instructions:,}, {self.events:,}",
+            "cycles in waits": f"{self.waited_cycles:,}",
+            "results that nothing had asked for": f"{self.strays:,}",
+        }
+        for name in ("results", "rounds", "outcomes"):
+            if len(values := getattr(self, name)):
+                counted[name] = f"{len(values):,}"
+        if len(self.outcomes):
+            more = ", ..." if len(self.outcomes) > SHOWN_OUTCOMES else ""
+            counted["first outcomes"] = (
+                ", ".join(f"{word:#x}" for word in self.outcomes[:SHOWN_OUTCOMES]) + more
+            )
+        return titled(f"halted with {self.exit_code:#x}", pairs(counted))

@@ -9,6 +9,8 @@ from typing import Annotated, Literal, TypeVar
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from triplane.hal.html import pairs, titled
+
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=0)]
 Model = TypeVar("Model", bound=BaseModel)
@@ -134,6 +136,30 @@ class Descriptor(_Part):
     qec: Qec
     calibration: Calibration
     control: Control
+
+    def _repr_html_(self) -> str:
+        delays = {
+            "ADC": self.timing.adc_delay,
+            "DAC": self.timing.dac_delay,
+            "cable": self.timing.cable_delay,
+        }
+        features = self.features.model_dump()
+        return titled(
+            self.name,
+            pairs(
+                {
+                    "qubits": f"{self.modality.qubits}, {'none attached' if self.modality.simulated else 'attached'}",
+                    "clock": f"{self.timing.clock_hz / 1e6:g} MHz",
+                    **{f"{name} delay": f"{delay.ns:g} ns, {delay.status}" for name, delay in delays.items()},
+                    "has": ", ".join(name for name, there in features.items() if there) or "nothing",
+                    "has not": ", ".join(name for name, there in features.items() if not there) or "nothing",
+                    "decoders": ", ".join(self.qec.decoders),
+                    "reached by": ", ".join(self.control.transports),
+                    "DACs, ADCs": f"{self.control.dac_channels}, {self.control.adc_channels}",
+                }
+            ),
+            note=self.description,
+        )
 
 
 def load_descriptor(path: Path | str) -> Descriptor:

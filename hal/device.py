@@ -14,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from triplane.hal.descriptor import Count, DescriptorError, read_model
+from triplane.hal.html import grid, titled
 
 DAC_HZ = 491.52e6
 """Complex samples per second of a drive channel or a readout line's generator: two in a clock."""
@@ -164,6 +165,34 @@ class Device(Part):
             if read.count(qubit) > 1:
                 raise ValueError(f"qubit {qubit} has two readout tones; give it one")
         return self
+
+    def _repr_html_(self) -> str:
+        reads = [(number, tone) for number, line in enumerate(self.lines) for tone in line.tones]
+        return titled(
+            self.name,
+            grid(
+                ("qubit", "frequency / GHz", "anharmonicity / MHz", "T1 / µs", "T2 / µs"),
+                (
+                    (
+                        f"q{number}", f"{qubit.frequency_hz / 1e9:.4f}", f"{qubit.anharmonicity_hz / 1e6:.0f}",
+                        f"{qubit.t1_us:g}", f"{qubit.t2_us:g}",
+                    )
+                    for number, qubit in enumerate(self.qubits)
+                ),
+            ),
+            grid(
+                ("control", "target", "ZX / MHz"),
+                ((f"q{c.control}", f"q{c.target}", f"{c.zx_hz / 1e6:.2f}") for c in self.couplings),
+            ),
+            grid(
+                ("line", "reads", "tone / GHz", "linewidth / MHz"),
+                (
+                    (number, f"q{tone.qubit}", f"{tone.frequency_hz / 1e9:.4f}", f"{tone.kappa_hz / 1e6:.2f}")
+                    for number, tone in reads
+                ),
+            ),
+            note=self.description,
+        )  # fmt: skip
 
     def place(self, qubit: int) -> tuple[int, int]:
         """Line and tone that read a qubit; raises ValueError for one that none reads."""

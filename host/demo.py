@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,7 +12,6 @@ from typing import Any
 import numpy as np
 import pymatching
 import stim
-from matplotlib.figure import Figure
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -22,8 +20,9 @@ from triplane import hal
 from triplane.hal.drivers.bus import RegisterBoard
 from triplane.hal.drivers.sim import SimBoard
 from triplane.host.compiler.memory import DEVICES, MemoryExperiment
-from triplane.host.outputs import write_json, write_whole
-from triplane.host.plots import BOARD, OTHERS, draw_latency
+from triplane.host.outputs import write_json
+from triplane.host.plots import Picture, draw_latency
+from triplane.host.plots.style import BOARD, OTHERS, titled
 from triplane.host.provenance import RunRecorder
 from triplane.host.replay.ledger import Stage
 from triplane.host.replay.progress import ProgressView
@@ -276,7 +275,7 @@ def print_demo(demo: Demo, run: str | None, console: Console) -> None:
 
 def plot_demo(demo: Demo, path: Path) -> None:
     """Write the figure: detection events round by round, and cycles of the windows; whole or not at all."""
-    figure = Figure(figsize=(12, 4.6), layout="constrained")
+    figure = Picture(12, 4.6)
     left, right = figure.subplots(1, 2)
     events = demo.run.events
     shots, layers, width = events.shape
@@ -297,13 +296,8 @@ def plot_demo(demo: Demo, path: Path) -> None:
     if demo.prediction is not None:
         left.plot(numbers, 100 * expected, color=OTHERS, label="Stim, of the emulator's noise")
     left.set(xlabel="round", ylabel="detection events, % of detectors")
-    left.set_title(
-        f"{shots:,} memories of {demo.rounds:,} rounds, d={demo.distance}", loc="left", fontsize=11
-    )
+    titled(left, f"{shots:,} memories of {demo.rounds:,} rounds, d={demo.distance}")
     left.set_ylim(bottom=0)
     left.legend(fontsize=8, frameon=False)
-    left.spines[["right", "top"]].set_visible(False)
     draw_latency(right, demo.stage, counted="windows")
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=150)
-    write_whole(path, image.getvalue())
+    figure.save(path)

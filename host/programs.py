@@ -19,7 +19,7 @@ from triplane.gateware.sequencer.layouts import FAULTS, VALUE_BITS
 from triplane.gateware.sequencer.opcodes import NUM_REGISTERS
 from triplane.gateware.sequencer.program import Program
 from triplane.host.outputs import write_json
-from triplane.host.timeline import Timeline, plot_timeline, timeline, write_vcd
+from triplane.host.timeline import Timeline, timeline, write_vcd
 from triplane.sim.models.sequencer.core import SequencerModel
 from triplane.sim.models.sequencer.queue import Release
 from triplane.sim.models.sequencer.results import Arrival
@@ -130,13 +130,18 @@ def parse_results(given: Iterable[str], program: Program) -> dict[int, str]:
 
 
 class Answers:
-    """Answers each measurement of a slot with the next of its letters, and with 0 when there are no more."""
+    """Answers each measurement of a slot with the next of its letters, and with 0 when there are no more.
+
+    Attributes:
+        given: all answers so far.
+    """
 
     def __init__(self, program: Program, letters: dict[int, str], delay: int) -> None:
         self._program = program
         self._letters = {slot: iter(text) for slot, text in letters.items()}
         self._delay = delay
         self._answered: set[tuple[int, int]] = set()
+        self.given: list[Arrival] = []
 
     def __call__(self, release: Release) -> Sequence[Arrival]:
         """Results that follow a CAPTURE; every channel of its group tells of it, and one is answered."""
@@ -153,6 +158,7 @@ class Answers:
                         release.cycle + self._delay, slot, bit=int(letter == "1"), leaked=int(letter == "x")
                     )
                 )
+        self.given += arrivals
         return arrivals
 
 
@@ -170,14 +176,15 @@ def run_program(
     delay: cycles from a CAPTURE to its results, and from a question for the frame to its answer.
     most: instructions after which it is left.
     """
+    answers = Answers(program, results, delay)
     done = SequencerModel(program).run(
         start=START,
-        respond=Answers(program, results, delay),
+        respond=answers,
         frames=lambda shot, rounds, cycle: FrameAnswer(cycle + delay, frame),
         registers=registers,
         limit=most,
     )
-    return done, timeline(program, done.trace)
+    return done, timeline(program, done.trace, answers.given)
 
 
 def show_run(
@@ -223,7 +230,9 @@ def show_run(
         write_vcd(shown, vcd)
         print(f"waveform: {vcd}")
     if plot is not None:
-        plot_timeline(shown, plot)
+        from triplane.host.plots import timeline_figure
+
+        timeline_figure(shown).save(plot)
         print(f"figure: {plot}")
 
 

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import stim
 
@@ -13,6 +15,9 @@ from triplane.gateware.decoder.table import TableShape, observed_detectors
 from triplane.gateware.shape import FabricShape
 from triplane.gateware.syndrome.shape import SyndromeShape
 from triplane.hal.device import Device
+
+if TYPE_CHECKING:
+    from triplane.hal.drivers.sim import SimBoard
 
 DRIVES = 3
 
@@ -54,6 +59,33 @@ def shape_of(device: Device) -> FabricShape:
         queue_events=64,
         frame_qubits=(),
     )
+
+
+def simulated_board(
+    device: Device,
+    *,
+    emulated: Device | None = None,
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> SimBoard:
+    """A board for a device in this process, with the device emulated behind its converters.
+
+    Args:
+        device: what the board is for; its fabric has the shape `shape_of(device)`.
+        emulated: what is behind it, if that is not the device itself: what calibration has missed.
+        seed: of the emulator.
+        progress: called with a line of text as the board is built, the first time.
+    """
+    from triplane.hal.drivers.sim import SimBoard
+    from triplane.sim.qpu import Processor
+
+    target = small_target()
+    board = hal.connect(
+        "sim", graph=target.graph, table=target.shape, fabric=shape_of(device), progress=progress
+    )
+    assert isinstance(board, SimBoard)
+    board.attach(Processor(emulated or device, seed=seed))
+    return board
 
 
 def small_circuit() -> stim.Circuit:

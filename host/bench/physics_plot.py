@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from triplane.host.outputs import write_whole
-from triplane.host.plots import BOARD, OTHERS, PERCENTILE
+from triplane.host.plots.style import ACCENT, BOARD, OTHERS
 
 if TYPE_CHECKING:
     from triplane.host.bench.physics import Figures
@@ -29,12 +29,12 @@ def plot(figures: Figures, path: Path) -> None:
     )
     for axis, panel in zip(axes, figures.panels, strict=False):
         fine = np.linspace(panel.x.min(), panel.x.max(), 600)
-        axis.plot(fine, panel.fit.curve(fine), color=PERCENTILE, linewidth=1.2)
+        axis.plot(fine, panel.fit.curve(fine), color=ACCENT, linewidth=1.2)
         axis.plot(panel.x, panel.y, ".", color=BOARD, markersize=4)
         axis.set_title(panel.title, loc="left", fontsize=10)
         axis.set_xlabel(panel.label, fontsize=9)
     blobs = axes[len(figures.panels)]
-    for state, (shots, colour) in enumerate(zip(figures.blobs, (BOARD, PERCENTILE), strict=True)):
+    for state, (shots, colour) in enumerate(zip(figures.blobs, (BOARD, ACCENT), strict=True)):
         drawn = shots[:MOST_SHOTS] / 1e3
         blobs.plot(
             drawn.real, drawn.imag, ".", color=colour, markersize=2, alpha=0.4, label=f"prepared in {state}"

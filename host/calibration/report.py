@@ -20,7 +20,7 @@ from triplane.host.calibration.pairs import Pairs
 from triplane.host.calibration.result import Calibration
 from triplane.host.calibration.structure import probability
 from triplane.host.outputs import write_whole
-from triplane.host.plots import BOARD, LIMIT, OTHERS
+from triplane.host.plots.style import BOARD, LIMIT, OTHERS
 from triplane.host.replay.report import format_rate
 
 MOST_LISTED = 5

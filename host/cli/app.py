@@ -13,6 +13,7 @@ ORDER = (
     "sample",
     "replay",
     "calibrate-decoder",
+    "calibrate-qubit",
     "assemble",
     "timeline",
     "board",

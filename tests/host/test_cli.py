@@ -89,6 +89,7 @@ def test_help_lists_and_teaches(environment: dict[str, str]) -> None:
         "sample",
         "replay",
         "calibrate-decoder",
+        "calibrate-qubit",
         "assemble",
         "timeline",
         "report",

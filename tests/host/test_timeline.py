@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Waveform and picture of what a program played."""
+"""What a program played and decided, and its waveform."""
 
 import io
 from pathlib import Path
@@ -9,7 +9,7 @@ from vcd.reader import TokenKind, tokenize
 
 from triplane.gateware.sequencer.assembler import assemble
 from triplane.gateware.sequencer.layouts import Kind, Outcome
-from triplane.host.timeline import Decision, Played, plot_timeline, timeline, write_vcd
+from triplane.host.timeline import Decision, Played, timeline, write_vcd
 from triplane.sim.models.sequencer.core import SequencerModel
 from triplane.sim.models.sequencer.results import Arrival
 
@@ -33,22 +33,23 @@ def shown():
     program = assemble(SOURCE)
     run = SequencerModel(program).run(start=1000, respond=lambda r: [Arrival(r.cycle + 100, 0, bit=1)])
     assert run.exit_code == 9
-    return timeline(program, run.trace)
+    return timeline(program, run.trace, [Arrival(1140, 0, bit=1)])
 
 
 def test_events_and_decisions(shown):
     at = 1000 + 16 + 20
     ended = at + 1 + 100 + 1
     assert shown.played == (
-        Played(at, 5, Kind.SLOT, 3),
-        Played(at, 5, Kind.CAPTURE, 7),
-        Played(ended + 3, 2, Kind.PLAY, 4),
+        Played(at, 5, Kind.SLOT, 3, 1),
+        Played(at, 5, Kind.CAPTURE, 7, 2),
+        Played(ended + 3, 2, Kind.PLAY, 4, 5),
     )
     assert shown.decisions == (
         Decision(ended, 3, Outcome.TAKEN, 1),
         Decision(ended + 2, 6, Outcome.HALTED, 9),
     )
     assert shown.first == at
+    assert shown.results == (Arrival(1140, 0, bit=1),)
 
 
 def test_waveform(shown, tmp_path):
@@ -73,16 +74,8 @@ def test_waveform(shown, tmp_path):
     assert (4000, "channel_5", "") in changes
 
 
-def test_picture(shown, tmp_path):
-    path = tmp_path / "played.png"
-    plot_timeline(shown, path)
-    assert path.read_bytes().startswith(b"\x89PNG")
-    assert path.stat().st_size > 5000
-
-
 def test_a_program_that_played_nothing(tmp_path):
     program = assemble("halt 0")
     shown = timeline(program, SequencerModel(program).run().trace)
     write_vcd(shown, tmp_path / "a.vcd")
-    plot_timeline(shown, tmp_path / "a.png")
     assert "halted" in Path(tmp_path / "a.vcd").read_text()

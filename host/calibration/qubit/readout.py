@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -64,6 +66,11 @@ class ReadoutResult:
         """Whether to believe it."""
         return not self.complaints
 
+    def _repr_html_(self) -> str:
+        from triplane.host.calibration.qubit.drawing import shown
+
+        return shown(self)
+
     def as_json(self) -> dict[str, Any]:
         """For the store."""
         return {
@@ -89,10 +96,15 @@ def calibrate_readout(
         BoardError: of the board.
     """
     line, tone = station.place(qubit)
-    means = [_mean_trace(station, qubit, excited, traces) for excited in (False, True)]
+    done, total = itertools.count(1), 2 * (traces + shots)
+
+    def shot() -> None:
+        station.progress(next(done), total)
+
+    means = [_mean_trace(station, qubit, excited, traces, shot) for excited in (False, True)]
     weights = matched_weights(means[0], means[1])
     _use(station, line, tone, weights=quantise_weights(weights))
-    clouds = [_integrals(station, qubit, excited, shots) for excited in (False, True)]
+    clouds = [_integrals(station, qubit, excited, shots, shot) for excited in (False, True)]
     half = shots // 2
     points = np.concatenate([cloud[:half] for cloud in clouds])
     fit = fit_discriminant(points, np.repeat([0, 1], half), priors=[0.5, 0.5])
@@ -136,7 +148,9 @@ def _use(
     station.demodulations[line] = known
 
 
-def _mean_trace(station: Station, qubit: int, excited: bool, traces: int) -> npt.NDArray[np.complex128]:
+def _mean_trace(
+    station: Station, qubit: int, excited: bool, traces: int, done: Callable[[], None]
+) -> npt.NDArray[np.complex128]:
     """Mean trace of a state, mixed down to the tone: complex128 (samples,), in steps of the ADC."""
     line, tone = station.place(qubit)
     window = station.window(line)
@@ -164,10 +178,13 @@ def _mean_trace(station: Station, qubit: int, excited: bool, traces: int) -> npt
         cycles = first + np.arange(window.length)
         turns = (frequency * cycles % TURN) / TURN
         total += _samples(board, line, window.length) * np.exp(-2j * np.pi * turns)
+        done()
     return np.asarray(total / traces)
 
 
-def _integrals(station: Station, qubit: int, excited: bool, shots: int) -> npt.NDArray[np.float64]:
+def _integrals(
+    station: Station, qubit: int, excited: bool, shots: int, done: Callable[[], None]
+) -> npt.NDArray[np.float64]:
     """Integrals of single shots: float64 (shots, 2)."""
     line, tone = station.place(qubit)
     window = station.window(line)
@@ -198,6 +215,8 @@ next_shot:
             for _ in range(count)
         ]
         parts.append(np.array(values, np.uint32).astype(np.int32))
+        for _ in range(count):
+            done()
     # A value of the trace has more bits below the point than an integral.
     return np.asarray(np.concatenate(parts) / 2.0 ** (INTEGRAL_SHIFT - TRACE_SHIFT), dtype=np.float64)
 

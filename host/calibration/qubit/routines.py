@@ -68,6 +68,11 @@ class Calibration:
         """Whether to believe it."""
         return not self.complaints
 
+    def _repr_html_(self) -> str:
+        from triplane.host.calibration.qubit.drawing import shown
+
+        return shown(self)
+
     def as_json(self) -> dict[str, Any]:
         """For the store."""
         return {

@@ -4,14 +4,19 @@
 from __future__ import annotations
 
 import json
+import warnings
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from triplane.hal.device import Device
+from triplane.hal.html import grid, titled
 from triplane.host.calibration.qubit.readout import ReadoutResult
 from triplane.host.calibration.qubit.routines import Calibration
+from triplane.host.calibration.qubit.saying import NAMES, hours, said_of
+from triplane.host.outputs import write_json
 from triplane.host.provenance.canonical import canonical
 from triplane.host.provenance.store import Store
 
@@ -25,6 +30,10 @@ class SnapshotError(ValueError):
 
 class StaleSnapshotError(SnapshotError):
     """A snapshot that is older than it is believed."""
+
+
+class StaleSnapshotWarning(UserWarning):
+    """A snapshot that is older than it is believed was used all the same."""
 
 
 class _Part(BaseModel):
@@ -115,6 +124,25 @@ class Snapshot(_Part):
         """Keep it; returns the SHA-256 by which it is found again."""
         return store.put(canonical(self.model_dump(mode="json")))
 
+    def save(self, path: Path) -> None:
+        """Write it as JSON; the file appears whole or not at all."""
+        write_json(path, self.model_dump(mode="json"))
+
+    @classmethod
+    def load(cls, path: Path) -> Snapshot:
+        """A snapshot from its file.
+
+        Raises:
+            SnapshotError: the file holds no snapshot.
+            OSError: it cannot be read.
+        """
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"])) or "the file"
+            raise SnapshotError(f"{path} is no calibration snapshot: {where}: {first['msg']}") from error
+
     @classmethod
     def get(cls, store: Store, name: str) -> Snapshot:
         """A snapshot by its SHA-256.
@@ -127,6 +155,30 @@ class Snapshot(_Part):
             return cls.model_validate(json.loads(store.get(name)))
         except (ValidationError, ValueError) as error:
             raise SnapshotError(f"object {name[:12]} is no calibration snapshot: {error}") from error
+
+    def _repr_html_(self) -> str:
+        names = [name for name in QubitSnapshot.model_fields if name != "evidence"]
+        rows = []
+        for number, found in self.qubits.items():
+            values: list[Measured | None] = [getattr(found, name) for name in names]
+            rows.append(
+                [f"q{number}"]
+                + [
+                    "" if value is None else said_of(name, value.value, value.error)[1]
+                    for name, value in zip(names, values, strict=True)
+                ]
+            )
+        head = ["qubit", *(NAMES[name][0] for name in names)]
+        return titled(
+            f"calibration of {self.device}", grid(head, rows), note=self.said_age(), alarming=self.is_stale()
+        )
+
+    def said_age(self, now: datetime | None = None) -> str:
+        """How old it is, and whether it is still believed, in words."""
+        old, ttl = hours(self.age(now).total_seconds()), hours(self.ttl_s)
+        if self.is_stale(now):
+            return f"stale: {old} old, and was to be believed for {ttl}"
+        return f"{old} old, believed for {ttl}"
 
     @property
     def expires(self) -> datetime:
@@ -144,10 +196,10 @@ class Snapshot(_Part):
     def check_fresh(self, now: datetime | None = None) -> None:
         """Raise StaleSnapshotError for one that is stale."""
         if self.is_stale(now):
-            hours = self.age(now).total_seconds() / 3600
+            old, ttl = hours(self.age(now).total_seconds()), hours(self.ttl_s)
             raise StaleSnapshotError(
-                f"the calibration of {self.device} is {hours:.1f} h old and was to be believed for "
-                f"{self.ttl_s / 3600:g} h: calibrate again, or allow stale ones"
+                f"the calibration of {self.device} is {old} old and was to be believed for {ttl}: calibrate again, "
+                "or allow stale ones"
             )
 
     def applied_to(self, device: Device) -> Device:
@@ -155,9 +207,15 @@ class Snapshot(_Part):
 
         Raises:
             SnapshotError: it is of another device.
+
+        Warns:
+            StaleSnapshotWarning: it is stale; `check_fresh` refuses it.
         """
         if device.name != self.device:
             raise SnapshotError(f"the snapshot is of {self.device}, and the device is {device.name}")
+        if self.is_stale():
+            text = f"the calibration of {self.device} is {self.said_age()}; calibrate again"
+            warnings.warn(text, StaleSnapshotWarning, stacklevel=2)
         content = device.model_dump(mode="json")
         for number, found in self.qubits.items():
             qubit = content["qubits"][number]

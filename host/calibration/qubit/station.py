@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from triplane.gateware.sequencer.assembler import assemble
 from triplane.gateware.sequencer.opcodes import BOUND_BITS
 from triplane.gateware.shape import FabricShape
 from triplane.hal.board import Board
-from triplane.hal.control import ControlProgram, Demodulation, Execution
+from triplane.hal.control import ControlProgram, Demodulation
 from triplane.hal.device import ADC_HZ, Device
 from triplane.host.compiler import GateSet, demodulation_of, line_tones
 from triplane.host.compiler.alignment import EPOCH_REGISTER
@@ -46,6 +46,7 @@ class Station:
         device: its parameters, as far as they are known: pulses and readout follow from them.
         demodulations: line -> what calibration has found in the place of what follows from the device.
         floors: qubit -> share of shots in 0 that are read as 1, where that was found.
+        progress: called with how many points of a routine are done, and of how many; of readout, with shots.
     """
 
     board: Board
@@ -53,6 +54,7 @@ class Station:
     device: Device
     demodulations: dict[int, Demodulation] = field(default_factory=dict)
     floors: dict[int, float] = field(default_factory=dict)
+    progress: Callable[[int, int], object] = lambda done, total: None
 
     def place(self, qubit: int) -> tuple[int, int]:
         """Line and tone that read a qubit."""
@@ -122,13 +124,6 @@ zero:
         """Of a line's measurements."""
         return self.demodulation(line, 1).windows[RECORDED]
 
-    def run(
-        self, qubit: int, text: str, registers: Mapping[int, int] | None = None, *, limit_cycles: int
-    ) -> Execution:
-        """Load and run a program; what it gave out is in the result."""
-        self.board.load_control(self.program(qubit, text))
-        return self.board.execute(registers, limit_cycles=limit_cycles, records=True)
-
     def populations(
         self, qubit: int, body: str, steps: Sequence[tuple[int, int]], *, points: int, shots: int, cycles: int
     ) -> npt.NDArray[np.float64]:
@@ -174,8 +169,15 @@ zero:
         ]
         line, _ = self.place(qubit)
         shot = cycles + (RESETS + 1) * (self.readout_cycles(line) + PATIENCE)
-        ended = self.run(qubit, "\n".join(lines), limit_cycles=points * shots * shot + 100_000)
-        return np.asarray(ended.outcomes / shots, dtype=np.float64)
+        ones: list[int] = []
+
+        def take(words: npt.NDArray[np.uint32]) -> None:
+            ones.extend(words.tolist())
+            self.progress(len(ones), points)
+
+        self.board.load_control(self.program(qubit, "\n".join(lines)))
+        self.board.execute(limit_cycles=points * shots * shot + 100_000, outcomes=take)
+        return np.asarray(ones, dtype=np.float64) / shots
 
 
 def cycles_of(seconds: float) -> int:

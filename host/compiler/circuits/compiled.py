@@ -19,6 +19,7 @@ from triplane.gateware.sequencer.program import Program
 from triplane.gateware.shape import FabricShape
 from triplane.hal.control import ControlProgram
 from triplane.hal.device import Device
+from triplane.hal.html import titled
 from triplane.host.compiler.alignment import EPOCH_REGISTER
 from triplane.host.compiler.carriers import phase_word
 from triplane.host.compiler.circuits.emission import PATCH, POINTS
@@ -103,6 +104,10 @@ class CompiledCircuit:
             words = words[:, :0]
         table = np.column_stack([words, np.array(counts, dtype=np.uint64)])
         return dataclasses.replace(self.template, sequence=with_points(sequence, table))
+
+    def _repr_html_(self) -> str:
+        size = f"{self.circuit.num_qubits} qubits, {self.circuit.num_clbits} bits, on {self.device.name}"
+        return titled(self.circuit.name, self.estimate._repr_html_(), note=size)
 
     @property
     def max_points(self) -> int:

@@ -10,6 +10,7 @@ from triplane.gateware.sequencer.layouts import BRANCH_CYCLES, LEAD
 from triplane.gateware.shape import FabricShape
 from triplane.hal.control import ControlProgram
 from triplane.hal.device import ADC_HZ, Device
+from triplane.hal.html import grid, pairs
 from triplane.host.compiler.circuits.registers import SHOTS, Registers
 from triplane.host.compiler.circuits.tree import (
     Capture,
@@ -88,6 +89,30 @@ class Estimate:
         use = max(self.uses, key=lambda each: each.used / each.limit)
         return f"of {use.resource} it uses {use.used} of {use.limit}"
 
+    def _repr_html_(self) -> str:
+        return "".join(
+            (
+                pairs(
+                    {
+                        "a shot takes": f"{self.duration_us:.2f} µs, {self.cycles:,} cycles"
+                        + (" with one pass of each open loop" if self.open_loops else ""),
+                        "used most": self.largest,
+                    }
+                ),
+                grid(
+                    ("decided by", "then", "latency / cycles", "qubits wait / ns"),
+                    (
+                        (f.condition, f.action, f.latency_cycles, f"{f.wait_cycles / ADC_HZ * 1e9:.0f}")
+                        for f in self.feed_forward
+                    ),
+                ),
+                grid(
+                    ("memory", "used", "of"),
+                    ((use.resource, use.used, use.limit) for use in self.uses if use.used),
+                ),
+            )
+        )
+
     def late(self, budget: float) -> list[str]:
         """Feed-forward that takes more than a share of the coherence of its qubit, each with by how much."""
         found = []
@@ -121,8 +146,11 @@ def estimated(
     for number, tones in enumerate(program.tones):
         uses.append(Use(f"windows of line {number}", len(tones.entries), shape.windows))
     coherence = {number: min(q.t1_us, q.t2_us) * 1e-6 for number, q in enumerate(device.qubits)}
-    cycles, is_open = _cycles(nodes)
-    return Estimate(tuple(uses), cycles, is_open, tuple(_feed_forward(nodes, device, coherence)), coherence)
+    clock = _Clock(device)
+    clock.take(nodes)
+    return Estimate(
+        tuple(uses), clock.now, clock.is_open, tuple(_feed_forward(nodes, device, coherence)), coherence
+    )
 
 
 def _result_cycles(device: Device, line: int) -> int:
@@ -132,23 +160,49 @@ def _result_cycles(device: Device, line: int) -> int:
     )
 
 
-def _cycles(nodes: Sequence[Node]) -> tuple[int, bool]:
-    """On the longest path, and whether there are loops of unknown length."""
-    total, is_open = 0, False
-    for node in nodes:
-        if isinstance(node, Segment):
-            total += node.cycles
-            continue
-        if isinstance(node, Read | Decide):
-            total += LEAD + BRANCH_CYCLES
-        inner = [_cycles(body) for body in children(node)]
-        is_open |= any(each for _, each in inner) or type(node).__name__ == "While"
+class _Clock:
+    """Time along the longest path: segments, and the waits for results between them.
+
+    Attributes:
+        now: cycles since the shot began.
+        due: slot -> when its result is there.
+        is_open: there were loops of unknown length, which count once.
+    """
+
+    def __init__(self, device: Device, now: int = 0, due: dict[int, int] | None = None) -> None:
+        self.device, self.now, self.due = device, now, due or {}
+        self.is_open = False
+
+    def take(self, nodes: Sequence[Node]) -> None:
+        """Go through nodes, one after the other."""
+        for node in nodes:
+            if isinstance(node, Segment):
+                for op in node.ops:
+                    if isinstance(op, Capture):
+                        arrives = self.now + op.time + _result_cycles(self.device, op.line)
+                        self.due |= dict.fromkeys(op.slots, arrives)
+                self.now += node.cycles
+            else:
+                if isinstance(node, Read | Decide):
+                    self.now = max(self.now, self.due.pop(node.slot, 0)) + LEAD + BRANCH_CYCLES
+                self._inside(node)
+
+    def _inside(self, node: Node) -> None:
+        """Bodies: all of a loop that was unrolled, else the longest, as often as it is known to be played."""
+        began = self.now
         if type(node).__name__ == "Unrolled":
-            total += sum(each for each, _ in inner)
-        else:
-            times = node.times if isinstance(node, Repeat) else 1
-            total += times * max((each for each, _ in inner), default=0)
-    return total, is_open
+            for body in children(node):
+                self.take(body)
+            return
+        paths = [_Clock(self.device, began, dict(self.due)) for _ in children(node)]
+        for path, body in zip(paths, children(node), strict=True):
+            path.take(body)
+            self.is_open |= path.is_open
+            for slot, due in path.due.items():
+                self.due[slot] = max(due, self.due.get(slot, 0))
+        self.is_open |= type(node).__name__ == "While"
+        times = node.times if isinstance(node, Repeat) else 1
+        self.now += times * (max((path.now for path in paths), default=began) - began)
 
 
 def _feed_forward(

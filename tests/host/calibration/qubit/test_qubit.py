@@ -16,14 +16,16 @@ from triplane.host.calibration.qubit import (
     Snapshot,
     SnapshotError,
     StaleSnapshotError,
+    StaleSnapshotWarning,
     Station,
     calibrate_readout,
     rabi,
     ramsey,
     relaxation,
 )
-from triplane.host.calibration.qubit.drawing import figure_of, plot
+from triplane.host.calibration.qubit.drawing import blobs_figure, figure_of, plot
 from triplane.host.calibration.qubit.routines import judged
+from triplane.host.calibration.qubit.saying import said_of
 from triplane.host.compiler import demodulation_of
 from triplane.host.provenance.store import Store
 from triplane.host.small import SHAPE
@@ -126,9 +128,15 @@ def test_a_stale_snapshot_is_said_to_be_stale(tmp_path, results, known):
     snapshot = Snapshot.of(known, "ab" * 32, results, store=Store(tmp_path), ttl_s=3600, now=then)
     snapshot.check_fresh(then + timedelta(minutes=59))
     assert not snapshot.is_stale(then + timedelta(hours=1))
-    with pytest.raises(StaleSnapshotError, match=r"is 1\.5 h old and was to be believed for 1 h"):
+    with pytest.raises(
+        StaleSnapshotError, match=r"is 1\.5 h old and was to be believed for 1 h: calibrate again"
+    ):
         snapshot.check_fresh(then + timedelta(minutes=90))
     assert snapshot.is_stale()
+    with pytest.warns(
+        StaleSnapshotWarning, match="the calibration of one_qubit is stale: .* calibrate again"
+    ):
+        snapshot.applied_to(known)
 
 
 def test_what_is_no_snapshot(tmp_path):
@@ -178,12 +186,55 @@ def test_figures(tmp_path, results):
     figure = figure_of(results)
     assert isinstance(figure, Figure)
     assert len(figure.axes) == 4
-    titles = [axes.get_title() for axes in figure.axes]
-    assert titles[0].startswith("qubit 0, readout")
-    assert "t1_us" in titles[3]
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert titles[0].startswith("q0, readout\n0 read as 1: ")
+    assert "T1 = " in titles[3]
     curve = figure.axes[1].lines[-1]
     assert isinstance(results[1], Calibration)
     np.testing.assert_allclose(curve.get_ydata(), results[1].fit.curve(curve.get_xdata()))
     path = tmp_path / "calibration.png"
     plot(results, path)
     assert path.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_the_line_between_blobs_is_the_decision(results):
+    """Points on it are equally likely of both states; shots on either side are read as that state."""
+    readout = results[0]
+    axes = blobs_figure(readout).axes[0]
+    (line,) = [line for line in axes.lines if line.get_label() == "decision"]
+    unit = readout.zero[0, 0] / axes.collections[0].get_offsets()[0, 0]
+    through = unit * np.array([line.get_xy1(), line.get_xy2()])
+    assert np.abs(readout.discriminant.ratios(through)).max() < 1e-6
+    assert np.abs(readout.discriminant.ratios(readout.one)).max() > 1
+
+
+def test_a_notebook_shows_a_result_and_what_speaks_against_it(results):
+    doubtful = replace(results[1], complaints=("the curve <misses> the points",))
+    for result in [*results, doubtful]:
+        html = result._repr_html_()
+        assert 'src="data:image/png;base64,iVBOR' in html
+        assert ("the curve &lt;misses&gt; the points" in html) == (result is doubtful)
+    assert "NOT BELIEVED" in figure_of([doubtful]).axes[0].get_title(loc="left")
+
+
+def test_a_notebook_shows_a_snapshot_and_its_age(tmp_path, results, known):
+    then = datetime.now(UTC) - timedelta(hours=30)
+    for ttl_s, says in ((48 * 3600, "30 h old, believed for 48 h"), (3600, "stale: 30 h old")):
+        snapshot = Snapshot.of(known, "ab" * 32, results, store=Store(tmp_path), ttl_s=ttl_s, now=then)
+        html = snapshot._repr_html_()
+        assert says in html
+        assert all(word in html for word in ("T1", "1 read as 0", "kHz", "<td>q0</td>"))
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "text"),
+    [
+        ("t1_us", (41.234, 0.81), ("T1", "41.23 ± 0.81 µs")),
+        ("detuning_hz", (339279.4, 10440.2), ("detuning", "339 ± 10 kHz")),
+        ("readout_error1", (0.135, 0.039), ("1 read as 0", "13.5 ± 3.9 %")),
+        ("t2_us", (3.0, 0.0), ("T2*", "3.0000 ± 0.0000 µs")),
+        ("unknown", (12345.0, 678.0), ("unknown", "12345 ± 678")),
+    ],
+)
+def test_numbers_as_people_say_them(name, found, text):
+    assert said_of(name, *found) == text

@@ -119,3 +119,23 @@ def test_what_comes_too_close_for_the_queues_is_refused(line5, large):
         circuit.sx(0)
     with pytest.raises(CircuitError, match="queue|events"):
         compile_circuit(circuit, line5, large(1), Options(optimization_level=0))
+
+
+@pytest.mark.parametrize("kind", ["measured at the end", "decided in the middle", "looped"])
+def test_a_shot_takes_what_is_estimated(rehearsed, line5, shape, kind):
+    """From shot to shot, with the waits for results: to a tenth, which is what instructions between them take."""
+    circuit = QuantumCircuit(2, 2)
+    circuit.h(0)
+    circuit.cx(0, 1)
+    circuit.measure(0, 0)
+    if kind == "decided in the middle":
+        with circuit.if_test((circuit.clbits[0], 1)):
+            circuit.x(1)
+    if kind == "looped":
+        with circuit.for_loop(range(6)):
+            circuit.measure(1, 1)
+            circuit.delay(300, 1, "dt")
+    circuit.measure(1, 1)
+    compiled = compile_circuit(circuit, line5, shape)
+    (first, _), (last, _) = (outcomes := rehearsed(compiled, shots=5).outcomes)[0], outcomes[-1]
+    assert compiled.estimate.cycles == pytest.approx((last - first) / 4, rel=0.1)

@@ -3,16 +3,13 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from triplane.host.outputs import write_whole
+from triplane.host.plots.style import ACCENT, BOARD, INK, LIMIT, OTHERS, Picture, cycles_and_ns, titled
 from triplane.host.replay.ledger import Stage
 from triplane.host.replay.references import CONFIDENCE, Rate
 from triplane.host.replay.report import format_rate
@@ -20,19 +17,12 @@ from triplane.host.replay.report import format_rate
 if TYPE_CHECKING:
     from triplane.host.replay.result import ReplayResult
 
-_Scale = Callable[[Any], Any]
-
-BOARD = "#1f5fa8"
-OTHERS = "#7a7f87"
-MEAN = "#111111"
-PERCENTILE = "#d9822b"
-LIMIT = "#b3261e"
 MOST_BINS = 120
 
 
 def plot_replay(result: ReplayResult, path: Path) -> None:
     """Write the figure of a replay; the file appears whole or not at all."""
-    figure = Figure(figsize=(12, 4.8), layout="constrained")
+    figure = Picture(12, 4.8)
     latency, rates = figure.subplots(1, 2, width_ratios=(3, 2))
     figure.suptitle(
         f"{result.dataset.name}: {result.dataset.shots:,} shots"
@@ -49,9 +39,7 @@ def plot_replay(result: ReplayResult, path: Path) -> None:
         if ref.rate
     ]
     draw_rates(rates, named)
-    image = io.BytesIO()
-    figure.savefig(image, format="png", dpi=150)
-    write_whole(path, image.getvalue())
+    figure.save(path)
 
 
 def draw_latency(axes: Axes, stage: Stage, *, counted: str = "shots") -> None:
@@ -78,13 +66,13 @@ def draw_latency(axes: Axes, stage: Stage, *, counted: str = "shots") -> None:
     right = summary["max"] * 1.12 + 2
     axes.axvline(
         summary["mean"],
-        color=MEAN,
+        color=INK,
         linestyle=":",
         label=f"mean {summary['mean']:.1f} cycles ({stage.ns(summary['mean']):,.0f} ns)",
     )
     axes.axvline(
         summary["p999"],
-        color=PERCENTILE,
+        color=ACCENT,
         linestyle="--",
         label=f"p99.9 {summary['p999']:,} cycles ({stage.ns(summary['p999']):,.0f} ns)",
     )
@@ -124,15 +112,10 @@ def draw_latency(axes: Axes, stage: Stage, *, counted: str = "shots") -> None:
     axes.set_ylim(bottom=0.7)
     axes.set_xlabel(f"{stage.name} latency, cycles at {stage.clock_hz / 1e6:g} MHz")
     axes.set_ylabel(counted)
-    axes.set_title(f"Latency of {stage.name}", loc="left", fontsize=11)
     axes.legend(facecolor="white", edgecolor="none", framealpha=1.0, fontsize=9)
-    above = axes.secondary_xaxis("top", functions=_between_cycles_and_ns(stage.clock_hz))
+    above = axes.secondary_xaxis("top", functions=cycles_and_ns(stage.clock_hz))
     above.set_xlabel("ns", fontsize=9)
-    axes.spines["right"].set_visible(False)
-
-
-def _between_cycles_and_ns(clock_hz: int) -> tuple[_Scale, _Scale]:
-    return lambda cycles: cycles / clock_hz * 1e9, lambda ns: ns * clock_hz / 1e9
+    titled(axes, f"Latency of {stage.name}")
 
 
 def draw_rates(axes: Axes, rates: list[tuple[str, Rate]]) -> None:
@@ -165,6 +148,5 @@ def draw_rates(axes: Axes, rates: list[tuple[str, Rate]]) -> None:
     axes.margins(x=0.15)
     axes.set_xlim(left=max(0.0, axes.get_xlim()[0]))
     axes.set_xlabel(f"logical error rate per shot, {CONFIDENCE:.0%} interval")
-    axes.set_title("Logical error rate", loc="left", fontsize=11)
     axes.grid(axis="x", alpha=0.3)
-    axes.spines[["right", "top"]].set_visible(False)
+    titled(axes, "Logical error rate")

@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""`triplane calibrate-qubit`: the first calibrations of qubits, and the snapshot of what they have found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from triplane import hal
+from triplane.hal.device import Device, dump_device
+from triplane.host.calibration.experiments import FitError
+from triplane.host.calibration.qubit import (
+    Snapshot,
+    Station,
+    calibrate_readout,
+    rabi,
+    ramsey,
+    relaxation,
+)
+from triplane.host.calibration.qubit.drawing import Result, plot
+from triplane.host.calibration.qubit.saying import said_of
+from triplane.host.calibration.readout import ReadoutCalibrationError
+from triplane.host.outputs import write_json
+from triplane.host.provenance import RunRecorder
+from triplane.host.provenance.canonical import canonical
+from triplane.host.provenance.store import Store
+from triplane.host.replay.progress import Counter, ProgressView
+from triplane.host.small import shape_of, simulated_board, small_target
+
+POINTS = {"rabi": 21, "ramsey": 31, "relaxation": 13}
+"""Of a sweep, unless somebody says otherwise: as few as determine what is looked for."""
+
+SHOTS, READOUT_SHOTS = 120, 256
+READOUT_TRACES = 24
+
+ROUTINES = ("readout", "rabi", "ramsey", "relaxation")
+"""In the order in which they are run: the first one sets up what the others measure with."""
+
+
+class CalibrationError(ValueError):
+    """Arguments that nothing can be calibrated with."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to measure.
+
+    Attributes:
+        qubits: numbers.
+        routines: of `ROUTINES`.
+        points: of a sweep; None: as `POINTS`.
+        shots: of a point.
+        readout_shots: of each state.
+    """
+
+    qubits: tuple[int, ...]
+    routines: tuple[str, ...]
+    points: int | None = None
+    shots: int = SHOTS
+    readout_shots: int = READOUT_SHOTS
+
+    def checked(self, device: Device) -> Plan:
+        """The same, with routines in their order.
+
+        Raises:
+            CalibrationError: there is no such qubit, or none of its readout, or no such routine.
+        """
+        for qubit in self.qubits:
+            try:
+                device.place(qubit)
+            except ValueError as error:
+                raise CalibrationError(f"--qubit {qubit}: {error}") from error
+        for routine in self.routines:
+            if routine not in ROUTINES:
+                raise CalibrationError(f"--only {routine}: there are {', '.join(ROUTINES)}")
+        ordered = tuple(name for name in ROUTINES if name in self.routines)
+        return Plan(self.qubits, ordered, self.points, self.shots, self.readout_shots)
+
+    def run(self, station: Station, qubit: int, routine: str) -> Result:
+        """One routine.
+
+        Raises:
+            FitError, ReadoutCalibrationError: nothing can be found in what was measured.
+        """
+        if routine == "readout":
+            return calibrate_readout(station, qubit, traces=READOUT_TRACES, shots=self.readout_shots)
+        sweep = {"rabi": rabi, "ramsey": ramsey, "relaxation": relaxation}[routine]
+        return sweep(station, qubit, points=self.points or POINTS[routine], shots=self.shots)
+
+
+def calibrate(
+    command: Sequence[str],
+    device: Device,
+    plan: Plan,
+    *,
+    url: str = "sim",
+    emulated: Device | None = None,
+    seed: int = 0,
+    begin: Path | None = None,
+    ttl_s: float,
+    snapshot_file: Path | None = None,
+    json_file: Path | None = None,
+    figure: Path | None = None,
+) -> bool:
+    """Run a plan, show what was found, file the run; True where all of it is to be believed.
+
+    Args:
+        command: as typed.
+        device: as it is known.
+        plan: what to measure.
+        url: of the board; "sim": a simulated one in this process.
+        emulated: what is behind a simulated board, if that is not the device as it is known.
+        seed: of the emulator.
+        begin: file of an earlier snapshot, which the device is corrected by before.
+        ttl_s: how long the snapshot is to be believed.
+        snapshot_file, json_file, figure: to write.
+
+    Raises:
+        CalibrationError: as of `Plan.checked`, or an emulated device for a board that has its own.
+        SnapshotError, BoardError: of the snapshot, of the board.
+    """
+    recorder = RunRecorder(command)
+    recorder.check()
+    console = Console()
+    plan = plan.checked(device)
+    if emulated is not None and url != "sim":
+        raise CalibrationError(f"--emulate is for the simulated board; behind {url} is what is there")
+    behind = emulated or device
+    recorder.add_input("device", dump_device(device).encode(), source=device.name)
+    if begin is not None:
+        before = Snapshot.load(begin)
+        console.print(f"begins with {begin.name}: {before.said_age()}", highlight=False)
+        device = before.applied_to(device)
+        recorder.add_input("snapshot before", begin)
+    with ProgressView() as view, _connected(url, device, behind, seed, view) as board:
+        station = Station(board, shape_of(device), device)
+        identity = board.identify()
+        results, failures = _measured(station, plan, view)
+    store = Store()
+    believed = [result for result in results if result.good]
+    snapshot = None
+    if believed:
+        snapshot = Snapshot.of(device, identity.build_hash, believed, store=store, ttl_s=ttl_s)
+        recorder.add_output("snapshot", canonical(snapshot.model_dump(mode="json")))
+    recorder.set(
+        model=device.name,
+        gateware={"board": {"build_hash": identity.build_hash}},
+        seeds={"emulator": seed} if url == "sim" else {},
+        parameters={
+            "qubits": list(plan.qubits),
+            "routines": list(plan.routines),
+            "points": plan.points,
+            "shots": plan.shots,
+            "readout_shots": plan.readout_shots,
+        },
+    )
+    content: dict[str, Any] = {
+        "run": None,
+        "device": device.name,
+        "simulated": url == "sim",
+        "results": [result.as_json() for result in results],
+        "failures": failures,
+        "snapshot": None if snapshot is None else snapshot.model_dump(mode="json"),
+    }
+    filed: str | None = None
+    try:
+        filed = recorder.commit(content)
+    finally:  # what cannot be recorded is shown and written nevertheless, with run null
+        show(results, failures, console)
+        if snapshot is not None and snapshot_file is not None:
+            snapshot.save(snapshot_file)
+            print(f"snapshot: {snapshot_file}")
+        if json_file is not None:
+            write_json(json_file, content | {"run": filed})
+            print(f"result: {json_file}")
+        if figure is not None and results:
+            plot(results, figure)
+            print(f"figure: {figure}")
+    console.print(
+        f"run {filed[:12]}: see it again with [bold]triplane report {filed[:12]}[/bold]", highlight=False
+    )
+    return not failures and len(believed) == len(results)
+
+
+def check(path: Path) -> bool:
+    """Show a snapshot and its age; True where it is still believed."""
+    snapshot = Snapshot.load(path)
+    console = Console()
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("qubit", "found", "value"):
+        table.add_column(name)
+    for number, found in snapshot.qubits.items():
+        for name, value in found.model_dump(exclude={"evidence"}).items():
+            if value is not None:
+                table.add_row(f"q{number}", *said_of(name, value["value"], value["error"]))
+    console.print(f"{snapshot.device}, measured {snapshot.measured_at:%Y-%m-%d %H:%M} UTC", highlight=False)
+    console.print(table)
+    style = "bold red" if snapshot.is_stale() else "green"
+    console.print(snapshot.said_age(), style=style, highlight=False)
+    if snapshot.is_stale():
+        console.print(
+            f"calibrate again: triplane calibrate-qubit {snapshot.device} --snapshot {path}", highlight=False
+        )
+    return not snapshot.is_stale()
+
+
+def show(results: Sequence[Result], failures: dict[str, str], console: Console) -> None:
+    """What was found, for people."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("qubit", "routine", "found", "value", "believed"):
+        table.add_column(name)
+    for result in results:
+        verdict = "yes" if result.good else "[bold red]no[/bold red]"
+        head = (f"q{result.qubit}", result.routine)
+        for number, (name, found) in enumerate(result.found.items()):
+            table.add_row(*(("", "") if number else head), *said_of(name, *found), "" if number else verdict)
+    console.print(table)
+    for result in results:
+        for complaint in result.complaints:
+            console.print(f"q{result.qubit} {result.routine}: {escape(complaint)}", highlight=False)
+    for name, text in failures.items():
+        console.print(f"{name}: {escape(text)}", highlight=False)
+    if failures or not all(result.good for result in results):
+        console.print("What is not believed is in no snapshot.", highlight=False)
+
+
+def _connected(url: str, device: Device, behind: Device, seed: int, view: ProgressView) -> hal.Board:
+    if url == "sim":
+        return simulated_board(device, emulated=behind, seed=seed, progress=view.build)
+    target = small_target()
+    return hal.connect(
+        url, graph=target.graph, table=target.shape, fabric=shape_of(device), progress=view.build
+    )
+
+
+def _measured(station: Station, plan: Plan, view: ProgressView) -> tuple[list[Result], dict[str, str]]:
+    """Results, and what could not be found at all: qubit and routine -> why."""
+    results: list[Result] = []
+    failures: dict[str, str] = {}
+    for qubit in plan.qubits:
+        for routine in plan.routines:
+            name = f"q{qubit} {routine}"
+            station.progress = _counting(view, name, "shots" if routine == "readout" else "points")
+            try:
+                results.append(plan.run(station, qubit, routine))
+            except (FitError, ReadoutCalibrationError) as error:
+                failures[name] = str(error)
+    return results, failures
+
+
+def _counting(view: ProgressView, name: str, unit: str) -> Callable[[int, int], None]:
+    """Moves a bar, which is there from the first point on."""
+    counters: list[Counter] = []
+
+    def to(done: int, total: int) -> None:
+        if not counters:
+            counters.append(view.count(name, total, unit=unit))
+        counters[0].to(done)
+
+    return to
