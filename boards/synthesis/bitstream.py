@@ -16,8 +16,8 @@ SEEDS = (1, 2, 3, 4)
 """Of placement, tried in turn until every clock is met: a seed moves Fmax by a tenth either way."""
 
 ROUTER = ("--router", "router2", "--tmg-ripup")
-"""Router 1, nextpnr's default, had not ended after 75 minutes on a board with a soft core; this one takes 12, and gives way
-to the wires whose timing is tight."""
+"""Router 1, nextpnr's default, had not ended after 75 minutes on a board with a soft core; this one takes 12, and gives
+way to the wires whose timing is tight."""
 
 SCRIPT = "read_verilog design.v; synth_ecp5 -abc9 -top board -json design.json"
 BITSTREAM, SVF, REPORT = "board.bit", "board.svf", "report.json"
