@@ -16,12 +16,15 @@ SEED = 2026
     "circuits", help="Dynamic circuits and Qiskit's primitives on the board, against Qiskit's simulators."
 )
 def bench_circuits(ctx: BenchContext) -> None:
-    """The primitives; needs the extra `qiskit`."""
+    """Compiled circuits, then the primitives; needs the extra `qiskit`, and Aer."""
     try:
+        from triplane.host.bench.dynamic import compiled
         from triplane.host.bench.dynamic.primitives import primitives
         from triplane.host.qiskit import TriplaneBackend
     except ModuleNotFoundError as error:
-        raise BenchError(f"{error}; circuits need the extra: uv sync --extra qiskit") from error
+        raise BenchError(
+            f"{error}; circuits need extras: pip install 'triplane[qiskit]' qiskit-aer"
+        ) from error
     from triplane.sim.qpu.noiseless import noiseless
 
     ctx.seeds["processor"] = SEED
@@ -32,4 +35,8 @@ def bench_circuits(ctx: BenchContext) -> None:
         TriplaneBackend(device, seed=SEED, archive=False, progress=view.build) as backend,
     ):
         ctx.gateware[DEVICE] = {"build_hash": backend.board().identify().build_hash}
+        compiled.feed_forward(ctx, command)
+        compiled.compile_time(ctx, command)
+        compiled.suite(ctx, backend, view, command)
+        compiled.openqasm(ctx, backend, view, command)
         primitives(ctx, backend, view, command)

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import ExitStack
+
 from triplane.host.compiler.circuits.expressions import MAX_BITS, Expression, inverted
 from triplane.host.compiler.circuits.registers import Registers
 from triplane.host.compiler.circuits.writer import Writer
@@ -55,6 +58,19 @@ class Arithmetic:
             case _:
                 self._choose(register, expression)
 
+    def put(self, numbers: Sequence[int], expression: Expression) -> None:
+        """Compute an expression, and give its bits to classical ones, the lowest to the first."""
+        with self.registers.temporary(WHAT) as value, self.registers.temporary(WHAT) as part:
+            self.into(value, expression)
+            for place, word, bit, width in self._runs(numbers):
+                mask = 2**width - 1
+                self.writer.do(f"shr r{part}, r{value}, {place}")
+                self.writer.do(f"and r{part}, r{part}, {mask}")
+                if bit:
+                    self.writer.do(f"shl r{part}, r{part}, {bit}")
+                self.writer.do(f"and r{word}, r{word}, {2**MAX_BITS - 1 - (mask << bit)}")
+                self.writer.do(f"or r{word}, r{word}, r{part}")
+
     def unless(self, expression: Expression, target: str) -> None:
         """Go to a label further on where the expression is 0."""
         writer = self.writer
@@ -93,26 +109,30 @@ class Arithmetic:
         return f"r{self.registers.variables[expression[1]]}"
 
     def _compare(self, branch: str, left: Expression, right: Expression, target: str) -> None:
-        with self.registers.temporary(WHAT) as first, self.registers.temporary(WHAT) as second:
-            a = self._register(left, first)
-            b = self._operand(right, second)
+        with ExitStack() as held:
+            a = self._register(left, held)
+            b = self._operand(right, held)
             self.writer.branch(f"{branch} {a}, {b}, {target}", target)
 
-    def _register(self, expression: Expression, spare: int) -> str:
-        """A register that has the value, the spare one unless there is another."""
+    def _register(self, expression: Expression, held: ExitStack, spare: int | None = None) -> str:
+        """A register that has the value: its own, a spare one, or a temporary one that is held."""
         if expression[0] in ("var", "temp"):
             return self._simple(expression)
+        if spare is None:
+            spare = held.enter_context(self.registers.temporary(WHAT))
         self.into(spare, expression)
         return f"r{spare}"
 
-    def _operand(self, expression: Expression, spare: int) -> str:
+    def _operand(self, expression: Expression, held: ExitStack) -> str:
         """The same, or a number."""
-        return self._simple(expression) if expression[0] == "const" else self._register(expression, spare)
+        return self._simple(expression) if expression[0] == "const" else self._register(expression, held)
 
     def _operate(self, name: str, register: int, left: Expression, right: Expression) -> None:
-        with self.registers.temporary(WHAT) as first, self.registers.temporary(WHAT) as second:
-            a = self._register(left, first)
-            b = self._operand(right, second)
+        with ExitStack() as held:
+            # A temporary one is read by nothing yet: deep expressions need no further register for their left side.
+            spare = register if self.registers.is_temporary(register) else None
+            a = self._register(left, held, spare)
+            b = self._operand(right, held)
             self.writer.do(f"{name} r{register}, {a}, {b}")
 
     def _shift(self, name: str, register: int, left: Expression, right: Expression) -> None:
@@ -153,8 +173,8 @@ class Arithmetic:
         if width < MAX_BITS:
             self.writer.do(f"and r{register}, r{register}, {2**width - 1}")
 
-    def _field(self, register: int, numbers: list[int]) -> None:
-        """Bits of their registers, put together; neighbours at once."""
+    def _runs(self, numbers: Sequence[int]) -> list[tuple[int, int, int, int]]:
+        """Bits that are neighbours: place of the first in a value, register, place in that, how many."""
         runs: list[tuple[int, int, int, int]] = []
         for place, number in enumerate(numbers):
             word, bit = self.registers.bit(number)
@@ -162,8 +182,12 @@ class Arithmetic:
                 runs[-1] = (*runs[-1][:3], runs[-1][3] + 1)
             else:
                 runs.append((place, word, bit, 1))
+        return runs
+
+    def _field(self, register: int, numbers: list[int]) -> None:
+        """Bits of their registers, put together; neighbours at once."""
         with self.registers.temporary(WHAT) as part:
-            for number, (place, word, bit, width) in enumerate(runs):
+            for number, (place, word, bit, width) in enumerate(self._runs(numbers)):
                 into = part if number else register
                 source = word
                 if bit:

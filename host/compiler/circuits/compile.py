@@ -65,7 +65,13 @@ def compile_transpiled(
     scheduled = lowering.lower(mapped, used if options.reset_first else ())
     text, registers = _emitted(lowering, mapped.num_clbits, scheduled, shape.queue_events)
     source = aligned(text, carriers.slots)
-    program = control_program(assemble(source), tables)
+    try:
+        program = control_program(assemble(source), tables)
+    except ValueError as error:
+        words = sum(line.startswith(" ") for line in source.splitlines())
+        raise CircuitError(
+            f"the program has {words} instructions, the board has {shape.program_words}; shorten the circuit: {error}"
+        ) from error
     estimate = estimated(program, shape, scheduled, registers, device)
     try:
         program.check(shape)

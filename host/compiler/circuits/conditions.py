@@ -11,6 +11,7 @@ from qiskit.circuit.classical import expr, types
 
 from triplane.host.compiler.circuits.errors import CircuitError
 from triplane.host.compiler.circuits.expressions import MAX_BITS, Expression, inverted
+from triplane.host.compiler.circuits.tree import Assign, Put
 
 Bits = Mapping[Clbit, int]
 
@@ -74,13 +75,28 @@ class Conditions:
                     f"the sequencer cannot compute {type(given).__name__}; it has bits and numbers"
                 )
 
-    def assigned(self, lvalue: Any) -> str:
-        """Name of the variable that a store goes to."""
-        if isinstance(lvalue, expr.Var) and not isinstance(lvalue.var, Clbit | ClassicalRegister):
-            return self._named(lvalue)
-        raise CircuitError(
-            "a store goes to a variable; to a classical bit or a part of a variable it is not supported"
-        )
+    def stored(self, lvalue: Any, value: Expression, bits: Bits) -> Assign | Put:
+        """A value goes to a variable, to a bit of one, to a classical bit, or to a register of them.
+
+        Raises:
+            CircuitError: there is no such place.
+        """
+        match lvalue:
+            case expr.Index(target=expr.Var()):
+                place = self.expression(lvalue.index, bits)
+                whole = self.expression(lvalue.target, bits)
+                width = _width(lvalue.target.type)
+                others = "and", whole, ("not", ("shl", ("const", 1), place, width), width)
+                return self.stored(lvalue.target, ("or", others, ("shl", value, place, width)), bits)
+            case expr.Var(var=Clbit()):
+                return Put((bits[lvalue.var],), value)
+            case expr.Var(var=ClassicalRegister()):
+                _narrow(len(lvalue.var), f"register {lvalue.var.name!r}")
+                return Put(tuple(bits[bit] for bit in lvalue.var), value)
+            case expr.Var():
+                return Assign(self._named(lvalue), value)
+            case _:
+                raise CircuitError(f"a store goes to a variable or to bits, not to {type(lvalue).__name__}")
 
     def loop_variable(self, parameter: Any) -> str | None:
         """Name of a loop's variable; None where it is a parameter."""

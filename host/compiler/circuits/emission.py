@@ -21,6 +21,7 @@ from triplane.host.compiler.circuits.tree import (
     Leave,
     Node,
     Play,
+    Put,
     Read,
     Repeat,
     Segment,
@@ -121,6 +122,8 @@ class Emission:
                     self._read(node)
                 case Assign():
                     self.arithmetic.into(self.registers.variables[node.variable], node.value)
+                case Put():
+                    self.arithmetic.put(node.bits, node.value)
                 case Decide():
                     self._decide(node)
                 case If():

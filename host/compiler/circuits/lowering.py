@@ -48,6 +48,7 @@ from triplane.host.compiler.circuits.tree import (
     Leave,
     Node,
     Play,
+    Put,
     Read,
     Repeat,
     Shift,
@@ -197,14 +198,20 @@ class _Body:
             case ContinueLoopOp():
                 self._leave(Again())
             case Store() as store:
-                value = self._expression(store.rvalue)
-                self.read(bits_of(value))
-                self.close()
-                self.nodes.append(Assign(self.owner.conditions.assigned(store.lvalue), value))
+                self._store(store)
             case other:
                 raise CircuitError(
                     f"the board has no instruction {other.name!r}; transpile the circuit for the target of the device"
                 )
+
+    def _store(self, store: Store) -> None:
+        value = self._expression(store.rvalue)
+        node = self.owner.conditions.stored(store.lvalue, value, self.scope.clbits)
+        into = node.bits if isinstance(node, Put) else ()
+        self.read([*bits_of(node.value), *into])
+        self.close()
+        self.state.zero.difference_update(into)
+        self.nodes.append(node)
 
     # Gates
 
@@ -295,7 +302,7 @@ class _Body:
 
     def read(self, bits: Iterable[int]) -> None:
         """Bring results into the registers, of those bits that wait for theirs."""
-        wanted = [bit for bit in bits if bit in self.state.unread]
+        wanted = [bit for bit in dict.fromkeys(bits) if bit in self.state.unread]
         if wanted:
             self.close([self.state.unread[bit] for bit in wanted])
         for bit in wanted:

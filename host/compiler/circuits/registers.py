@@ -40,7 +40,7 @@ class Registers:
         self.words = -(-bits // MAX_BITS)
         self.variables = {name: 1 + self.words + k for k, name in enumerate(variables)}
         self.angles = tuple(range(SHOTS - angles, SHOTS))
-        self._next = 1 + self.words + len(variables)
+        self._next = self._first = 1 + self.words + len(variables)
         self._end = SHOTS - angles
         self.most = self._next - 1 + angles
         if self._next > self._end:
@@ -52,6 +52,10 @@ class Registers:
     def bit(self, number: int) -> tuple[int, int]:
         """Register and place in it of a classical bit."""
         return 1 + number // MAX_BITS, number % MAX_BITS
+
+    def is_temporary(self, register: int) -> bool:
+        """Whether it is one of those that `temporary` gives."""
+        return self._first <= register < self._end
 
     @contextmanager
     def temporary(self, what: str) -> Iterator[int]:

@@ -79,6 +79,14 @@ class Assign:
 
 
 @dataclass(frozen=True)
+class Put:
+    """Classical bits get those of a value; the first of them is the lowest."""
+
+    bits: tuple[int, ...]
+    value: Expression
+
+
+@dataclass(frozen=True)
 class Decide:
     """Branches on the result of a slot itself, as early as can be: `one` where it is 1, `zero` where it is 0."""
 
@@ -140,7 +148,9 @@ class Again:
     """On to the next pass of the innermost loop."""
 
 
-Node: TypeAlias = Segment | Read | Assign | Decide | If | Switch | While | Repeat | Unrolled | Leave | Again
+Node: TypeAlias = (
+    Segment | Read | Assign | Put | Decide | If | Switch | While | Repeat | Unrolled | Leave | Again
+)
 
 
 def children(node: Node) -> tuple[tuple[Node, ...], ...]:

@@ -14,16 +14,13 @@ from scipy.stats import chisquare
 from triplane import hal
 from triplane.gateware.sequencer.layouts import Kind
 from triplane.hal.device import load_device
+from triplane.host.bench.dynamic.rehearsal import rehearse
 from triplane.host.compiler.circuits import compile_circuit
 from triplane.host.small import shape_of, small_target
-from triplane.sim.models.sequencer.core import SequencerModel
-from triplane.sim.models.sequencer.results import Arrival
 from triplane.sim.qpu import Processor
 from triplane.sim.qpu.noiseless import noiseless
 
 SHAPE = shape_of(load_device("line5"))
-RESULT_CYCLES = 150
-"""From a CAPTURE to its results on the golden model."""
 
 
 @pytest.fixture(scope="session")
@@ -49,8 +46,19 @@ def board():
 
 
 @pytest.fixture
-def outcomes(board, ideal):
+def outcomes(outcome_bits):
     """Outcomes of shots of a circuit with noiseless qubits behind the board: value of its bits -> how often."""
+
+    def run(*arguments, **named):
+        bits = outcome_bits(*arguments, **named)
+        return Counter((bits @ (1 << np.arange(bits.shape[1]))).tolist())
+
+    return run
+
+
+@pytest.fixture
+def outcome_bits(board, ideal):
+    """The same as bool (shots, bits)."""
 
     def run(circuit, shots, options=None, values=None):
         compiled = compile_circuit(circuit, ideal, SHAPE, options)
@@ -59,7 +67,7 @@ def outcomes(board, ideal):
         ended = board.execute(limit_cycles=20_000 * shots, records=True)
         bits = compiled.outcomes(ended.outcomes)
         assert len(bits) == shots
-        return Counter((bits @ (1 << np.arange(bits.shape[1]))).tolist())
+        return bits
 
     return run
 
@@ -97,32 +105,8 @@ def rehearsed():
 
     def run(compiled, bit=lambda slot, number: 0, shots=1, queue_events=64):
         program = compiled.program(shots) if hasattr(compiled, "program") else compiled
-        numbers = Counter()
-        arrivals = []
-
-        def respond(release):
-            if release.kind != Kind.CAPTURE:
-                return []
-            group = next(
-                g
-                for g in program.sequence.groups
-                if release.channel in g.channels and g.slots and matches(g, release)
-            )
-            answers = []
-            for slot in group.slots:
-                answers.append(Arrival(release.cycle + RESULT_CYCLES, slot, bit(slot, numbers[slot])))
-                numbers[slot] += 1
-            arrivals.extend(answers)
-            return answers
-
-        def matches(group, release):
-            word = int(program.sequence.words[release.address])
-            return program.sequence.groups.index(group) == word >> 49 & 0xFF
-
-        epoch = 1500
-        done = SequencerModel(program.sequence, queue_depth=queue_events).run(
-            respond=respond, registers={31: epoch}, limit=1_000_000
-        )
+        run = rehearse(program, bit, queue_events=queue_events)
+        done = run.done
         assert done.stop is None, f"{done.stop} at {program.sequence.place(done.stop.address)}"
         assert not done.exhausted
         busy = {}
@@ -131,8 +115,7 @@ def rehearsed():
                 entry = program.drives[release.channel].entries[release.value]
                 assert release.cycle >= busy.get(release.channel, 0)
                 busy[release.channel] = release.cycle + entry["length"]
-        done.arrivals = arrivals
-        return done
+        return run
 
     return run
 

@@ -191,8 +191,8 @@ def test_readouts_come_one_after_the_other_where_windows_are_too_few(line5, shap
             circuit, line5, dataclasses.replace(shape, windows=windows), Options(reset_first=False)
         )
         run = rehearsed(compiled, lambda slot, number: slot % 2)
-        assert run.outcomes[0][1] == 0b01010
-        captures.append(sum(release.kind == Kind.CAPTURE for release in run.releases))
+        assert run.done.outcomes[0][1] == 0b01010
+        captures.append(sum(release.kind == Kind.CAPTURE for release in run.done.releases))
         assert len(compiled.template.demodulation[0].windows) <= windows
     assert captures[0] > captures[1]
 
@@ -212,7 +212,7 @@ def test_more_than_32_bits_are_given_out_word_by_word(rehearsed, line5, shape):
     circuit.measure(1, 36)
     compiled = compile_circuit(circuit, line5, shape, Options(reset_first=False))
     run = rehearsed(compiled, lambda slot, number: 1, shots=2)
-    bits = compiled.outcomes(np.array([word for _, word in run.outcomes], dtype=np.uint32))
+    bits = compiled.outcomes(np.array([word for _, word in run.done.outcomes], dtype=np.uint32))
     assert bits.shape == (2, 40)
     assert [np.flatnonzero(row).tolist() for row in bits] == [[3, 36]] * 2
 

@@ -23,7 +23,7 @@ def computed(rehearsed, line5, shape):
         b = circuit.add_var("b", expr.lift(second, types.Uint(8)))
         circuit.store(a, make(a, b))
         compiled = compile_circuit(circuit, line5, shape)
-        return rehearsed(compiled).registers[1]
+        return rehearsed(compiled).done.registers[1]
 
     return run
 
@@ -85,7 +85,7 @@ def test_choices(rehearsed, line5, shape, make, wanted, first, second, stored):
             circuit.store(found, True)
     run = rehearsed(compile_circuit(circuit, line5, shape))
     expected = bool(wanted(np.array([first], np.uint8), np.array([second], np.uint8))[0])
-    assert run.registers[3] == expected
+    assert run.done.registers[3] == expected
 
 
 @pytest.mark.parametrize("by", [0, 5, 31, 32, 200])
@@ -95,7 +95,7 @@ def test_a_shift_by_a_variable_goes_as_far_as_it_says(rehearsed, line5, shape, b
     a = circuit.add_var("a", expr.lift(0x80000001, types.Uint(32)))
     b = circuit.add_var("b", expr.lift(by, types.Uint(32)))
     circuit.store(a, shift(a, b))
-    found = rehearsed(compile_circuit(circuit, line5, shape)).registers[1]
+    found = rehearsed(compile_circuit(circuit, line5, shape)).done.registers[1]
     assert found == (0x80000001 << by if direction > 0 else 0x80000001 >> by) % 2**32
 
 
@@ -124,7 +124,7 @@ def test_a_register_of_any_bits_is_put_together(rehearsed, line5, shape, bits):
     }
     ones = {qubit_of[bit] for bit in (0, 2, 3)}
     run = rehearsed(compiled, lambda slot, number: int(slot in ones))
-    assert run.registers[2] == sum((bit in (0, 2, 3)) << place for place, bit in enumerate(bits))
+    assert run.done.registers[2] == sum((bit in (0, 2, 3)) << place for place, bit in enumerate(bits))
 
 
 def test_a_loop_counts_its_variable(rehearsed, line5, shape):
@@ -139,9 +139,9 @@ def test_a_loop_counts_its_variable(rehearsed, line5, shape):
     circuit = QuantumCircuit(1)
     circuit.append(ForLoopOp(range(3, 30, 4), i, body), [0])
     run = rehearsed(compile_circuit(circuit, line5, shape, Options(reset_first=False)))
-    played = [r for r in run.releases if r.kind == Kind.PLAY and r.channel < 5]
+    played = [r for r in run.done.releases if r.kind == Kind.PLAY and r.channel < 5]
     assert len(played) == sum(k != 15 for k in range(3, 27, 4))
-    assert run.registers[1] == 27
+    assert run.done.registers[1] == 27
 
 
 def test_variables_that_a_host_would_give_are_refused(line5, shape):
@@ -164,6 +164,49 @@ def test_quotients_are_refused(line5, shape):
     circuit.store(a, expr.div(a, a))
     with pytest.raises(CircuitError, match="has no div"):
         compile_circuit(circuit, line5, shape)
+
+
+def test_stores_to_bits_and_registers(rehearsed, line5, shape):
+    """Bits of a register that are not neighbours of each other, a register over two words, and what stays as it was."""
+    circuit = QuantumCircuit(1)
+    before, low, high = (
+        ClassicalRegister(29, "before"),
+        ClassicalRegister(8, "low"),
+        ClassicalRegister(3, "high"),
+    )
+    mixed = ClassicalRegister(bits=[high[2], low[0], low[1], before[0]], name="mixed")
+    for register in (before, low, high, mixed):
+        circuit.add_register(register)
+    value = circuit.add_var("value", expr.lift(0b1011_0110, types.Uint(8)))
+    circuit.store(low, value)
+    circuit.store(expr.lift(before), expr.lift(2**29 - 1, types.Uint(29)))
+    circuit.store(high[0], expr.less(value, 200))
+    circuit.store(before[3], False)
+    circuit.store(mixed, expr.bit_not(mixed))
+    run = rehearsed(compile_circuit(circuit, line5, shape))
+    whole = run.done.registers[1] | run.done.registers[2] << 32
+    expected_low = 0b1011_0110 ^ 0b11
+    assert whole == ((2**29 - 1) ^ 0b1000 ^ 1) | expected_low << 29 | 0b101 << 37
+
+
+@pytest.mark.parametrize("place", range(8))
+def test_stores_to_a_bit_of_a_variable(rehearsed, line5, shape, place):
+    circuit = QuantumCircuit(1)
+    found = circuit.add_var("found", expr.lift(0b0101_1010, types.Uint(8)))
+    where = circuit.add_var("where", expr.lift(place, types.Uint(8)))
+    circuit.store(expr.index(found, where), expr.lift(place % 3 == 0))
+    assert rehearsed(compile_circuit(circuit, line5, shape)).done.registers[1] == (
+        0b0101_1010 | 1 << place if place % 3 == 0 else 0b0101_1010 & ~(1 << place)
+    )
+
+
+def test_a_store_replaces_a_result_that_is_on_its_way(rehearsed, line5, shape):
+    circuit = QuantumCircuit(1, 2)
+    circuit.measure(0, 0)
+    circuit.store(circuit.clbits[0], False)
+    circuit.measure(0, 1)
+    run = rehearsed(compile_circuit(circuit, line5, shape), lambda slot, number: 1)
+    assert run.done.registers[1] == 0b10
 
 
 def test_too_many_variables_are_refused(line5, shape):

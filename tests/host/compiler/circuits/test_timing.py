@@ -30,7 +30,7 @@ def test_random_circuits_run_without_a_fault(
     run = rehearsed(
         compiled, lambda slot, number: int(results.random() < 0.4), shots=3, queue_events=queue_events
     )
-    assert len(run.outcomes) == 3
+    assert len(run.done.outcomes) == 3
 
 
 def test_a_long_circuit_does_not_overrun_its_queues(rehearsed, line5, large):
@@ -40,7 +40,7 @@ def test_a_long_circuit_does_not_overrun_its_queues(rehearsed, line5, large):
     circuit.measure(range(5), range(5))
     compiled = compile_circuit(circuit, line5, large(64), Options(optimization_level=0))
     run = rehearsed(compiled)
-    played = [r for r in run.releases if r.kind == Kind.PLAY and r.channel < 5]
+    played = [r for r in run.done.releases if r.kind == Kind.PLAY and r.channel < 5]
     assert len(played) == 5 * 400
 
 
@@ -56,15 +56,9 @@ def test_a_segment_is_played_as_it_is_scheduled(rehearsed, line5, shape):
     (segment,) = [node for node in walk(compiled.scheduled) if isinstance(node, Segment)]
     planned = sorted((op.time, op.channel) for op in segment.ops if hasattr(op, "channel"))
     run = rehearsed(compiled)
-    played = sorted((r.cycle, r.channel) for r in run.releases if r.kind == Kind.PLAY and r.channel < 5)
+    played = sorted((r.cycle, r.channel) for r in run.done.releases if r.kind == Kind.PLAY and r.channel < 5)
     first = played[0][0] - planned[0][0]
     assert [(cycle - first, channel) for cycle, channel in played] == planned
-
-
-def after_the_result(run, slot, channel):
-    """Cycles from the first result of a slot to the first event of a channel after it."""
-    result = next(arrival.cycle for arrival in run.arrivals if arrival.slot == slot)
-    return min(r.cycle for r in run.releases if r.channel == channel and r.cycle > result) - result
 
 
 def teleported():
@@ -96,8 +90,8 @@ def test_teleportation_decides_as_fast_as_by_hand(rehearsed, three_qubits, shape
     def bits(slot, number):
         return (a, b, 0)[slot]
 
-    hand = after_the_result(rehearsed(by_hand, bits), 1, 2)
-    ours = after_the_result(rehearsed(compiled, bits), 1, 2)
+    hand = rehearsed(by_hand, bits).latency(1, 2)
+    ours = rehearsed(compiled, bits).latency(1, 2)
     assert ours <= hand + (0 if b else 4)
 
 
@@ -115,7 +109,7 @@ def test_a_reset_decides_as_fast_as_by_hand(rehearsed, line5, shape):
         for op in n.ops
         if hasattr(op, "channel")
     }
-    assert after_the_result(rehearsed(compiled, lambda slot, number: 1), channel, channel) == 4
+    assert rehearsed(compiled, lambda slot, number: 1).latency(channel, channel) == 4
 
 
 def test_what_comes_too_close_for_the_queues_is_refused(line5, large):

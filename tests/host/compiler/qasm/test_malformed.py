@@ -3,18 +3,18 @@
 
 import random
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from triplane.host.bench.dynamic.corpus import examples
 from triplane.host.compiler.qasm import QasmError, loads
 
-PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.qasm"))
+PROGRAMS = examples()
 TOKEN = re.compile(r"\w+|\s+|//[^\n]*|\S")
 TOKENS = sorted(
-    {t for path in PROGRAMS for t in TOKEN.findall(path.read_text()) if t.strip() and t[:2] != "//"}
+    {t for example in PROGRAMS for t in TOKEN.findall(example.source) if t.strip() and t[:2] != "//"}
 )
 EXAMPLES = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 
@@ -27,10 +27,10 @@ def refused_or_lowered(text):
     return False
 
 
-@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
-def test_a_program_with_tokens_lost_doubled_swapped_or_replaced(path):
-    source = random.Random(path.stem)
-    tokens = TOKEN.findall(path.read_text())
+@pytest.mark.parametrize("example", PROGRAMS, ids=lambda example: example.name)
+def test_a_program_with_tokens_lost_doubled_swapped_or_replaced(example):
+    source = random.Random(example.name)
+    tokens = TOKEN.findall(example.source)
     places = [number for number, token in enumerate(tokens) if token.strip() and token[:2] != "//"]
     refused = 0
     for _ in range(25):

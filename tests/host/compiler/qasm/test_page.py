@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from openqasm3 import ast
 
+from triplane.host.bench.dynamic.corpus import examples
 from triplane.host.compiler.qasm import QasmError, loads
 from triplane.host.compiler.qasm.parsing import parse, walk
 
 ROOT = Path(__file__).resolve().parents[4]
-PROGRAMS = sorted((Path(__file__).parent / "programs").glob("*.qasm"))
+PROGRAMS = examples()
 ROW = re.compile(r"^\| (?P<feature>[^|]+) \| `(?P<example>(?:[^`])+)` \| (?P<result>[^|]+) \|$", re.M)
 HEAD = 'OPENQASM 3.1; include "stdgates.inc"; qubit[3] q; bit[3] c; '
 
@@ -44,7 +45,7 @@ def test_no_line_of_the_table_escapes_the_test():
 
 
 def test_the_programs_use_every_statement_of_the_language():
-    used = {type(node).__name__ for path in PROGRAMS for node in walk(parse(path.read_text()))}
+    used = {type(node).__name__ for example in PROGRAMS for node in walk(parse(example.source))}
     statements = {
         name
         for name in ast.__all__
@@ -54,7 +55,7 @@ def test_the_programs_use_every_statement_of_the_language():
 
 
 def test_the_programs_use_every_operator():
-    nodes = [node for path in PROGRAMS for node in walk(parse(path.read_text()))]
+    nodes = [node for example in PROGRAMS for node in walk(parse(example.source))]
     binary = {node.op.name for node in nodes if isinstance(node, ast.BinaryExpression)}
     assert binary == {operator.name for operator in ast.BinaryOperator}
     assigned = {node.op.name for node in nodes if isinstance(node, ast.ClassicalAssignment)}

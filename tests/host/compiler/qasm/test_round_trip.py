@@ -3,7 +3,6 @@
 
 import importlib.resources
 import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,16 +12,13 @@ from qiskit.circuit.random import random_circuit
 from qiskit.quantum_info import Operator
 from qiskit_aer import AerSimulator
 
+from triplane.host.bench.dynamic.corpus import examples
 from triplane.host.compiler.qasm import Program, gates, loads
 
 STANDARD_TEXT = (importlib.resources.files("qiskit.qasm.libs") / "stdgates.inc").read_text()
 """The standard library's definitions, as the specification's authors wrote them."""
 
-PROGRAMS = [
-    path
-    for path in sorted((Path(__file__).parent / "programs").glob("*.qasm"))
-    if "// refused: " not in path.read_text()
-]
+PROGRAMS = [example for example in examples() if example.refusal is None]
 
 PLAIN = [
     "h",
@@ -145,9 +141,9 @@ def test_a_power_is_the_principal_one(gate, exponent):
     np.testing.assert_allclose(Operator(powered).data, principal, atol=1e-6)
 
 
-@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
-def test_a_lowered_program_written_by_qiskit_is_the_same_program(path, distribution):
-    program = loads(path.read_text())
+@pytest.mark.parametrize("example", PROGRAMS, ids=lambda example: example.name)
+def test_a_lowered_program_written_by_qiskit_is_the_same_program(example, distribution):
+    program = loads(example.source)
     again = loads(dumped(program.circuit))
     # The exporter renames registers that are called like a gate, but keeps their order.
     order = {register.name: number for number, register in enumerate(program.circuit.cregs)}

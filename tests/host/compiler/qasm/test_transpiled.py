@@ -1,20 +1,15 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Lowered programs go through Qiskit's transpiler, onto a line of six qubits, and remain what they were."""
 
-from pathlib import Path
-
 import pytest
 from qiskit import transpile
 from qiskit.circuit import BreakLoopOp, ContinueLoopOp
 from qiskit.providers.fake_provider import GenericBackendV2
 
+from triplane.host.bench.dynamic.corpus import examples
 from triplane.host.compiler.qasm import Program, loads
 
-PROGRAMS = [
-    path
-    for path in sorted((Path(__file__).parent / "programs").glob("*.qasm"))
-    if "// refused: " not in path.read_text()
-]
+PROGRAMS = [example for example in examples() if example.refusal is None]
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +25,9 @@ def target():
 @pytest.mark.filterwarnings(
     "ignore:Duration is rounded"
 )  # a delay of 200ns is no whole number of this device's dt
-@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
-def test_a_transpiled_program_has_the_same_distribution(path, target, distribution):
-    program = loads(path.read_text())
+@pytest.mark.parametrize("example", PROGRAMS, ids=lambda example: example.name)
+def test_a_transpiled_program_has_the_same_distribution(example, target, distribution):
+    program = loads(example.source)
     circuit = transpile(program.circuit, target=target, optimization_level=2, seed_transpiler=3)
     found = distribution(Program(circuit, {}, program.outputs, ()))
     for key, probability in distribution(program).items():
