@@ -32,7 +32,7 @@ def bench_circuits(ctx: BenchContext) -> None:
     device = noiseless(load_device(DEVICE))
     with (
         ProgressView() as view,
-        TriplaneBackend(device, seed=SEED, archive=False, progress=view.build) as backend,
+        TriplaneBackend(device, seed=SEED, record_jobs=False, progress=view.build) as backend,
     ):
         ctx.gateware[DEVICE] = {"build_hash": backend.board().identify().build_hash}
         compiled.feed_forward(ctx, command)

@@ -3,7 +3,7 @@
 
 import json
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rich import box
@@ -66,10 +66,15 @@ def _print(found: Verification, console: Console) -> None:
     console.print(facts)
     console.print()
     console.print(_evidence(found))
+    for table in _chain(manifest.result):
+        console.print(table)
     result = Table(box=box.SIMPLE_HEAD, title="result", title_justify="left", title_style="bold")
     result.add_column("figure", style="cyan", overflow="fold")
     result.add_column("value", overflow="fold")
-    for name, value in flatten(manifest.result):
+    shown = {
+        name: value for name, value in manifest.result.items() if name not in ("chain", "slowest_decision")
+    }
+    for name, value in flatten(shown):
         result.add_row(escape(name), escape(value))
     console.print(result)
     if found.chain.torn:
@@ -123,6 +128,30 @@ def _evidence(found: Verification) -> Table:
             BAD if artefact.sha256 in found.problems else GOOD,
         )
     return table
+
+
+def _chain(result: Mapping[str, Any]) -> Iterator[Table]:
+    """Of a run of circuits: which level was made of which, and the way of the slowest decision."""
+    if result.get("chain"):
+        table = Table(
+            box=box.SIMPLE_HEAD, title="circuits, each level made of the one before", title_justify="left"
+        )
+        table.title_style = "bold"
+        for column in ("what", "circuit", "transpiled", "scheduled", "program", "shot / us", "decisions"):
+            table.add_column(column, style="cyan" if column == "what" else "", overflow="fold")
+        for entry in result["chain"].values():
+            hashes = (name[:8] for name in entry["levels"])
+            table.add_row(
+                escape(entry["name"]), *hashes, f"{entry['shot_us']:.2f}", str(entry["feed_forward"])
+            )
+        yield table
+    if result.get("slowest_decision"):
+        table = Table(box=box.SIMPLE_HEAD, title="slowest decision", title_justify="left", title_style="bold")
+        for column in ("stage", "cycles", "ns", ""):
+            table.add_column(column, justify="right" if column in ("cycles", "ns") else "left")
+        for entry in result["slowest_decision"]:
+            table.add_row(entry["stage"], str(entry["cycles"]), f"{entry['ns']:g}", entry["kind"])
+        yield table
 
 
 def flatten(value: Any, prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -2,8 +2,8 @@
 """Jobs on disk: what was asked for, and each finished part, so that a job outlives the process that began it.
 
 A job is a folder: `job.json` says what kind it is, `inputs.qpy` and `inputs.npz` hold circuits and numbers,
-`part-K.json` and `part-K.npz` what came of a part. Only classical state is kept: a part that was in the middle is made
-anew.
+`part-K.json` and `part-K.npz` what came of a part, `manifest` the id of the run that it was filed as. Only classical
+state is kept: a part that was in the middle is made anew.
 """
 
 from __future__ import annotations
@@ -107,6 +107,15 @@ class Archive:
         folder = self.root / job_id
         write_whole(folder / f"part-{number}.npz", _npz(piece.arrays))
         write_whole(folder / f"part-{number}.json", _json(piece.metadata))
+
+    def keep_manifest(self, job_id: str, run: str) -> None:
+        """Keep the id of the run that a job was filed as."""
+        write_whole(self.root / job_id / "manifest", run.encode())
+
+    def manifest(self, job_id: str) -> str | None:
+        """That id; None where the job was not filed yet."""
+        path = self.root / job_id / "manifest"
+        return path.read_text() if path.is_file() else None
 
     def piece(self, job_id: str, number: int) -> Piece | None:
         """A part, if it has ended."""

@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
-from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 from uuid import uuid4
 
 import numpy as np
@@ -23,9 +22,10 @@ from triplane.hal.device import Device, load_device
 from triplane.host.compiler.circuits import CircuitError, CompiledCircuit, Options, compile_circuit
 from triplane.host.compiler.circuits.compiled import Values, qpy_bytes
 from triplane.host.compiler.circuits.target import device_target
+from triplane.host.provenance import Store
 from triplane.host.provenance.canonical import sha256
-from triplane.host.provenance.store import default_root
-from triplane.host.qiskit.archive import Archive
+from triplane.host.qiskit.archive import Archive, Piece
+from triplane.host.qiskit.evidence import record
 from triplane.host.qiskit.job import TriplaneJob
 from triplane.host.qiskit.task import Circuits, Task
 from triplane.host.runtime.circuits import Sweep, run_points
@@ -49,8 +49,9 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         options: of the compiler.
         emulated: what is behind a simulated board, if that is not the device itself: what calibration has missed.
         seed: of the emulator.
-        archive: folder in which jobs are kept, so that `job` finds them after a restart; None: `jobs` in the person's
-            own store; False: nowhere.
+        store: where jobs are kept, so that `job` finds them after a restart, and where they are filed as runs; None:
+            the person's own.
+        record_jobs: False: jobs are neither kept nor filed.
         progress: called with a line of text as a board is built.
     """
 
@@ -63,7 +64,8 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         options: Options | None = None,
         emulated: Device | None = None,
         seed: int = 0,
-        archive: Path | Literal[False] | None = None,
+        store: Store | None = None,
+        record_jobs: bool = True,
         progress: Callable[[str], None] | None = None,
     ) -> None:
         self.device = load_device(device) if isinstance(device, str) else device
@@ -79,7 +81,8 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         self._target = device_target(self.device)
         self._compiled: dict[str, CompiledCircuit] = {}
         self._origin: dict[str, Any] = {}
-        self._archive = None if archive is False else Archive(Path(archive or default_root() / "jobs"))
+        self._store = store or Store()
+        self._archive = Archive(self._store.root / "jobs") if record_jobs else None
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self.name)
 
     @property
@@ -159,8 +162,7 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         from triplane.host.qiskit.estimator import EstimatorTask
         from triplane.host.qiskit.sampler import SamplerTask
 
-        archive = self._archive or Archive(default_root() / "jobs")
-        request = archive.request(job_id)
+        request = Archive(self._store.root / "jobs").request(job_id)
         kinds: dict[str, type[Task]] = {
             "circuits": Circuits,
             "sampler": SamplerTask,
@@ -221,7 +223,10 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         return ReadoutErrors.counted(zeros, ones)
 
     def _started(self, job_id: str, task: Task) -> TriplaneJob:
-        job = TriplaneJob(self, job_id, task.work, task.gather, task.parts, self._archive)
+        def file(pieces: Sequence[Piece]) -> str:
+            return record(self, job_id, task.request(), task.compiled(), pieces, self._store)
+
+        job = TriplaneJob(self, job_id, task, self._archive, file if self._archive else None)
         job.submit_to(self._pool)
         return job
 

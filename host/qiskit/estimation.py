@@ -65,6 +65,10 @@ class Estimation:
                 "ask for less, or scale the observables"
             )
 
+    def compiled(self) -> dict[str, CompiledCircuit]:
+        """A circuit for each basis, by its Pauli."""
+        return {basis.letters[::-1]: self._compiled(basis) for basis in self.bases}
+
     def run(self, job: TriplaneJob, number: int, *, adaptive: bool, seed: int | None) -> Piece:
         """All values, with the number of the PUB in its job."""
         fixed = self._fixed()

@@ -14,11 +14,13 @@ from qiskit.primitives import BaseEstimatorV2, DataBin, EstimatorPubLike, Primit
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
 
+from triplane.host.compiler.circuits import CompiledCircuit
 from triplane.host.qiskit.archive import Piece, Request
 from triplane.host.qiskit.backend import TriplaneBackend
 from triplane.host.qiskit.estimation import Estimation
 from triplane.host.qiskit.job import TriplaneJob
 from triplane.host.qiskit.pubs import Array, kept, restored
+from triplane.host.qiskit.task import about
 from triplane.host.runtime.mitigation import ReadoutErrors
 
 
@@ -152,6 +154,16 @@ class EstimatorTask:
         )
         return cls(backend, pubs, options)
 
+    def compiled(self) -> dict[str, CompiledCircuit]:
+        """What is played."""
+        return {
+            f"PUB {number}, {basis}: {pub.circuit.name}": compiled
+            for number, pub in enumerate(self.pubs)
+            for basis, compiled in Estimation(self.backend, pub, self.options.readout_errors)
+            .compiled()
+            .items()
+        }
+
     def work(self, job: TriplaneJob, number: int) -> Piece:
         """Estimate the values of a PUB."""
         estimation = Estimation(self.backend, self.pubs[number], self.options.readout_errors)
@@ -167,5 +179,4 @@ class EstimatorTask:
                 "circuit_metadata": pub.circuit.metadata,
             }
             results.append(PubResult(DataBin(evs=data["evs"], stds=data["stds"], shape=pub.shape), metadata))
-        about = self.backend.origin | {"job_id": job.job_id()}
-        return PrimitiveResult(results, metadata={"version": 2, "triplane": about})
+        return PrimitiveResult(results, metadata={"version": 2, "triplane": about(self.backend, self, job)})

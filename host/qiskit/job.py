@@ -6,15 +6,17 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qiskit.primitives import BasePrimitiveJob
 from qiskit.providers import JobError, JobStatus, JobV1
 
 from triplane.host.qiskit.archive import Archive, Piece
 
-Work = Callable[["TriplaneJob", int], Piece]
-Gather = Callable[["TriplaneJob", Sequence[Piece]], Any]
+if TYPE_CHECKING:
+    from triplane.host.qiskit.task import Task
+
+File = Callable[[Sequence[Piece]], str]
 
 
 class CancelledError(Exception):
@@ -27,22 +29,23 @@ class TriplaneJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
     Args:
         backend: that runs it.
         job_id: of the archive.
-        work: called in the thread with this job and the number of a part; gives what comes of it.
-        gather: makes the result of all parts.
-        parts: circuits or PUBs that it has.
+        task: what it does.
         archive: where finished parts are kept; None: nowhere.
+        file: files the ended job as a run, and gives the run's id; None: it is not filed.
 
     Attributes:
         done_shots: of all its parts so far, in this process.
-        done_parts: that have ended, also in an earlier process.
+        done_parts: circuits or PUBs that have ended, also in an earlier process.
+        manifest: id of the run, for `triplane report`; None before the end, and where jobs are not filed.
     """
 
     def __init__(
-        self, backend: Any, job_id: str, work: Work, gather: Gather, parts: int, archive: Archive | None
+        self, backend: Any, job_id: str, task: Task, archive: Archive | None, file: File | None = None
     ) -> None:
         super().__init__(backend, job_id)
         self.done_shots = self.done_parts = 0
-        self._work, self._gather, self._parts, self._archive = work, gather, parts, archive
+        self.manifest: str | None = None
+        self._task, self._archive, self._file = task, archive, file
         self._future: Future[Any] | None = None
         self._cancelled = threading.Event()
 
@@ -57,16 +60,21 @@ class TriplaneJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
     def _run(self) -> Any:
         """Do what is still to be done."""
         pieces = []
-        for number in range(self._parts):
+        for number in range(self._task.parts):
             piece = self._archive.piece(self.job_id(), number) if self._archive else None
             if piece is None:
                 self.check_cancelled()
-                piece = self._work(self, number)
+                piece = self._task.work(self, number)
                 if self._archive:
                     self._archive.keep(self.job_id(), number, piece)
             pieces.append(piece)
             self.done_parts += 1
-        return self._gather(self, pieces)
+        self.manifest = self._archive.manifest(self.job_id()) if self._archive else None
+        if self.manifest is None and self._file is not None:
+            self.manifest = self._file(pieces)
+            if self._archive:
+                self._archive.keep_manifest(self.job_id(), self.manifest)
+        return self._task.gather(self, pieces)
 
     def count(self, shots: int) -> None:
         """So many shots have been made.
@@ -100,7 +108,7 @@ class TriplaneJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
         except CancelledError as error:
             raise JobError(
                 f"job {self.job_id()} was cancelled after {self.done_shots} shots, {self.done_parts} of "
-                f"{self._parts} parts had ended"
+                f"{self._task.parts} parts had ended"
             ) from error
 
     def cancel(self) -> bool:

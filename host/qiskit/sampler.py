@@ -19,11 +19,12 @@ from qiskit.primitives import (
 )
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 
+from triplane.host.compiler.circuits import CompiledCircuit
 from triplane.host.qiskit.archive import Piece, Request
 from triplane.host.qiskit.backend import TriplaneBackend, checked_shots
 from triplane.host.qiskit.job import TriplaneJob
 from triplane.host.qiskit.pubs import Array, kept, points, restored
-from triplane.host.qiskit.task import origin
+from triplane.host.qiskit.task import about, origin
 
 
 @dataclass
@@ -125,6 +126,13 @@ class SamplerTask:
         ]
         return cls(backend, pubs, settings["seed"])
 
+    def compiled(self) -> dict[str, CompiledCircuit]:
+        """What is played."""
+        return {
+            f"PUB {number}: {pub.circuit.name}": self.backend.compiled(pub.circuit)
+            for number, pub in enumerate(self.pubs)
+        }
+
     def work(self, job: TriplaneJob, number: int) -> Piece:
         """Play the points of a PUB."""
         pub = self.pubs[number]
@@ -151,5 +159,4 @@ class SamplerTask:
                 "triplane": piece.metadata,
             }
             results.append(SamplerPubResult(DataBin(**registers, shape=pub.shape), metadata))
-        about = self.backend.origin | {"job_id": job.job_id()}
-        return PrimitiveResult(results, metadata={"version": 2, "triplane": about})
+        return PrimitiveResult(results, metadata={"version": 2, "triplane": about(self.backend, self, job)})

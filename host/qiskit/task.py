@@ -18,6 +18,7 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 from triplane.host.compiler.circuits import CompiledCircuit
 from triplane.host.provenance.canonical import sha256
 from triplane.host.qiskit.archive import Piece, Request
+from triplane.host.qiskit.evidence import latencies
 from triplane.host.qiskit.job import TriplaneJob
 from triplane.host.runtime.circuits import Sweep
 
@@ -43,6 +44,9 @@ class Task(Protocol):
     @classmethod
     def of(cls, backend: TriplaneBackend, request: Request) -> Self:
         """The task of a request."""
+
+    def compiled(self) -> dict[str, CompiledCircuit]:
+        """What is played, by names that are told in reports."""
 
     def work(self, job: TriplaneJob, number: int) -> Piece:
         """Play a part."""
@@ -100,6 +104,13 @@ class Circuits:
         """The task of a request."""
         return cls(backend, request.circuits, **request.settings)
 
+    def compiled(self) -> dict[str, CompiledCircuit]:
+        """All circuits."""
+        return {
+            f"circuit {number}: {circuit.name}": self.backend.compiled(circuit)
+            for number, circuit in enumerate(self.circuits)
+        }
+
     def work(self, job: TriplaneJob, number: int) -> Piece:
         """One circuit: one upload, one start, outcomes as they come."""
         compiled = self.backend.compiled(self.circuits[number])
@@ -115,7 +126,7 @@ class Circuits:
             success=True,
             results=[self._experiment(*each) for each in zip(self.circuits, pieces, strict=True)],
             time_taken=time.monotonic() - self._began,
-            triplane=self.backend.origin,
+            triplane=about(self.backend, self, job),
         )
 
     def _experiment(self, circuit: QuantumCircuit, piece: Piece) -> ExperimentResult:
@@ -133,6 +144,15 @@ class Circuits:
             },
             triplane=piece.metadata,
         )
+
+
+def about(backend: TriplaneBackend, task: Task, job: TriplaneJob) -> dict[str, Any]:
+    """What a result says of itself: board, job, manifest, and the latency ledger of its slowest decision."""
+    return backend.origin | {
+        "job_id": job.job_id(),
+        "manifest": job.manifest,
+        "latency_ledger": latencies(task.compiled().values()),
+    }
 
 
 def origin(compiled: CompiledCircuit, *sweeps: Sweep) -> dict[str, Any]:

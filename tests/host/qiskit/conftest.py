@@ -6,6 +6,7 @@ import pytest
 from scipy.stats import chisquare
 
 from triplane.hal.device import load_device
+from triplane.host.provenance import Store
 from triplane.host.qiskit import TriplaneBackend
 from triplane.sim.qpu.noiseless import noiseless
 
@@ -17,12 +18,12 @@ def ideal():
 
 @pytest.fixture(scope="session")
 def kept_jobs(tmp_path_factory):
-    return tmp_path_factory.mktemp("jobs")
+    return Store(tmp_path_factory.mktemp("store"))
 
 
 @pytest.fixture(scope="session")
 def backend(ideal, kept_jobs):
-    with TriplaneBackend(ideal, seed=3, archive=kept_jobs) as backend:
+    with TriplaneBackend(ideal, seed=3, store=kept_jobs) as backend:
         yield backend
 
 

@@ -16,16 +16,16 @@ from triplane.host.qiskit.archive import UnknownJobError
 
 LATER = """
 import sys
-from pathlib import Path
 from qiskit import QuantumCircuit
 from triplane.hal.device import load_device
+from triplane.host.provenance import Store
 from triplane.host.qiskit import SamplerV2, TriplaneBackend
 from triplane.sim.qpu.noiseless import noiseless
 
 circuit = QuantumCircuit(1)
 circuit.h(0)
 circuit.measure_all()
-backend = TriplaneBackend(noiseless(load_device("line5")), archive=Path(sys.argv[1]))
+backend = TriplaneBackend(noiseless(load_device("line5")), store=Store(sys.argv[1]))
 shots = [50, 60, int(sys.argv[2])]
 job = SamplerV2(backend, options={"seed_simulator": 11}).run([(circuit, None, count) for count in shots])
 print(job.job_id(), flush=True)
@@ -36,7 +36,7 @@ job.result()
 @pytest.fixture
 def other(ideal, kept_jobs):
     """A backend of a later process, as far as jobs are concerned; it is given no board unless it needs one."""
-    with TriplaneBackend(ideal, archive=kept_jobs) as backend:
+    with TriplaneBackend(ideal, store=kept_jobs) as backend:
         yield backend
 
 
@@ -63,12 +63,12 @@ def test_results_are_found_again(backend, other):
 
 
 def test_a_job_whose_process_was_killed_goes_on_where_it_was(other, backend, kept_jobs):
-    many = 4_000
-    command = [sys.executable, "-c", LATER, str(kept_jobs), str(many)]
+    many = 1_500
+    command = [sys.executable, "-c", LATER, str(kept_jobs.root), str(many)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
             name = process.stdout.readline().strip()
-            second = kept_jobs / name / "part-1.json"
+            second = kept_jobs.root / "jobs" / name / "part-1.json"
             deadline = time.monotonic() + 240
             while not second.exists() and time.monotonic() < deadline:
                 assert process.poll() is None
@@ -76,12 +76,12 @@ def test_a_job_whose_process_was_killed_goes_on_where_it_was(other, backend, kep
         finally:
             process.kill()
     assert second.exists()
-    assert not (kept_jobs / name / "part-2.json").exists()
-    before = (kept_jobs / name / "part-0.json").stat().st_mtime_ns
+    assert not (kept_jobs.root / "jobs" / name / "part-2.json").exists()
+    before = (kept_jobs.root / "jobs" / name / "part-0.json").stat().st_mtime_ns
     job = other.job(name)
     result = job.result()
     assert job.done_shots == many
-    assert (kept_jobs / name / "part-0.json").stat().st_mtime_ns == before
+    assert (kept_jobs.root / "jobs" / name / "part-0.json").stat().st_mtime_ns == before
 
     circuit = QuantumCircuit(1)
     circuit.h(0)
@@ -101,7 +101,7 @@ def test_unknown_jobs(other, name):
 
 def test_nothing_is_kept_where_that_is_not_wanted(ideal, tmp_path, monkeypatch):
     monkeypatch.setenv("TRIPLANE_HOME", str(tmp_path))
-    with TriplaneBackend(ideal, archive=False) as backend:
+    with TriplaneBackend(ideal, record_jobs=False) as backend:
         circuit = QuantumCircuit(1)
         circuit.measure_all()
         job = SamplerV2(backend).run([circuit], shots=1)

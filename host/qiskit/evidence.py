@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Evidence of a job: its circuits at all levels, the device, what was asked for, and what came of it, as one run.
+
+Levels are objects named `circuit.0.qpy`, `transpiled.0.qpy`, `scheduled.0.json`, `program.0.tasm` of the manifest, and
+`result["chain"]` says which was made of which, so that `triplane report` can show it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from triplane.hal.device import ADC_HZ
+from triplane.host.compiler.circuits import CompiledCircuit
+from triplane.host.compiler.circuits.estimate import DISCRIMINATE, GENERATOR
+from triplane.host.provenance import RunRecorder, Store
+from triplane.host.provenance.canonical import sha256
+from triplane.host.qiskit.archive import Piece, Request
+from triplane.sim.qpu.gates import READOUT_SAMPLES
+
+if TYPE_CHECKING:
+    from triplane.host.qiskit.backend import TriplaneBackend
+
+LEVELS = ("circuit.qpy", "transpiled.qpy", "scheduled.json", "program.tasm")
+"""From what was given to what was played; each is made of the one before."""
+
+
+def record(
+    backend: TriplaneBackend,
+    job_id: str,
+    request: Request,
+    compiled: Mapping[str, CompiledCircuit],
+    pieces: Sequence[Piece],
+    store: Store,
+) -> str:
+    """File a job that has ended.
+
+    Args:
+        backend: that ran it.
+        job_id: its name.
+        request: what it was asked for.
+        compiled: circuits that were played, by name.
+        pieces: what came of its parts.
+        store: where to.
+
+    Returns:
+        the run's id, for `triplane report`.
+
+    Raises:
+        StoreWriteError: the store cannot be written.
+        CorruptLedgerError: its ledger is damaged.
+    """
+    recorder = RunRecorder(sys.argv or ["python"], store)
+    recorder.add_input(
+        "device.json", backend.device.model_dump_json(indent=1).encode(), source=backend.device.name
+    )
+    for name, array in request.arrays.items():
+        recorder.add_input(f"{name}.npy", _npy(array), source=f"job {job_id}")
+    chain = {}
+    for number, (name, circuit) in enumerate(compiled.items()):
+        levels = circuit.levels()
+        for level in LEVELS:
+            stem, _, kind = level.rpartition(".")
+            add = recorder.add_input if level == LEVELS[0] else recorder.add_output
+            add(f"{stem}.{number}.{kind}", levels[level], source=name)
+        chain[str(number)] = {
+            "name": name,
+            "levels": [sha256(levels[level]) for level in LEVELS],
+            "shot_us": circuit.estimate.duration_us,
+            "feed_forward": len(circuit.estimate.feed_forward),
+        }
+    for number, piece in enumerate(pieces):
+        for name, array in piece.arrays.items():
+            recorder.add_output(f"{name}.{number}.npy", _npy(array), source=f"part {number}")
+        content = json.dumps(piece.metadata, indent=1).encode()
+        recorder.add_output(f"part.{number}.json", content, source=f"part {number}")
+    options = {name: value for name, value in vars(backend.compiler_options).items() if value is not None}
+    seed = request.settings.get("seed", request.settings.get("seed_simulator"))
+    recorder.set(
+        model=backend.device.name,
+        # Unknown where all parts were made by a process that died before it could file them
+        gateware={"build_hash": backend.origin.get("gateware")},
+        seeds={} if seed is None else {"emulator": int(seed)},
+        parameters={"job": job_id, "kind": request.kind, "settings": request.settings, "compiler": options},
+    )
+    return recorder.commit({"chain": chain, "slowest_decision": latencies(compiled.values())})
+
+
+def latencies(compiled: Iterable[CompiledCircuit]) -> list[dict[str, Any]]:
+    """The way from a CAPTURE to the slowest decision's first event and its first sample, stage by stage.
+
+    Cycles are those of the gateware, simulated; the time in cables and converters is the device's, and assumed.
+    """
+    decisions = [decision for each in compiled for decision in each.estimate.feed_forward]
+    if not decisions:
+        return []
+    slowest = max(decisions, key=lambda decision: decision.latency_cycles)
+    window = READOUT_SAMPLES // 2
+    outside = slowest.wait_cycles - slowest.latency_cycles - DISCRIMINATE - window - GENERATOR
+    clock_hz = ADC_HZ
+    stages = (
+        ("generate the readout's first sample", GENERATOR, "simulated"),
+        ("cables and converters", outside, "assumed"),
+        ("readout window", window, "simulated"),
+        ("discriminate", DISCRIMINATE, "simulated"),
+        ("decide", slowest.latency_cycles, "simulated"),
+        ("generate the first sample of the action", GENERATOR, "simulated"),
+    )
+    return [
+        {"stage": stage, "cycles": cycles, "ns": round(cycles / clock_hz * 1e9, 2), "kind": kind}
+        for stage, cycles, kind in stages
+    ]
+
+
+def _npy(array: Any) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    return stream.getvalue()
