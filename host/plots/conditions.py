@@ -91,7 +91,7 @@ def _namer(compiled: CompiledCircuit) -> Namer:
     def name(*numbers: int) -> str:
         if len(numbers) == 1:
             for register, index in circuit.find_bit(circuit.clbits[numbers[0]]).registers:
-                return f"{register.name}[{index}]"
+                return f"{register.name}[{index}]" if register.size > 1 else str(register.name)
             return f"bit {numbers[0]}"
         return whole.get(numbers) or f"({', '.join(name(number) for number in reversed(numbers))})"
 
