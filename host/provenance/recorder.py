@@ -2,6 +2,7 @@
 """Collects what a run is made of, then files the manifest and the ledger's entry."""
 
 import datetime
+import functools
 import importlib.metadata
 import os
 import platform
@@ -127,8 +128,9 @@ class RunRecorder:
         return digest
 
 
+@functools.cache
 def installed_packages() -> dict[str, str]:
-    """Every distribution that this Python can import -> its version."""
+    """Every distribution that this Python could import when it was first asked -> its version."""
     found = importlib.metadata.distributions()
     return dict(sorted((item.name.lower(), item.version) for item in found if item.name and item.version))
 
