@@ -211,12 +211,12 @@ def _measured(station: Station, plan: Plan, view: ProgressView) -> tuple[list[Re
 
 
 def _counting(view: ProgressView, name: str, unit: str) -> Callable[[int, int], None]:
-    """Moves a bar, which is there from the first point on."""
-    counters: list[Counter] = []
+    """Moves a bar, which is there from the first point on; a routine of two sweeps has two."""
+    counters: dict[int, Counter] = {}
 
     def to(done: int, total: int) -> None:
-        if not counters:
-            counters.append(view.count(name, total, unit=unit))
-        counters[0].to(done)
+        if total not in counters:
+            counters[total] = view.count(name, total, unit=unit)
+        counters[total].to(done)
 
     return to
