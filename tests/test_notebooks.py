@@ -24,7 +24,7 @@ SAYS = {
     ),
     "repeat-until-success": (r"^\d\d cycles, \d\d ns$",),
     "memory": (r"a round takes 447 cycles", r"gateware, live: +\d of 32"),
-    "calibrate-a-qubit": (r"<th>T2\*</th>", r"± \d+ kHz</td>", r"stale: 30 h old"),
+    "calibrate-a-qubit": (r"<th>T2\*</th>", r"± [\d.]+ kHz</td>", r"stale: 30 h old"),
     "your-own-board": (r"t2_us 700 is above twice t1_us 90", r"has not answered within", r"a board: True"),
 }
 """Notebook -> what its outputs say, as regular expressions."""

@@ -45,23 +45,31 @@ class Fit:
         return self.values[name]
 
 
-def fit_rabi(amplitude: Reals, population: Reals) -> Fit:
+def counting_spread(population: Reals, shots: int) -> Reals:
+    """Standard deviations of shares of so many shots; with a count more, so that a share of 0 is not certain."""
+    smooth = (population * shots + 1) / (shots + 2)
+    spread: Reals = np.sqrt(smooth * (1 - smooth) / shots)
+    return spread
+
+
+def fit_rabi(amplitude: Reals, population: Reals, *, sigma: Reals | None = None) -> Fit:
     """Oscillation against a pulse's amplitude: `turns` for a unit of it, `visibility`, `offset`.
 
-    Amplitudes are evenly spaced, see `oscillation`.
+    Amplitudes are evenly spaced, see `oscillation`. `sigma`: standard deviations of the populations; None: equal ones.
     """
 
     def curve(x: Reals, turns: float, visibility: float, offset: float) -> Reals:
         return offset - visibility / 2 * np.cos(2 * math.pi * turns * x)
 
     guess = [oscillation(amplitude, population), float(np.ptp(population)), float(population.mean())]
-    return _fit("Rabi", curve, ("turns", "visibility", "offset"), amplitude, population, guess)
+    return _fit("Rabi", curve, ("turns", "visibility", "offset"), amplitude, population, guess, sigma)
 
 
-def fit_ramsey(delay_s: Reals, population: Reals) -> Fit:
+def fit_ramsey(delay_s: Reals, population: Reals, *, sigma: Reals | None = None) -> Fit:
     """Decaying fringe: `frequency_hz`, `t2_s`, `visibility`, `offset`, `phase_rad`.
 
-    Delays are evenly spaced, see `oscillation`, and less than half a period of the fringe apart.
+    Delays are evenly spaced, see `oscillation`, and less than half a period of the fringe apart. `sigma`: as of
+    `fit_rabi`.
     """
 
     def curve(x: Reals, frequency: float, t2: float, visibility: float, offset: float, phase: float) -> Reals:
@@ -76,16 +84,19 @@ def fit_ramsey(delay_s: Reals, population: Reals) -> Fit:
         float(population.mean()),
         0.0,
     ]
-    return _fit("Ramsey", curve, names, delay_s, population, guess)
+    return _fit("Ramsey", curve, names, delay_s, population, guess, sigma)
 
 
-def fit_decay(delay_s: Reals, population: Reals, *, offset: float | None = None) -> Fit:
+def fit_decay(
+    delay_s: Reals, population: Reals, *, offset: float | None = None, sigma: Reals | None = None
+) -> Fit:
     """Exponential decay, of a relaxation as of an echo: `time_s`, `visibility`, `offset`.
 
     Args:
         delay_s, population: points.
         offset: where the curve goes to, if that is known, from qubits read in 0 and in 1: the time is then found from
             a quarter of the shots.
+        sigma: as of `fit_rabi`.
     """
     guess = [float(np.ptp(delay_s)) / 3, float(population[0] - population[-1]), float(population[-1])]
 
@@ -93,13 +104,13 @@ def fit_decay(delay_s: Reals, population: Reals, *, offset: float | None = None)
         return end + visibility * np.exp(-x / time)
 
     if offset is None:
-        return _fit("decay", curve, ("time_s", "visibility", "offset"), delay_s, population, guess)
+        return _fit("decay", curve, ("time_s", "visibility", "offset"), delay_s, population, guess, sigma)
     known = float(offset)
 
     def ending(x: Reals, time: float, visibility: float) -> Reals:
         return curve(x, time, visibility, known)
 
-    found = _fit("decay", ending, ("time_s", "visibility"), delay_s, population, guess[:2])
+    found = _fit("decay", ending, ("time_s", "visibility"), delay_s, population, guess[:2], sigma)
     return Fit({**found.values, "offset": known}, {**found.errors, "offset": 0.0}, found.curve)
 
 

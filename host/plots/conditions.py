@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,8 @@ Namer = Callable[..., str]
 def condition_texts(compiled: CompiledCircuit) -> dict[int, Texts]:
     """Address of a branch -> what holds where it is taken, and where it is not.
 
-    Labels of the program are numbered in the order in which the tree of the schedule is walked.
+    Labels of the program are numbered in the order in which the tree of the schedule is walked. Branches whose labels
+    are more or fewer than the conditions in the tree are left out.
     """
     from triplane.host.compiler.circuits.expressions import inverted
     from triplane.host.compiler.circuits.tree import If, Switch, While, walk
@@ -37,18 +39,23 @@ def condition_texts(compiled: CompiledCircuit) -> dict[int, Texts]:
         label = re.fullmatch(r"(otherwise|while|case)_(\d+):", line)
         if label:
             numbers.setdefault(label[1], []).append(int(label[2]))
-    labels = {stem: iter(sorted(found)) for stem, found in numbers.items()}
+    wanted = Counter[str]()
+    for node in walk(compiled.scheduled):
+        wanted["otherwise"] += isinstance(node, If)
+        wanted["while"] += isinstance(node, While)
+        wanted["case"] += len(node.cases) if isinstance(node, Switch) else 0
+    labels = {stem: iter(sorted(found)) for stem, found in numbers.items() if len(found) == wanted[stem]}
     said: dict[str, Callable[[str], Texts]] = {}
     name = _namer(compiled)
     for node in walk(compiled.scheduled):
         match node:
-            case If():
+            case If() if "otherwise" in labels:
                 condition = node.condition if node.then else inverted(node.condition)
                 said[f"otherwise_{next(labels['otherwise'])}"] = _constant(_unless(condition, name))
-            case While():
+            case While() if "while" in labels:
                 # `Emission` takes the label of the end just before that of the head.
                 said[f"end_{next(labels['while']) - 1}"] = _constant(_unless(node.condition, name))
-            case Switch():
+            case Switch() if "case" in labels:
                 target = words(node.target, name)
                 for _ in node.cases:
                     said[f"case_{next(labels['case'])}"] = lambda value, target=target: (  # type: ignore[misc]
@@ -91,7 +98,7 @@ def _namer(compiled: CompiledCircuit) -> Namer:
     def name(*numbers: int) -> str:
         if len(numbers) == 1:
             for register, index in circuit.find_bit(circuit.clbits[numbers[0]]).registers:
-                return f"{register.name}[{index}]"
+                return f"{register.name}[{index}]" if register.size > 1 else str(register.name)
             return f"bit {numbers[0]}"
         return whole.get(numbers) or f"({', '.join(name(number) for number in reversed(numbers))})"
 

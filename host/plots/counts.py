@@ -54,7 +54,7 @@ def draw_counts(
     total = sum((expected or {}).values()) or 1.0
     means = {name: value / total for name, value in (expected or {}).items()}
     ranked = sorted({*counts, *means}, key=lambda name: max(counts.get(name, 0) / shots, means.get(name, 0)))
-    names = sorted(ranked[-most:])
+    names = sorted(ranked[-most:], key=lambda name: (len(name), name))  # also numbers are in their order
     rest = sorted(ranked[:-most])
     groups = [[name] for name in names] + ([rest] if rest else [])
     labels = names + ([f"{len(rest)} others"] if rest else [])

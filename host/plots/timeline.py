@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -32,13 +33,15 @@ BEFORE_US = 0.1
 MIDDLE, VIRTUAL, ABOVE = -0.12, -0.36, 0.27
 """Heights in a row of a channel: of its pulses' middle, of virtual Z, and from a result to the next one above it."""
 
+WHY = 0.33
+"""Height of a reason that finds no room before its pulse."""
+
 POINTS_AN_INCH = 72
-NARROWEST = 2.4
-"""Of a pulse, in points for each letter of its text."""
+NARROWEST, LETTER = 2.4, 5.5
+"""Points for each letter of its text: of a pulse that is wide enough to have one, and of a reason."""
 
 REASON: dict[str, Any] = {
     "va": "center", "fontsize": 8, "color": LIMIT, "zorder": 4, "clip_on": True,
-    "bbox": {"facecolor": "white", "edgecolor": "none", "pad": 0.4, "alpha": 0.8},
 }  # fmt: skip
 """Of the text that says why."""
 
@@ -60,7 +63,7 @@ def timeline_figure(
         span_us: part that is drawn, from the first pulse on; None: all.
         clock_hz: of the board.
     """
-    picture = Picture(12, 1.9 + 0.62 * max(len(sounding(shown.program)), 2))
+    picture = Picture(12, 1.9 + 0.68 * max(len(sounding(shown.program)), 2))
     draw_timeline(
         picture.subplots(), shown, names or Names(), title=title, span_us=span_us, clock_hz=clock_hz
     )
@@ -93,6 +96,7 @@ def draw_timeline(
     low, high = span_us or (-BEFORE_US, (last - zero) * us + BEFORE_US)
     axes.set_xlim(low, high)
     kinds: set[Kind] = set()
+    drawn: dict[tuple[int, Kind], list[tuple[float, float]]] = defaultdict(list)
     conditional = False
     for event in shown.played:
         start = (event.cycle - zero) * us
@@ -102,6 +106,7 @@ def draw_timeline(
         if event.cycle < zero:
             continue
         kinds.add(event.kind)
+        drawn[event.channel, event.kind].append((start + width, start))
         conditional |= event.address in why
         _draw_event(axes, event, start, width, row_of[event.channel], names, event.address in why)
     for result, channel, number in results(shown):
@@ -114,12 +119,18 @@ def draw_timeline(
         at, start = (cycle - zero) * us, (event.cycle - zero) * us
         if event.channel not in row_of or not low <= at <= high:
             continue
-        height = row_of[event.channel] + (MIDDLE if event.kind == Kind.PLAY else VIRTUAL)
+        row = row_of[event.channel]
+        height = row + (MIDDLE if event.kind == Kind.PLAY else VIRTUAL)
         if (at, height) in pointed:
             # An arrow would go through the pulse before.
             axes.text(start + _cycles(names, event) * us, height, f" {text}", **REASON)
         else:
-            _draw_cause(axes, at, start, height, text, lowest)
+            _draw_arrow(axes, at, start, height, lowest)
+            taken = any(
+                at - LETTER * len(text) / _points(axes) < end and begin < at
+                for end, begin in drawn[event.channel, event.kind]
+            )
+            axes.text(at, row + WHY if taken else height, f"{text}  ", ha="right", **REASON)
         pointed.add((at, height))
     for decision in shown.decisions:
         if decision.outcome == Outcome.TIMED_OUT and low <= (at := (decision.cycle - zero) * us) <= high:
@@ -127,7 +138,7 @@ def draw_timeline(
             axes.text(at, len(channels) - 0.45, " timed out", color=LIMIT, fontsize=8, va="center")
     axes.set_yticks(list(row_of.values()), [_channel_name(shown, names, channel) for channel in row_of])
     axes.tick_params(axis="y", length=0)
-    axes.set_ylim(-0.65, len(channels) - 0.25)
+    axes.set_ylim(-0.65, len(channels) - 0.2)
     axes.set_xlabel("time from the first pulse / µs")
     for row in row_of.values():
         axes.axhline(row - 0.3, color=FAINT, linewidth=0.8, zorder=0)
@@ -146,7 +157,7 @@ def _draw_event(
             edgecolor=LIMIT if conditional else colour, linewidth=1.6 if conditional else 0.4,
         )  # fmt: skip
         text = names.pulses.get((event.channel, event.value), "")
-        if text and _has_room(axes, width, text):
+        if text and width * _points(axes) > NARROWEST * len(text):
             axes.text(
                 start + width / 2, row + 0.09, text, ha="center", va="bottom", fontsize=7.5, color=INK, clip_on=True
             )  # fmt: skip
@@ -159,13 +170,12 @@ def _draw_event(
         )  # fmt: skip
 
 
-def _has_room(axes: Axes, width: float, text: str) -> bool:
-    """Whether a pulse is wide enough for its text, which may stand out a little at both sides."""
+def _points(axes: Axes) -> float:
+    """Points of the paper that a microsecond takes, or a little more."""
     low, high = axes.get_xlim()
     figure = axes.get_figure(root=True)
     assert figure is not None
-    points = width / (high - low) * figure.get_figwidth() * POINTS_AN_INCH
-    return points > NARROWEST * len(text)
+    return float(figure.get_figwidth() * POINTS_AN_INCH / (high - low))
 
 
 def _draw_result(axes: Axes, at: float, row: float, result: Arrival, name: str) -> None:
@@ -181,10 +191,9 @@ def _draw_result(axes: Axes, at: float, row: float, result: Arrival, name: str) 
     )  # fmt: skip
 
 
-def _draw_cause(axes: Axes, at: float, start: float, height: float, text: str, result_height: float) -> None:
+def _draw_arrow(axes: Axes, at: float, start: float, height: float, result_height: float) -> None:
     """From a result to an event that is there because of it."""
     axes.plot([at, at], [result_height, height], color=LIMIT, linestyle=":", linewidth=1, zorder=1)
-    axes.text(at, height, f"{text}  ", ha="right", **REASON)
     axes.annotate(
         "", xy=(start, height), xytext=(at, height), zorder=6, annotation_clip=True,
         arrowprops={"arrowstyle": "->", "color": LIMIT, "linewidth": 1.3, "shrinkA": 0, "shrinkB": 0},

@@ -8,6 +8,7 @@
     drawing.py    figures of all of them
     saying.py     numbers as people say them
     command.py    all of it from the command line
+    report.py     what was found, at a terminal
 
 Sweeps and shots are loops of the program: one upload, one start, and a word a point that comes back.
 """

@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from triplane import hal
 from triplane.hal.device import Device, dump_device
@@ -25,7 +22,7 @@ from triplane.host.calibration.qubit import (
     relaxation,
 )
 from triplane.host.calibration.qubit.drawing import Result, plot
-from triplane.host.calibration.qubit.saying import said_of
+from triplane.host.calibration.qubit.report import show
 from triplane.host.calibration.readout import ReadoutCalibrationError
 from triplane.host.outputs import write_json
 from triplane.host.provenance import RunRecorder
@@ -189,48 +186,6 @@ def calibrate(
     return not failures and len(believed) == len(results)
 
 
-def check(path: Path) -> bool:
-    """Show a snapshot and its age; True where it is still believed."""
-    snapshot = Snapshot.load(path)
-    console = Console()
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("qubit", "found", "value"):
-        table.add_column(name)
-    for number, found in snapshot.qubits.items():
-        for name, value in found.model_dump(exclude={"evidence"}).items():
-            if value is not None:
-                table.add_row(f"q{number}", *said_of(name, value["value"], value["error"]))
-    console.print(f"{snapshot.device}, measured {snapshot.measured_at:%Y-%m-%d %H:%M} UTC", highlight=False)
-    console.print(table)
-    style = "bold red" if snapshot.is_stale() else "green"
-    console.print(snapshot.said_age(), style=style, highlight=False)
-    if snapshot.is_stale():
-        console.print(
-            f"calibrate again: triplane calibrate-qubit {snapshot.device} --snapshot {path}", highlight=False
-        )
-    return not snapshot.is_stale()
-
-
-def show(results: Sequence[Result], failures: dict[str, str], console: Console) -> None:
-    """What was found, for people."""
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("qubit", "routine", "found", "value", "believed"):
-        table.add_column(name)
-    for result in results:
-        verdict = "yes" if result.good else "[bold red]no[/bold red]"
-        head = (f"q{result.qubit}", result.routine)
-        for number, (name, found) in enumerate(result.found.items()):
-            table.add_row(*(("", "") if number else head), *said_of(name, *found), "" if number else verdict)
-    console.print(table)
-    for result in results:
-        for complaint in result.complaints:
-            console.print(f"q{result.qubit} {result.routine}: {escape(complaint)}", highlight=False)
-    for name, text in failures.items():
-        console.print(f"{name}: {escape(text)}", highlight=False)
-    if failures or not all(result.good for result in results):
-        console.print("What is not believed is in no snapshot.", highlight=False)
-
-
 def _connected(url: str, device: Device, behind: Device, seed: int, view: ProgressView) -> hal.Board:
     if url == "sim":
         return simulated_board(device, emulated=behind, seed=seed, progress=view.build)
@@ -256,12 +211,12 @@ def _measured(station: Station, plan: Plan, view: ProgressView) -> tuple[list[Re
 
 
 def _counting(view: ProgressView, name: str, unit: str) -> Callable[[int, int], None]:
-    """Moves a bar, which is there from the first point on."""
-    counters: list[Counter] = []
+    """Moves a bar, which is there from the first point on; a routine of two sweeps has two."""
+    counters: dict[int, Counter] = {}
 
     def to(done: int, total: int) -> None:
-        if not counters:
-            counters.append(view.count(name, total, unit=unit))
-        counters[0].to(done)
+        if total not in counters:
+            counters[total] = view.count(name, total, unit=unit)
+        counters[total].to(done)
 
     return to

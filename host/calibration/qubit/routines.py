@@ -11,7 +11,14 @@ import numpy.typing as npt
 
 from triplane.gateware.dsp.layouts import SCALE_BITS
 from triplane.gateware.sequencer.expression import TURN
-from triplane.host.calibration.experiments import Fit, fit_decay, fit_rabi, fit_ramsey
+from triplane.host.calibration.experiments import (
+    Fit,
+    counting_spread,
+    fit_decay,
+    fit_rabi,
+    fit_ramsey,
+    oscillation,
+)
 from triplane.host.calibration.qubit.station import CYCLE_HZ, Station, cycles_of
 from triplane.sim.qpu.gates import X_SAMPLES
 
@@ -28,6 +35,9 @@ RABI_AMPLITUDE = 1.9
 
 FRINGES = 6
 """Periods of a Ramsey fringe in a sweep: what the frame is turned ahead for, beside the detuning."""
+
+COARSE_HZ, COARSE_POINTS = 1e6, 32
+"""Frequency that the frame is turned ahead with in a short sweep, for detunings of less than that, and its points."""
 
 RAMSEY_SPAN, DECAY_SPAN = 1.5, 2.5
 """Longest delay of a sweep, in units of the time that is expected."""
@@ -101,7 +111,7 @@ def rabi(station: Station, qubit: int, *, points: int = POINTS, shots: int = SHO
         qubit, body, [(0, step)], points=points, shots=shots, cycles=X_SAMPLES + 40
     )
     x = np.arange(points) * step / 2**SCALE_BITS
-    fit = fit_rabi(x, populations)
+    fit = fit_rabi(x, populations, sigma=counting_spread(populations, shots))
     turns, error = fit["turns"], fit.errors["turns"]
     found = {"x_scale": (RABI_TURNS / turns, RABI_TURNS * error / turns**2)}
     axis = "amplitude of the pulse, as it is known"
@@ -115,18 +125,47 @@ def ramsey(
     points: int = POINTS,
     shots: int = SHOTS,
     expected_t2_s: float | None = None,
+    expected_detuning_hz: float | None = None,
 ) -> Calibration:
     """A fringe against the time between two quarter turns: `detuning_hz` of the qubit from its carrier, and `t2_us`.
 
-    The second pulse is turned ahead from point to point, so that a qubit in tune makes `FRINGES` periods: the fringe
-    then says on which side of its carrier the qubit is.
+    The second pulse is turned ahead from point to point, so that a qubit with the detuning that is expected makes
+    `FRINGES` periods: the fringe then says on which side of that the qubit is. A long sweep tells detunings apart that
+    lie within a few periods of each other only, so a short one comes first where nothing is expected.
 
     Raises:
         FitError, BoardError: as `rabi`.
     """
     t2_s = expected_t2_s or station.device.qubits[qubit].t2_us * 1e-6
     step = max(cycles_of(RAMSEY_SPAN * t2_s) // (points - 1), 2)
-    ahead = TURN * FRINGES // points
+    periods_hz = FRINGES / points / (step / CYCLE_HZ)
+    if expected_detuning_hz is None:
+        expected_detuning_hz = 0.0
+        if periods_hz < COARSE_HZ / 2:
+            expected_detuning_hz = _coarse_detuning(station, qubit, shots=shots)
+    ahead_hz = periods_hz + expected_detuning_hz
+    x, populations = _fringe(station, qubit, ahead_hz, step=step, points=points, shots=shots)
+    fit = fit_ramsey(x, populations, sigma=counting_spread(populations, shots))
+    found = {
+        # The frame is turned the way in which a faster qubit runs ahead: what it gains, the fringe loses.
+        "detuning_hz": (ahead_hz - fit["frequency_hz"], fit.errors["frequency_hz"]),
+        "t2_us": (fit["t2_s"] * 1e6, fit.errors["t2_s"] * 1e6),
+    }
+    return judged(Calibration("ramsey", qubit, "delay, s", x, populations, shots, fit, found), "t2_us")
+
+
+def _coarse_detuning(station: Station, qubit: int, *, shots: int) -> float:
+    """Detuning to some 10 kHz, of less than `COARSE_HZ` either way: from a sweep of a few microseconds."""
+    step = cycles_of(1 / (4 * COARSE_HZ))
+    x, populations = _fringe(station, qubit, COARSE_HZ, step=step, points=COARSE_POINTS, shots=shots)
+    return COARSE_HZ - oscillation(x, populations)
+
+
+def _fringe(
+    station: Station, qubit: int, ahead_hz: float, *, step: int, points: int, shots: int
+) -> tuple[Reals, Reals]:
+    """Delays in s and populations, the second pulse turned ahead as by an oscillator of that frequency."""
+    ahead = round(ahead_hz * step / CYCLE_HZ * TURN) % TURN
     body = (
         f"    sub r5, r0, r9\n    x90_{qubit}\n    wait r8\n    phase drive_{qubit}, r9, +4\n    x90_{qubit}\n"
         f"    phase drive_{qubit}, r5, +4"
@@ -139,15 +178,7 @@ def ramsey(
         shots=shots,
         cycles=step * points + 2 * X_SAMPLES + 60,
     )
-    x = (4 + step * np.arange(points)) / CYCLE_HZ
-    fit = fit_ramsey(x, populations)
-    artificial = FRINGES / points / (step / CYCLE_HZ)
-    found = {
-        # The frame is turned the way in which a faster qubit runs ahead: what it gains, the fringe loses.
-        "detuning_hz": (artificial - fit["frequency_hz"], fit.errors["frequency_hz"]),
-        "t2_us": (fit["t2_s"] * 1e6, fit.errors["t2_s"] * 1e6),
-    }
-    return judged(Calibration("ramsey", qubit, "delay, s", x, populations, shots, fit, found), "t2_us")
+    return (4 + step * np.arange(points)) / CYCLE_HZ, populations
 
 
 def relaxation(
@@ -172,7 +203,9 @@ def relaxation(
         qubit, body, [(4, step)], points=points, shots=shots, cycles=step * points + X_SAMPLES + 40
     )
     x = (4 + step * np.arange(points)) / CYCLE_HZ
-    fit = fit_decay(x, populations, offset=station.floors.get(qubit))
+    fit = fit_decay(
+        x, populations, offset=station.floors.get(qubit), sigma=counting_spread(populations, shots)
+    )
     found = {"t1_us": (fit["time_s"] * 1e6, fit.errors["time_s"] * 1e6)}
     return judged(Calibration("relaxation", qubit, "delay, s", x, populations, shots, fit, found), "t1_us")
 
@@ -186,9 +219,7 @@ def judged(result: Calibration, purpose: str) -> Calibration:
         complaints.append(
             f"the curve's visibility is {visibility:.2f}: is this the qubit, and is its readout set up?"
         )
-    # Counting statistics, with a count more so that a share of 0 is not taken for certain.
-    smooth = (populations * shots + 1) / (shots + 2)
-    spread = np.sqrt(smooth * (1 - smooth) / shots)
+    spread = counting_spread(populations, shots)
     freedom = max(len(result.x) - len(fit.values), 1)
     chi_square = float((((populations - fit.curve(result.x)) / spread) ** 2).sum()) / freedom
     if chi_square > MOST_CHI_SQUARE:

@@ -40,3 +40,7 @@ def test_rare_ones_share_a_bar():
 def test_nothing_to_draw():
     with pytest.raises(ValueError, match="there are no counts"):
         counts_figure({})
+
+
+def test_numbers_are_in_their_order():
+    assert list(bars(counts_figure({"10": 1, "2": 3, "1": 6}).axes[0])) == ["1", "2", "10"]

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What parts of a compiled circuit are called in figures."""
 
+import dataclasses
+
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit.classical import expr
@@ -78,3 +80,15 @@ def test_a_notebook_shows_what_a_circuit_takes(line5):
     assert f"{made.estimate.duration_us:.2f} µs" in html
     assert "<td>slot 0</td><td>x 1</td><td>4</td>" in html
     assert f"<td>program words</td><td>{len(made.template.sequence.words)}</td><td>1024</td>" in html
+
+
+def test_conditions_that_cannot_be_told_apart_have_no_names(line5):
+    circuit = QuantumCircuit(1, 2)
+    circuit.measure(0, 0)
+    circuit.measure(0, 1)
+    with circuit.if_test((circuit.cregs[0], 3)):
+        circuit.x(0)
+    made = compiled(circuit, line5)
+    assert list(names_of(made).conditions.values()) == [("c != 3", "c = 3")]
+    twice = dataclasses.replace(made, source=made.source + "otherwise_999:\n")
+    assert names_of(twice).conditions == {}

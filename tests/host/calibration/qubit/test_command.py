@@ -10,7 +10,8 @@ import pytest
 
 from triplane.hal.device import Device, dump_device, load_device
 from triplane.host.calibration.qubit import Snapshot, SnapshotError
-from triplane.host.calibration.qubit.command import CalibrationError, Plan, calibrate, check
+from triplane.host.calibration.qubit.command import CalibrationError, Plan, calibrate
+from triplane.host.calibration.qubit.report import check
 from triplane.host.provenance.report import show as report
 
 RABI_MISSED = 1.08

@@ -146,6 +146,19 @@ def test_what_is_no_snapshot(tmp_path):
             Snapshot.get(store, store.put(content))
 
 
+def test_a_long_fringe_alone_does_not_say_which_side(station):
+    """Its periods repeat where the frame is turned a little: a short sweep says first where the qubit is."""
+    content = device(t1_us=30.0, t2_us=12.0, detuning_hz=420e3)
+    slow = type(station.device).model_validate(content)
+    station.board.attach(Processor(slow, seed=2))
+    found = Station(station.board, SHAPE, slow, dict(station.demodulations), dict(station.floors))
+    alone = ramsey(found, 0, points=13, shots=30, expected_detuning_hz=0.0)
+    assert off(alone.found["detuning_hz"], 420e3) > 20
+    both = ramsey(found, 0, points=13, shots=30)
+    assert off(both.found["detuning_hz"], 420e3) < 4
+    assert both.found["detuning_hz"][1] < 20e3
+
+
 def test_a_qubit_that_is_not_there(station, known):
     """Its channel drives nothing: no oscillation, and nobody takes it for one."""
     content = known.model_dump(mode="json")

@@ -137,5 +137,5 @@ def test_a_shot_takes_what_is_estimated(rehearsed, line5, shape, kind):
             circuit.delay(300, 1, "dt")
     circuit.measure(1, 1)
     compiled = compile_circuit(circuit, line5, shape)
-    (first, _), (last, _) = (outcomes := rehearsed(compiled, shots=5).outcomes)[0], outcomes[-1]
+    (first, _), (last, _) = (outcomes := rehearsed(compiled, shots=5).done.outcomes)[0], outcomes[-1]
     assert compiled.estimate.cycles == pytest.approx((last - first) / 4, rel=0.1)
