@@ -269,9 +269,9 @@ class Scheduler:
         if state is not State.QUEUED:
             return f"board {known.record.board} has it"
         obstacles = self.fleet.obstacles(request)
-        if not self.fleet.boards:
-            return "no board is there: start an agent, triplane agent --board URL"
         lines = [f"board {name}: {why}" for name, why in obstacles.items()]
+        if not self.fleet.boards:
+            lines.append("no board is there: start an agent, triplane agent --board URL")
         lines.append(f"{self.queue.ahead(job)} jobs that wait come before it, whatever board they need")
         lines.append(f"{request.user} has had {self.queue.used_s[request.user]:.3f} s of boards")
         return "\n".join(lines)
