@@ -19,7 +19,7 @@ def bench_jobs(ctx: BenchContext) -> None:
     """Chaos, pace and latency; needs the extra `jobs`."""
     try:
         from triplane.host.bench.service.chaos import AGENTS, chaos
-        from triplane.host.bench.service.pace import flow, pace
+        from triplane.host.bench.service.pace import first_shot_ms, flow, pace
         from triplane.host.scheduler.contracts import State
     except ModuleNotFoundError as error:
         raise BenchError(f"{error}; jobs need an extra: pip install 'triplane[jobs]'") from error
@@ -57,6 +57,14 @@ def bench_jobs(ctx: BenchContext) -> None:
             asyncio.run(flow(made("flow"), count=2 * number)),
             "jobs/s",
             ">= 500",
+        )
+        view.step("submission to first shot")
+        row(
+            "idle simulated board",
+            "submission to start, median",
+            asyncio.run(first_shot_ms(made("first"), 30)),
+            "ms",
+            "<= 50",
         )
         view.step("a short queue")
         short = asyncio.run(pace(made("short"), measured=number, queued=0))
