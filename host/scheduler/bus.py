@@ -227,9 +227,11 @@ class Bus:
             raise ContractError(f"object {payload.sha256} is damaged; submit again")
         return data
 
-    def follow(self, bucket: KeyValue, key: str = ">") -> AsyncGenerator[Change | None, None]:
+    def follow(
+        self, bucket: KeyValue, key: str = ">", *, history: bool = False
+    ) -> AsyncGenerator[Change | None, None]:
         """As `following.follow`."""
-        return follow(self.client, self.js, bucket, key)
+        return follow(self.client, self.js, bucket, key, history=history)
 
 
 async def _bucket(js: JetStreamContext, name: str, history: int, replicas: int) -> KeyValue:

@@ -76,16 +76,23 @@ class Jobs:
 
     async def all(self) -> list[Job]:
         """All jobs, those that changed last at the end. What is no record is left out, and logged."""
-        changes = await self._newest(self.bus.jobs, Record)
+        changes = await self._kept(self.bus.jobs, Record)
         return [Job(change.key, change.revision, record) for change, record in changes]
 
     async def boards(self) -> list[BoardState]:
         """Boards whose agent has said something, and has not ended."""
-        return [state for _, state in await self._newest(self.bus.boards, BoardState)]
+        return [state for _, state in await self._kept(self.bus.boards, BoardState)]
 
-    async def _newest(self, bucket: KeyValue, model: type[Model]) -> list[tuple[Change, Model]]:
+    async def revisions(self) -> list[Job]:
+        """All revisions of all jobs that are kept, in the order in which they were written."""
+        changes = await self._kept(self.bus.jobs, Record, history=True)
+        return [Job(change.key, change.revision, record) for change, record in changes]
+
+    async def _kept(
+        self, bucket: KeyValue, model: type[Model], key: str = ">", *, history: bool = False
+    ) -> list[tuple[Change, Model]]:
         found = []
-        async with aclosing(self.bus.follow(bucket)) as changes:
+        async with aclosing(self.bus.follow(bucket, key, history=history)) as changes:
             async for change in changes:
                 if change is None:
                     break
@@ -99,7 +106,8 @@ class Jobs:
     async def history(self, job: str) -> list[Record]:
         """All decisions about a job, the first one first; raises UnknownJobError."""
         await self.bus.record(job)
-        return [decode(Record, entry.value) for entry in await self.bus.jobs.history(job) if entry.value]
+        changes = await self._kept(self.bus.jobs, Record, job, history=True)
+        return [record for _, record in changes]
 
     async def why(self, job: str) -> str | None:
         """What is between a job and its start, as the scheduler sees it now; None: no scheduler answers."""

@@ -33,9 +33,9 @@ class Change(NamedTuple):
 
 
 async def follow(
-    client: Client, js: JetStreamContext, bucket: KeyValue, key: str = ">"
+    client: Client, js: JetStreamContext, bucket: KeyValue, key: str = ">", *, history: bool = False
 ) -> AsyncGenerator[Change | None, None]:
-    """The newest revision of all keys, then None, then every revision as it is written, in order, for ever.
+    """The newest revision of all keys, or with `history` all that are kept, in order; then None; then every new one.
 
     The consumer is made anew where it left off when its heartbeat is missing, as after a restart of the server;
     the one of nats-py gives up then.
@@ -46,8 +46,12 @@ async def follow(
         subscription = await client.subscribe(inbox, pending_msgs_limit=-1, pending_bytes_limit=-1)
         expected = 1
         try:
-            info = await js.add_consumer(bucket._stream, _following(inbox, prefix + key, last))
-            if not told and not info.num_pending:
+            info = await js.add_consumer(
+                bucket._stream, _following(inbox, prefix + key, last, history=history)
+            )
+            # What was sent before the server answered is on its way; the last of it says that it is.
+            sent_already = info.delivered and info.delivered.consumer_seq
+            if not told and not info.num_pending and not sent_already:
                 told = True
                 yield None
             while True:
@@ -74,12 +78,13 @@ async def follow(
                 await subscription.unsubscribe()
 
 
-def _following(inbox: str, subject: str, last: int) -> ConsumerConfig:
+def _following(inbox: str, subject: str, last: int, *, history: bool) -> ConsumerConfig:
+    first = DeliverPolicy.ALL if history else DeliverPolicy.LAST_PER_SUBJECT
     return ConsumerConfig(
         deliver_subject=inbox,
         filter_subject=subject,
         ack_policy=AckPolicy.NONE,
-        deliver_policy=DeliverPolicy.BY_START_SEQUENCE if last else DeliverPolicy.LAST_PER_SUBJECT,
+        deliver_policy=DeliverPolicy.BY_START_SEQUENCE if last else first,
         opt_start_seq=last + 1 if last else None,
         idle_heartbeat=HEARTBEAT_S,
         inactive_threshold=30,

@@ -99,9 +99,8 @@ async def chaos(
             await submitting
             # Whoever would write a second end has had time to.
             await asyncio.sleep(3)
-            for job in seen.ends:
-                found = [each.state for each in await Jobs(bus, "bench").history(job)]
-                seen.ends[job] = sum(state.final for state in found)
+            final = [each for each in await Jobs(bus, "bench").revisions() if each.record.state.final]
+            seen.ends = Counter(each.job for each in final)
         left = Counter(name == "server" for _, name in plan)
         seen.kills, seen.restarts = kills - left[False], restarts - left[True]
     seen.seconds = time.monotonic() - began
