@@ -21,6 +21,13 @@ ORDER = (
     "doctor",
     "build",
     "flash",
+    "serve",
+    "agent",
+    "submit",
+    "jobs",
+    "logs",
+    "results",
+    "cancel",
 )
 """In which commands are listed, those that a beginner needs first; the others follow as they were declared."""
 

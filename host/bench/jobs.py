@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""`triplane bench jobs`: the service of jobs under SIGKILL, its pace, and how soon a job begins."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from pathlib import Path
+
+from triplane.host.bench.registry import BenchContext, BenchError, benchmark
+from triplane.host.replay.progress import ProgressView
+
+COMMAND = "triplane bench jobs"
+SEED = 2026
+
+
+@benchmark("jobs", help="The service of jobs: killed agents, scheduler and server; jobs a second.")
+def bench_jobs(ctx: BenchContext) -> None:
+    """Chaos, pace and latency; needs the extra `jobs`."""
+    try:
+        from triplane.host.bench.service.chaos import AGENTS, chaos
+        from triplane.host.bench.service.pace import first_shot_ms, flow, pace
+        from triplane.host.scheduler.contracts import State
+    except ModuleNotFoundError as error:
+        raise BenchError(f"{error}; jobs need an extra: pip install 'triplane[jobs]'") from error
+    ctx.seeds["chaos"] = SEED
+    command = COMMAND + (" --quick" if ctx.quick else "")
+    count, kills, restarts = (400, 10, 2) if ctx.quick else (10_000, 200, 20)
+
+    def row(work: str, measure: str, value: float, unit: str = "", goal: str | None = None) -> None:
+        ctx.row(work=work, measure=measure, value=value, unit=unit, goal=goal, command=command)
+
+    with ProgressView() as view, tempfile.TemporaryDirectory(prefix="triplane-jobs-") as name:
+        folder = Path(name)
+
+        def made(part: str) -> Path:
+            (folder / part).mkdir()
+            return folder / part
+
+        view.step(f"{count} jobs, {kills} kills, {restarts} restarts of the server")
+        seen = asyncio.run(
+            chaos(made("chaos"), jobs=count, kills=kills, restarts=restarts, seed=SEED, view=view)
+        )
+        work = f"{count} jobs, {AGENTS} agents, {seen.kills} SIGKILL, server killed {seen.restarts} times"
+        once = sum(ends == 1 for ends in seen.ends.values())
+        row(work, "jobs that ended exactly once", once, goal=f"== {count}")
+        row(work, "results that are wrong or have no manifest", seen.wrong, goal="== 0")
+        row(work, "jobs that failed", seen.states[State.FAILED])
+        row(work, "starts beyond one for each job", seen.starts - count)
+        row(work, "time", seen.seconds, "s")
+
+        number, queued = (500, 5_000) if ctx.quick else (4_000, 100_000)
+        view.step("empty jobs")
+        row(
+            "empty jobs",
+            "from submission to end",
+            asyncio.run(flow(made("flow"), count=2 * number)),
+            "jobs/s",
+            ">= 500",
+        )
+        view.step("submission to first shot")
+        row(
+            "idle simulated board",
+            "submission to start, median",
+            asyncio.run(first_shot_ms(made("first"), 30)),
+            "ms",
+            "<= 50",
+        )
+        view.step("a short queue")
+        short = asyncio.run(pace(made("short"), measured=number, queued=0))
+        view.step(f"{queued} jobs queued behind")
+        long = asyncio.run(pace(made("long"), measured=number, queued=queued))
+        for work, each in (("no job behind", short), (f"{queued} jobs behind", long)):
+            row(work, "from queue to end", each.per_s, "jobs/s")
+            row(work, "scheduler, processor time", each.scheduler_us, "us/job")
+            row(work, "server, processor time", each.server_us, "us/job")
+        row(
+            f"{queued} jobs behind",
+            "time for a job, to that with none behind",
+            short.per_s / long.per_s,
+            goal="<= 1.3",
+        )

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Agents, scheduler and server are killed while jobs run: each job ends once, with its own result."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections import Counter
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from triplane.host.bench.service.processes import Processes
+from triplane.host.replay.progress import ProgressView
+from triplane.host.scheduler.bus import Bus
+from triplane.host.scheduler.client import Jobs
+from triplane.host.scheduler.contracts import Record, Request, State, decode
+
+AGENTS = 8
+SUBMITTED_AT_ONCE = 100
+PATIENCE_S = 120.0
+"""Without the end of any job, after which the rest counts as lost."""
+
+
+@dataclass
+class Chaos:
+    """What was seen of the jobs, from outside.
+
+    Attributes:
+        ends: final revisions of each job.
+        states: in which jobs ended.
+        starts: how often jobs were started, in all.
+        wrong: jobs whose result is another's, or has no manifest of this job.
+        kills: of processes by SIGKILL, the server not among them.
+        restarts: of the server.
+        seconds: that it took.
+    """
+
+    ends: Counter[str] = field(default_factory=Counter)
+    states: Counter[State] = field(default_factory=Counter)
+    starts: int = 0
+    wrong: int = 0
+    kills: int = 0
+    restarts: int = 0
+    seconds: float = 0.0
+
+
+def program(number: int) -> bytes:
+    """Halts with a number, after so many instructions that it can be killed in between."""
+    return f"set r1, {100 + number % 900}\nagain: loop r1, again\nemit r1\nhalt {number}\n".encode()
+
+
+async def chaos(
+    folder: Path, *, jobs: int, kills: int, restarts: int, seed: int, view: ProgressView
+) -> Chaos:
+    """Run jobs, kill at random, count.
+
+    Args:
+        folder: for data and logs.
+        jobs: to be submitted.
+        kills: by SIGKILL, of agents and of the scheduler, spread over the jobs' ends.
+        restarts: of the server, by SIGKILL as well, likewise.
+        seed: of who is killed.
+        view: that shows how far it is.
+    """
+    seen, chance, began = Chaos(), random.Random(seed), time.monotonic()
+    with Processes(folder) as processes:
+        processes.scheduler()
+        processes.agents(AGENTS)
+        async with await Bus.connect(processes.url) as bus, await Bus.connect(processes.url) as watching:
+            submitting = asyncio.create_task(_submit(Jobs(bus, "bench"), jobs))
+            counter = view.count("jobs that have ended", jobs, unit="jobs")
+            plan = _plan(jobs, kills, restarts, chance)
+            try:
+                async with (
+                    asyncio.timeout(PATIENCE_S) as patience,
+                    aclosing(watching.follow(watching.jobs)) as changes,
+                ):
+                    async for change in changes:
+                        if change is None:
+                            continue
+                        record = decode(Record, change.value)
+                        seen.starts += record.state is State.RUNNING
+                        if not record.state.final:
+                            continue
+                        seen.ends[change.key] += 1
+                        seen.states[record.state] += 1
+                        seen.wrong += not await _right(watching, change.key, record)
+                        counter.to(len(seen.ends))
+                        patience.reschedule(asyncio.get_running_loop().time() + PATIENCE_S)
+                        while plan and plan[-1][0] <= len(seen.ends):
+                            await asyncio.to_thread(processes.kill, plan.pop()[1])
+                        if len(seen.ends) == jobs:
+                            break
+            except TimeoutError:
+                pass  # what has not ended by now is counted as such
+            await submitting
+            # Whoever would write a second end has had time to.
+            await asyncio.sleep(3)
+            final = [each for each in await Jobs(bus, "bench").revisions() if each.record.state.final]
+            seen.ends = Counter(each.job for each in final)
+        left = Counter(name == "server" for _, name in plan)
+        seen.kills, seen.restarts = kills - left[False], restarts - left[True]
+    seen.seconds = time.monotonic() - began
+    return seen
+
+
+def _plan(jobs: int, kills: int, restarts: int, chance: random.Random) -> list[tuple[int, str]]:
+    """After which end who is killed, the last one first."""
+    names = ["scheduler", *(f"board-{number}" for number in range(AGENTS))]
+    plan = [
+        (1 + round((k + chance.random()) * 0.95 * jobs / kills), chance.choice(names)) for k in range(kills)
+    ]
+    plan += [(1 + round((k + chance.random()) * 0.95 * jobs / restarts), "server") for k in range(restarts)]
+    return sorted(plan, reverse=True)
+
+
+async def _submit(jobs: Jobs, count: int) -> None:
+    for first in range(0, count, SUBMITTED_AT_ONCE):
+        await asyncio.gather(
+            *(_one(jobs, number) for number in range(first, min(first + SUBMITTED_AT_ONCE, count)))
+        )
+
+
+async def _one(jobs: Jobs, number: int) -> None:
+    payload = await jobs.bus.put(program(number))
+    request = Request(user=f"user{number % 3}", kind="control", payload=payload)
+    await jobs.submit(request, job=f"job-{number}")
+
+
+async def _right(bus: Bus, job: str, record: Record) -> bool:
+    """Whether a job has its own result, with a manifest of this job."""
+    if record.outcome is None:
+        return record.state is State.FAILED
+    manifest = record.outcome.manifest
+    result = json.loads(await bus.get(record.outcome.result))
+    return (
+        result["exit_code"] == int(job.removeprefix("job-"))
+        and manifest.job == job
+        and manifest.payload == record.request.payload.sha256
+        and manifest.lease == record.lease
+    )

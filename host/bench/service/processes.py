@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A server, schedulers and agents as processes of their own, which may be killed and started anew."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from triplane.host.scheduler.server import LOOPBACK, start_server
+
+COMMAND = (sys.executable, "-m", "triplane.host")
+
+
+class Processes:
+    """Everything of a service. Use as a context manager: leaving it ends all of it.
+
+    Args:
+        folder: of the server's data, and of what the others print.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        with contextlib.closing(socket.socket()) as probe:
+            probe.bind((LOOPBACK, 0))
+            self._port: int = probe.getsockname()[1]
+        self.url = f"nats://{LOOPBACK}:{self._port}"
+        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self._arguments: dict[str, Sequence[str]] = {}
+
+    def __enter__(self) -> Self:
+        self.server()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # The server last: agents say that they end.
+        for process in reversed(self.running.values()):
+            process.terminate()
+            process.wait()
+
+    def server(self) -> None:
+        """Start the server, on the data that is there."""
+        self.running = {"server": start_server(self._folder / "nats", self._port), **self.running}
+
+    def start(self, name: str, *arguments: str) -> None:
+        """Start a command of ours under a name; with no arguments, the one that had this name."""
+        self._arguments[name] = arguments or self._arguments[name]
+        with (self._folder / f"{name}.log").open("ab") as log:
+            command = [*COMMAND, *self._arguments[name], "--url", self.url]
+            self.running[name] = subprocess.Popen(command, stdout=log, stderr=log)
+
+    def scheduler(self) -> None:
+        """Start a scheduler."""
+        self.start("scheduler", "serve")
+
+    def agents(self, count: int) -> None:
+        """Start agents on golden models."""
+        for number in range(count):
+            self.start(f"board-{number}", "agent", "--board", "model", "--name", f"board-{number}")
+
+    def kill(self, name: str) -> None:
+        """End a process by SIGKILL, and start it again at once."""
+        process = self.running.pop(name)
+        process.kill()
+        process.wait()
+        if name == "server":
+            self.server()
+        else:
+            self.start(name)
+
+    def cpu_s(self, name: str) -> float:
+        """Processor time that a process has had."""
+        ticks = Path(f"/proc/{self.running[name].pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
+        return sum(map(int, ticks)) / 100  # USER_HZ is 100 on every Linux

@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The agent beside a board: takes its leases, runs the jobs, writes how they ended. It may die at any point."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+import time
+from importlib.metadata import version
+from uuid import uuid4
+
+from nats.aio.msg import Msg
+from nats.js.api import AckPolicy, ConsumerConfig
+from nats.js.client import JetStreamContext
+
+from triplane.hal.errors import LinkError
+from triplane.host.provenance.canonical import sha256
+from triplane.host.scheduler.bus import WORK, Bus, retried
+from triplane.host.scheduler.contracts import (
+    BoardState,
+    Lease,
+    Manifest,
+    Outcome,
+    Record,
+    State,
+    decode,
+    encode,
+)
+from triplane.host.scheduler.errors import ContractError, FencedError
+from triplane.host.scheduler.following import RETRY_S, TRANSIENT
+from triplane.host.scheduler.runners import Runner
+
+logger = logging.getLogger(__name__)
+
+BEAT_S = 1.0
+CHECK_S = 0.25
+FETCH_S = 5.0
+ACK_WAIT_S = 30.0
+MAX_REASON = 900
+
+
+class Agent:
+    """One board's.
+
+    Args:
+        bus: connected.
+        runner: of the board.
+        name: of the board; no two agents have the same.
+        url: of the board, for people.
+    """
+
+    def __init__(self, bus: Bus, runner: Runner, *, name: str, url: str) -> None:
+        self.bus, self.runner, self.name, self.url = bus, runner, name, url
+        self.instance = uuid4().hex
+        self._software = version("triplane")
+
+    async def run(self) -> None:
+        """Work until it is cancelled; then say so, for others to take what is left."""
+        consumer = await self._consumer()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._beat())
+                tasks.create_task(self._work(consumer))
+        finally:
+            with contextlib.suppress(*TRANSIENT):
+                await self.bus.boards.delete(self.name)
+
+    def state(self) -> BoardState:
+        """What the agent says of its board."""
+        return BoardState(
+            name=self.name, instance=self.instance, url=self.url, **self.runner.capability.fields
+        )
+
+    async def _consumer(self) -> JetStreamContext.PullSubscription:
+        configuration = ConsumerConfig(
+            durable_name=f"board_{self.name}",
+            filter_subject=f"triplane.work.{self.name}",
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=ACK_WAIT_S,
+            max_ack_pending=1_024,
+        )
+        return await retried(
+            lambda: self.bus.js.pull_subscribe(
+                f"triplane.work.{self.name}",
+                durable=f"board_{self.name}",
+                stream=WORK,
+                config=configuration,
+            )
+        )
+
+    async def _beat(self) -> None:
+        while True:
+            with contextlib.suppress(*TRANSIENT):
+                await self.bus.boards.put(self.name, encode(self.state()))
+            await asyncio.sleep(BEAT_S)
+
+    async def _work(self, consumer: JetStreamContext.PullSubscription) -> None:
+        while True:
+            try:
+                messages = await consumer.fetch(1, timeout=FETCH_S)
+            except TRANSIENT as error:
+                # Nothing to do for so long, or the server is away: it answers at once then.
+                logger.debug("leases of %s: %s", self.name, error)
+                await asyncio.sleep(0 if isinstance(error, TimeoutError) else RETRY_S)
+                continue
+            for message in messages:
+                await self._take(message)
+
+    async def _take(self, message: Msg) -> None:
+        """Run a job if its lease is this agent's and holds still; the message is done with in any case."""
+        try:
+            lease = decode(Lease, message.data)
+            if lease.record.instance == self.instance:
+                await self._attend(lease)
+        except FencedError as error:
+            logger.info("%s", error)
+        except ContractError as error:
+            logger.warning("a lease is refused: %s", error)
+        with contextlib.suppress(*TRANSIENT):
+            await message.ack()
+
+    async def _attend(self, lease: Lease) -> None:
+        """From leased to running to the end; each step only if nobody has come between.
+
+        Raises:
+            FencedError: somebody has: it was cancelled, or another agent has it.
+        """
+        running = lease.record.model_copy(
+            update={
+                "state": State.RUNNING,
+                "reason": "its turn on the board",
+                "by": f"agent {self.name}",
+                "at": time.time(),
+                "lease": lease.revision,
+                "attempts": lease.record.attempts + 1,
+            }
+        )
+        revision = await self.bus.swap(lease.job, encode(running), lease.revision)
+        ended = await self._run(lease, running, revision)
+        await self.bus.swap(lease.job, encode(ended), revision)
+
+    async def _run(self, lease: Lease, running: Record, revision: int) -> Record:
+        """The record of the end."""
+        began = time.time()
+        try:
+            payload = await self.bus.get(running.request.payload)
+            result = await self._supervised(lease.job, running, payload, revision)
+            kept = await self.bus.put(result)
+        except (FencedError, LinkError):
+            raise
+        except Exception as error:  # noqa: BLE001 (whatever a job does, the agent lives on, and the job's owner sees it)
+            return running.model_copy(
+                update={
+                    "state": State.FAILED,
+                    "reason": f"{type(error).__name__}: {error}"[:MAX_REASON],
+                    "at": time.time(),
+                }
+            )
+        manifest = Manifest(
+            job=lease.job,
+            lease=lease.revision,
+            user=running.request.user,
+            payload=sha256(payload),
+            result=kept.sha256,
+            board=self.name,
+            instance=self.instance,
+            url=self.url,
+            gateware=self.runner.capability.gateware,
+            software=self._software,
+            began=began,
+            ended=time.time(),
+        )
+        return running.model_copy(
+            update={
+                "state": State.DONE,
+                "reason": f"its result has {kept.size} bytes",
+                "at": manifest.ended,
+                "outcome": Outcome(result=kept, manifest=manifest),
+            }
+        )
+
+    async def _supervised(self, job: str, running: Record, payload: bytes, revision: int) -> bytes:
+        """Run in a thread; look now and then whether the job is still ours, and end it where it is not."""
+        fenced = threading.Event()
+
+        def check() -> None:
+            if fenced.is_set():
+                raise FencedError(f"{job} was cancelled or given to another agent while it ran")
+
+        work = asyncio.create_task(asyncio.to_thread(self.runner.run, running.request, payload, check))
+        while not (await asyncio.wait([work], timeout=CHECK_S))[0]:
+            with contextlib.suppress(*TRANSIENT):
+                found = await self.bus.find(job)
+                if found is None or found.revision != revision:
+                    fenced.set()
+        return work.result()

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A real nats-server, and what runs beside it in one event loop."""
+
+import asyncio
+import contextlib
+import socket
+
+import pytest
+
+from triplane.host.scheduler.agent import Agent
+from triplane.host.scheduler.bus import Bus
+from triplane.host.scheduler.client import Jobs
+from triplane.host.scheduler.contracts import Request
+from triplane.host.scheduler.runners import ModelRunner
+from triplane.host.scheduler.scheduler import Scheduler
+from triplane.host.scheduler.server import serving
+
+TIMEOUT_S = 60
+
+
+@pytest.fixture
+def port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def server(tmp_path, port):
+    with serving(tmp_path / "nats", port) as url:
+        yield url
+
+
+class Service:
+    """Clients, agents and a scheduler, each with a connection of its own."""
+
+    def __init__(self, url, stack):
+        self.url, self.stack = url, stack
+
+    async def bus(self):
+        return await self.stack.enter_async_context(await Bus.connect(self.url))
+
+    async def spawn(self, work):
+        task = asyncio.create_task(work)
+
+        async def stop():
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+        self.stack.push_async_callback(stop)
+        return stop
+
+    async def scheduler(self):
+        return await self.spawn(Scheduler(await self.bus()).run())
+
+    async def agent(self, name="board", runner=None):
+        agent = Agent(await self.bus(), runner or ModelRunner(), name=name, url="model")
+        return await self.spawn(agent.run())
+
+    async def client(self, by="ada"):
+        return Jobs(await self.bus(), by)
+
+
+@pytest.fixture
+def run(server):
+    """Runs a test's coroutine with a `Service`."""
+
+    def run(body):
+        async def running():
+            async with asyncio.timeout(TIMEOUT_S), contextlib.AsyncExitStack() as stack:
+                return await body(Service(server, stack))
+
+        return asyncio.run(running())
+
+    return run
+
+
+@pytest.fixture
+def request_of():
+    """A request for a program that halts with a number."""
+
+    async def make(jobs, number=7, **fields):
+        payload = await jobs.bus.put(f"halt {number}\n".encode())
+        return Request(**{"user": "ada", "kind": "control", "payload": payload, **fields})
+
+    return make
+
+
+@pytest.fixture
+def states():
+    async def of(jobs, job):
+        return [each.state.value for each in await jobs.history(job)]
+
+    return of

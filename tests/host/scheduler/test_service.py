@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Jobs through a real nats-server: their way, their order, and what is refused."""
+
+import asyncio
+import json
+import threading
+
+import pytest
+
+from triplane.host.scheduler.contracts import MAX_PAYLOAD_BYTES, Session, State, encode
+from triplane.host.scheduler.errors import (
+    ContractError,
+    FencedError,
+    JobsError,
+    UnfinishedError,
+    UnknownJobError,
+)
+from triplane.host.scheduler.runners import ModelRunner
+
+
+class Gated(ModelRunner):
+    """Runs only when it is let; `began` says that a job has come so far."""
+
+    def __init__(self):
+        self.gate, self.began, self.ran = threading.Event(), threading.Event(), []
+
+    def run(self, request, payload, check):
+        self.began.set()
+        while not self.gate.wait(0.02):
+            check()
+        self.ran.append(request.name)
+        return super().run(request, payload, check)
+
+
+async def until(condition):
+    while not condition():
+        await asyncio.sleep(0.02)
+
+
+def test_a_job_goes_its_way(run, request_of, states):
+    async def body(service):
+        await service.scheduler()
+        await service.agent()
+        jobs = await service.client()
+        job = await jobs.submit(await request_of(jobs, 42))
+        result = json.loads(await jobs.result(job))
+        return result, await states(jobs, job), (await jobs.get(job)).record
+
+    result, way, record = run(body)
+    assert result == {"exit_code": 42, "outcomes": []}
+    assert way == ["queued", "leased", "running", "done"]
+    manifest = record.outcome.manifest
+    assert manifest.payload == record.request.payload.sha256
+    assert manifest.gateware == "golden model"
+    assert manifest.lease == record.lease
+
+
+def test_submitting_twice_is_once(run, request_of):
+    async def body(service):
+        jobs = await service.client()
+        wanted = await request_of(jobs)
+        await jobs.submit(wanted, job="mine")
+        await jobs.submit(wanted, job="mine")
+        with pytest.raises(JobsError, match="another content"):
+            await jobs.submit(await request_of(jobs, 8), job="mine")
+        return await jobs.all()
+
+    assert [each.job for each in run(body)] == ["mine"]
+
+
+def test_a_job_that_fails_says_why(run, request_of):
+    async def body(service):
+        await service.scheduler()
+        await service.agent()
+        jobs = await service.client()
+        bad = (await request_of(jobs)).model_copy(update={"payload": await jobs.bus.put(b"nonsense 1\n")})
+        endless = bad.model_copy(update={"payload": await jobs.bus.put(b"again: jump again\n")})
+        for wanted, text in ((bad, "nonsense"), (endless, "did not end")):
+            job = await jobs.submit(wanted)
+            with pytest.raises(UnfinishedError, match=text):
+                await jobs.result(job)
+            assert (await jobs.get(job)).record.state is State.FAILED
+
+    run(body)
+
+
+def test_held_jobs_wait_and_cancelled_ones_never_run(run, request_of, states):
+    async def body(service):
+        await service.scheduler()
+        await service.agent()
+        jobs = await service.client()
+        held = await jobs.submit(await request_of(jobs), held=True)
+        other = await jobs.submit(await request_of(jobs), held=True)
+        assert await jobs.cancel(other)
+        assert not await jobs.release(other)
+        await jobs.result(await jobs.submit(await request_of(jobs)))
+        assert (await jobs.get(held)).record.state is State.HELD
+        assert "held" in await jobs.why(held)
+        assert await jobs.release(held)
+        await jobs.result(held)
+        assert not await jobs.cancel(held)
+        assert not await jobs.hold(held)
+        return await states(jobs, held), await states(jobs, other)
+
+    assert run(body) == (["held", "queued", "leased", "running", "done"], ["held", "cancelled"])
+
+
+def test_a_running_job_is_cancelled(run, request_of, states):
+    async def body(service):
+        runner = Gated()
+        await service.scheduler()
+        await service.agent(runner=runner)
+        jobs = await service.client()
+        job = await jobs.submit(await request_of(jobs, name="first"))
+        await until(runner.began.is_set)
+        assert await jobs.cancel(job)
+        with pytest.raises(UnfinishedError, match="cancelled"):
+            await jobs.result(job)
+        after = await jobs.submit(await request_of(jobs, name="second"))
+        await asyncio.sleep(0.6)  # the first one is looked after four times a second
+        runner.gate.set()
+        await jobs.result(after)
+        return await states(jobs, job), runner.ran
+
+    way, ran = run(body)
+    assert way == ["queued", "leased", "running", "cancelled"]
+    assert ran == ["second"]
+
+
+def test_an_end_on_an_older_revision_is_refused(run, request_of):
+    async def body(service):
+        jobs = await service.client()
+        job = await jobs.submit(await request_of(jobs))
+        found = await jobs.get(job)
+        await jobs.cancel(job)
+        late = found.record.model_copy(update={"state": State.FAILED})
+        with pytest.raises(FencedError, match="somebody else"):
+            await jobs.bus.swap(job, encode(late), found.revision)
+        return (await jobs.get(job)).record.state
+
+    assert run(body) is State.CANCELLED
+
+
+def test_why_names_what_is_missing(run, request_of):
+    async def body(service):
+        jobs = await service.client()
+        job = await jobs.submit(await request_of(jobs, board="elsewhere"))
+        silent = await jobs.why(job)
+        await service.scheduler()
+        while (answer := await jobs.why(job)) is None or "none of that name" in answer:
+            await asyncio.sleep(0.05)
+        await service.agent()
+        while "asks for board elsewhere" not in (told := await jobs.why(job)):
+            await asyncio.sleep(0.05)
+        return silent, answer, told
+
+    silent, answer, told = run(body)
+    assert silent is None
+    assert "start an agent" in answer
+    assert "0 jobs that wait come before it" in told
+
+
+def test_a_session_has_its_board_alone_until_it_is_idle(run, request_of):
+    async def body(service):
+        runner = Gated()
+        await service.scheduler()
+        jobs = await service.client()
+        await service.agent(runner=runner)
+        session = Session(name="tune", idle_timeout_s=0.5)
+        first = await jobs.submit(await request_of(jobs, name="first", session=session))
+        await until(runner.began.is_set)
+        other = await jobs.submit(await request_of(jobs, name="other", user="bob", priority=9))
+        second = await jobs.submit(await request_of(jobs, name="second", session=session))
+        while "in session tune of ada" not in (await jobs.why(other)):
+            await asyncio.sleep(0.05)
+        runner.gate.set()
+        for job in (first, second, other):
+            await jobs.result(job)
+        windows = [json.loads(entry.value) for entry in await jobs.bus.windows.history("board")]
+        return runner.ran, windows[-1]
+
+    ran, window = run(body)
+    assert ran == ["first", "second", "other"]
+    assert not window["open"]
+    assert "idle for" in window["reason"]
+
+
+def test_large_payloads_go_through_the_object_store(run, request_of):
+    async def body(service):
+        await service.scheduler()
+        await service.agent()
+        jobs = await service.client()
+        source = ("; " + "x" * 70 + "\n").encode() * 5_000 + b"halt 3\n"
+        payload = await jobs.bus.put(source)
+        assert payload.inline is None
+        assert await jobs.bus.get(payload) == source
+        job = await jobs.submit((await request_of(jobs)).model_copy(update={"payload": payload}))
+        with pytest.raises(ContractError, match="the most of a payload"):
+            await jobs.bus.put(bytes(MAX_PAYLOAD_BYTES + 1))
+        with pytest.raises(ContractError, match="is not in the store"):
+            await jobs.bus.get(payload.model_copy(update={"sha256": "0" * 64}))
+        return json.loads(await jobs.result(job))["exit_code"]
+
+    assert run(body) == 3
+
+
+def test_a_malformed_record_hinders_nobody(run, request_of):
+    async def body(service):
+        await service.scheduler()
+        await service.agent()
+        jobs = await service.client()
+        await jobs.bus.jobs.put("bad", b'{"version": 9}')
+        await jobs.bus.boards.put("bad", b"\x80\x04K\x01.")
+        await jobs.bus.js.publish("triplane.work.board", b"[]")
+        job = await jobs.submit(await request_of(jobs))
+        await jobs.result(job)
+        return [each.job for each in await jobs.all()] == [job]
+
+    assert run(body)
+
+
+def test_unknown_jobs_are_named(run):
+    async def body(service):
+        jobs = await service.client()
+        with pytest.raises(UnknownJobError, match="'nowhere'"):
+            await jobs.get("nowhere")
+
+    run(body)
