@@ -59,7 +59,7 @@ def boards(server):
 
 
 def test_counts_are_those_of_a_local_board(boards):
-    with TriplaneBackend("line5", archive=False) as local:
+    with TriplaneBackend("line5", record_jobs=False) as local:
         expected = local.run(bell(), shots=SHOTS, seed_simulator=SEED).result().get_counts()
     with RemoteBackend(boards) as backend:
         job = backend.run(bell(), shots=SHOTS, seed_simulator=SEED)
