@@ -41,7 +41,7 @@ def _rows(
     ctx: BenchContext, device: Device, noise: str, goal: str | None, view: ProgressView, command: str
 ) -> None:
     shots = QUICK_SHOTS if ctx.quick else SHOTS
-    counter = view.count(noise, len(SUITE))
+    counter = view.count(noise, len(SUITE), unit="circuits")
     with TriplaneBackend(device, seed=SEED, record_jobs=False, progress=view.build) as backend:
         for number, (name, make) in enumerate(SUITE.items()):
             job = backend.run(make(), shots=shots, memory=True, seed_simulator=SEED + number)
