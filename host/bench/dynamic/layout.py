@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Rows of `bench circuits` on a device whose qubits differ: layouts that know its calibration, and those that do not."""
+"""Rows of `bench circuits` on a device whose qubits differ: layouts that know its calibration, and others."""
 
 from __future__ import annotations
 

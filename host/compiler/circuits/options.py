@@ -14,7 +14,7 @@ class Options:
     """Of the compiler.
 
     Attributes:
-        optimization_level: of Qiskit's pass manager, 0 to 3; from 2 on layouts prefer qubits that calibration finds better.
+        optimization_level: of Qiskit's pass manager, 0 to 3; from 2 on layouts prefer better qubits.
         seed_transpiler: of its layout and routing.
         initial_layout: qubit of the device for each of the circuit's; None: the pass manager chooses.
         alignment: "alap": gates as late as what follows allows; "asap": as early as their qubits are free.
