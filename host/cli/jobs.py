@@ -59,6 +59,9 @@ def submit(
         float | None,
         typer.Option("--minimum-fidelity", min=0, max=1, help="Wait for a board that promises so much."),
     ] = None,
+    device: Annotated[
+        str, typer.Option("--device", help="By whose times a shot's duration is estimated.")
+    ] = "line5",
     hold: Annotated[bool, typer.Option("--hold", help="Wait for `triplane jobs release`.")] = False,
     user: Annotated[str | None, typer.Option("--user", show_default="yours")] = None,
     job: Annotated[str | None, typer.Option("--id", show_default="a new one", help="Twice is once.")] = None,
@@ -73,7 +76,7 @@ def submit(
         from triplane.host.scheduler.contracts import Session, checked_request
         from triplane.host.scheduler.requests import read_job, this_user
 
-        kind, payload, needs = read_job(file)
+        kind, payload, needs = read_job(file, device)
 
         async def ask(there: Jobs) -> tuple[str, bytes | None]:
             request = checked_request(

@@ -61,6 +61,15 @@ def agent(
     device: Annotated[
         str, typer.Option("--device", help="Behind the board: a name, or a YAML file.")
     ] = "line5",
+    snapshot: Annotated[
+        Path | None,
+        typer.Option(
+            "--snapshot",
+            metavar="FILE.json",
+            show_default=False,
+            help="What calibrate-qubit has written; read again whenever it is written anew.",
+        ),
+    ] = None,
     url: Service = URL,
 ) -> None:
     """Let a board take jobs. Runs until Ctrl-C; what it has not done goes to others."""
@@ -68,4 +77,4 @@ def agent(
         from triplane.host.scheduler.service import attend
 
         named = name or re.sub(r"[^A-Za-z0-9_-]+", "-", board).strip("-")
-        attend(url, board, named, device, lambda line: print(line, file=sys.stderr, flush=True))
+        attend(url, board, named, device, lambda line: print(line, file=sys.stderr, flush=True), snapshot)

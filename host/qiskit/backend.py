@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 from uuid import uuid4
 
 import numpy as np
@@ -42,7 +42,8 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
     """A board with a device behind it, as a backend of Qiskit. Use as a context manager, or `close` it.
 
     Args:
-        device: a name of a shipped one, or the device as calibration knows it.
+        device: a name of a shipped one, or the device as calibration knows it. The URL of a service of jobs,
+            "nats://HOST:PORT", makes a `RemoteBackend`, which takes the arguments of that class.
         board: connected, with a fabric of `shape`; its owner closes it. None: a simulated one in this process, with the
             device emulated behind it, built when the first job needs it.
         shape: of the board's fabric; None: that of `host.small.shape_of`.
@@ -54,6 +55,14 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         record_jobs: False: jobs are neither kept nor filed.
         progress: called with a line of text as a board is built.
     """
+
+    def __new__(cls, device: Any = None, /, *_: Any, **__: Any) -> Self:
+        """A backend of a service of jobs, where its URL is given; Python hands the arguments on to its `__init__`."""
+        if cls is TriplaneBackend and isinstance(device, str) and device.startswith(("nats://", "tls://")):
+            from triplane.host.scheduler.backend import RemoteBackend
+
+            return object.__new__(cast(type[Self], RemoteBackend))
+        return object.__new__(cls)
 
     def __init__(
         self,
@@ -196,6 +205,11 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         """Play points of a circuit for a job, in its thread; `seed` is an emulator's, `part` numbers what it is for."""
         board = self._connected(seed, part)
         return run_points(board, compiled, shots, values, progress=job.count)
+
+    def recalibrate(self, device: Device) -> None:
+        """Compile from now on for the device as calibration has found it; what is behind the board stays."""
+        self.device, self._target = device, device_target(device)
+        self._compiled.clear()
 
     @property
     def origin(self) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def record(
         "device.json", backend.device.model_dump_json(indent=1).encode(), source=backend.device.name
     )
     for name, array in request.arrays.items():
-        recorder.add_input(f"{name}.npy", _npy(array), source=f"job {job_id}")
+        recorder.add_input(f"{name}.npy", npy(array), source=f"job {job_id}")
     chain = {}
     for number, (name, circuit) in enumerate(compiled.items()):
         levels = circuit.levels()
@@ -76,7 +76,7 @@ def record(
         }
     for number, piece in enumerate(pieces):
         for name, array in piece.arrays.items():
-            recorder.add_output(f"{name}.{number}.npy", _npy(array), source=f"part {number}")
+            recorder.add_output(f"{name}.{number}.npy", npy(array), source=f"part {number}")
         content = json.dumps(piece.metadata, indent=1).encode()
         recorder.add_output(f"part.{number}.json", content, source=f"part {number}")
     options = {name: value for name, value in vars(backend.compiler_options).items() if value is not None}
@@ -117,7 +117,8 @@ def latencies(compiled: Iterable[CompiledCircuit]) -> list[dict[str, Any]]:
     ]
 
 
-def _npy(array: Any) -> bytes:
+def npy(array: Any) -> bytes:
+    """An array as the bytes of a .npy file."""
     stream = io.BytesIO()
     np.save(stream, array, allow_pickle=False)
     return stream.getvalue()

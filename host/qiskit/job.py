@@ -36,6 +36,7 @@ class TriplaneJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
     Attributes:
         done_shots: of all its parts so far, in this process.
         done_parts: circuits or PUBs that have ended, also in an earlier process.
+        pieces: what came of its parts; empty before the end.
         manifest: id of the run, for `triplane report`; None before the end, and where jobs are not filed.
     """
 
@@ -44,6 +45,7 @@ class TriplaneJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
     ) -> None:
         super().__init__(backend, job_id)
         self.done_shots = self.done_parts = 0
+        self.pieces: list[Piece] = []
         self.manifest: str | None = None
         self._task, self._archive, self._file = task, archive, file
         self._future: Future[Any] | None = None
@@ -74,6 +76,7 @@ class TriplaneJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
             self.manifest = self._file(pieces)
             if self._archive:
                 self._archive.keep_manifest(self.job_id(), self.manifest)
+        self.pieces = pieces
         return self._task.gather(self, pieces)
 
     def count(self, shots: int) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Boards of a service of jobs as a backend of Qiskit: what `TriplaneBackend.run` gives here comes from there."""
+"""Boards of a service of jobs as a backend of Qiskit: the jobs of `TriplaneBackend`, on whatever board has its turn."""
 
 from __future__ import annotations
 
@@ -7,26 +7,24 @@ import asyncio
 import io
 import json
 import threading
-from collections.abc import Coroutine, Sequence
-from importlib.metadata import version
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from collections.abc import Coroutine
+from typing import Any, NoReturn, TypeVar
 
-from qiskit import QuantumCircuit, qpy
-from qiskit.providers import BackendV2, JobError, JobStatus, JobV1
-from qiskit.providers import Options as RunOptions
+from qiskit import qpy
+from qiskit.primitives import BasePrimitiveJob
+from qiskit.providers import JobError, JobStatus, JobV1
 from qiskit.result import Result
-from qiskit.transpiler import Target
 
-from triplane.hal.device import Device, load_device
-from triplane.host.compiler.circuits.target import device_target
+from triplane.hal.device import Device
+from triplane.host.qiskit.backend import TriplaneBackend
+from triplane.host.qiskit.task import Task
 from triplane.host.scheduler.bus import DEFAULT_URL, Bus
 from triplane.host.scheduler.client import Jobs
 from triplane.host.scheduler.contracts import State, checked_request
-from triplane.host.scheduler.errors import UnfinishedError
-from triplane.host.scheduler.requests import needs_of, this_user
+from triplane.host.scheduler.errors import JobsError, UnfinishedError
+from triplane.host.scheduler.primitives import TASKS, call_of, packed_call, parts_of, shots_of
+from triplane.host.scheduler.requests import duration_us, needs_of, this_user
 
-SHOTS = 1_024
 Given = TypeVar("Given")
 
 STATUS = {
@@ -41,18 +39,27 @@ STATUS = {
 
 
 class RemoteJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
-    """A job of the service; it outlives this process, and `RemoteBackend.job` finds it again."""
+    """A job of the service; it outlives this process, and `RemoteBackend.job` finds it again.
+
+    Args:
+        backend: that has the connection.
+        job_id: its name in the service.
+
+    Attributes:
+        manifest: id of the run at the board, once the result was fetched; None where it was not filed.
+    """
 
     def __init__(self, backend: RemoteBackend, job_id: str) -> None:
         super().__init__(backend, job_id)
+        self.manifest: str | None = None
         self._remote = backend
 
     def submit(self) -> None:
         """Jobs are submitted by `RemoteBackend.run`."""
         raise JobError("a job is submitted by the backend's run(); it is submitted already")
 
-    def result(self, timeout: float | None = None) -> Result:
-        """The result; waits for it.
+    def result(self, timeout: float | None = None) -> Any:
+        """What the same job gives on a board of one's own; waits for it.
 
         Args:
             timeout: s, after which TimeoutError is raised; the job goes on.
@@ -60,120 +67,126 @@ class RemoteJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
         Raises:
             JobError: it has failed, or was cancelled; the text says why.
         """
-        name = self.job_id()
+        name, remote = self.job_id(), self._remote
         try:
-            content = self._remote.ask(self._remote.jobs.result(name, wait_s=timeout))
+            content = remote.ask(remote.service.result(name, wait_s=timeout))
         except UnfinishedError as error:
             if not self._state().final:
                 raise TimeoutError(str(error)) from error
             raise JobError(str(error)) from error
-        return Result.from_dict({**json.loads(content), "job_id": name})
+        request = remote.ask(remote.service.get(name)).record.request
+        if request.kind not in TASKS:
+            result = {**json.loads(content), "job_id": name}
+            self.manifest = result.get("triplane", {}).get("manifest")
+            return Result.from_dict(result)
+        pieces, about = parts_of(content)
+        self.manifest = about.get("manifest")
+        task = TASKS[request.kind].of(remote, call_of(remote.ask(remote.bus.get(request.payload))))
+        gathered = task.gather(self, pieces)
+        gathered.metadata["triplane"] = about | {"job_id": name}
+        return gathered
 
     def cancel(self) -> bool:
         """End it; False where it has ended already."""
-        return self._remote.ask(self._remote.jobs.cancel(self.job_id()))
+        return self._remote.ask(self._remote.service.cancel(self.job_id()))
 
     def status(self) -> JobStatus:
         """How far it is."""
         return STATUS[self._state()]
 
     def _state(self) -> State:
-        return self._remote.ask(self._remote.jobs.get(self.job_id())).record.state
+        return self._remote.ask(self._remote.service.get(self.job_id())).record.state
 
 
-class RemoteBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
-    """Runs circuits on whatever board the scheduler chooses. Use as a context manager, or `close` it.
+# As `TriplaneJob`
+BasePrimitiveJob.register(RemoteJob)
+
+
+class RemoteBackend(TriplaneBackend):
+    """Runs circuits and primitives on whatever board the scheduler chooses; `TriplaneBackend("nats://...")` makes one.
+
+    Use as a context manager, or `close` it. Circuits are checked against the device here before they are submitted;
+    the agent compiles them for the device that it has.
 
     Args:
         url: of the service.
         device: whose target Qiskit's transpiler sees, a name or a device.
         request: fields of all requests, as of `contracts.Request`: `priority`, `board`, `session` and others.
 
+    Attributes:
+        bus, service: the connection, and what can be done with jobs; their calls are for `ask`.
+
     Raises:
         ServiceError: nothing answers there.
     """
 
-    def __init__(self, url: str = DEFAULT_URL, device: Device | str = "line5", **request: Any) -> None:
-        self.device = load_device(device) if isinstance(device, str) else device
-        super().__init__(
-            name=f"triplane_jobs_{self.device.name}", description=url, backend_version=version("triplane")
-        )
-        self._target = device_target(self.device)
+    def __init__(self, url: str = DEFAULT_URL, /, device: Device | str = "line5", **request: Any) -> None:
+        super().__init__(device, record_jobs=False)
+        self.name, self.description = f"triplane_jobs_{self.device.name}", url
         self._request = {"user": this_user(), **request}
         # Qiskit's calls block, and the connection must live between them.
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=self.name, daemon=True)
         self._thread.start()
         try:
-            self._bus = self.ask(Bus.connect(url))
+            self.bus = self.ask(Bus.connect(url))
         except BaseException:
             self._stop()
             raise
-        self.jobs = Jobs(self._bus, self._request["user"])
-
-    @property
-    def target(self) -> Target:
-        """Gates, directions, durations and errors of the device."""
-        return self._target
-
-    @property
-    def max_circuits(self) -> None:
-        """No limit of a job's circuits but that of its bytes."""
-        return None
-
-    @classmethod
-    def _default_options(cls) -> RunOptions:
-        return RunOptions(shots=SHOTS, memory=False)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        self.service = Jobs(self.bus, self._request["user"])
 
     def close(self) -> None:
         """End the connection; jobs go on."""
-        self.ask(self._bus.close())
+        self.ask(self.bus.close())
         self._stop()
+        super().close()
 
-    def run(
-        self,
-        run_input: QuantumCircuit | Sequence[QuantumCircuit],
-        *,
-        shots: int | None = None,
-        memory: bool | None = None,
-        seed_simulator: int | None = None,
-        **_: Any,
-    ) -> RemoteJob:
-        """Submit circuits as one job; arguments are those of `TriplaneBackend.run`.
+    def submit(self, task: Task) -> RemoteJob:
+        """Submit a task as a job.
 
         Raises:
+            CircuitError: a circuit cannot be played on the device.
             ContractError: a number is out of range, or the circuits are too large.
         """
-        circuits = [run_input] if isinstance(run_input, QuantumCircuit) else list(run_input)
-        content = io.BytesIO()
-        qpy.dump(circuits, content)
-        request = checked_request(
-            kind="qpy",
-            payload=self.ask(self._bus.put(content.getvalue())),
-            shots=self.options.shots if shots is None else shots,
-            memory=self.options.memory if memory is None else memory,
-            seed=seed_simulator,
-            needs=needs_of(circuits),
-            **self._request,
+        task.check()
+        asked = task.request()
+        if asked.kind in TASKS:
+            payload, fields = packed_call(asked), {"kind": asked.kind, "shots": shots_of(asked)}
+        else:
+            stream = io.BytesIO()
+            qpy.dump(list(asked.circuits), stream)
+            payload, fields = stream.getvalue(), {"kind": "qpy", **asked.settings}
+        needs = needs_of(asked.circuits).model_copy(
+            update={"duration_us": duration_us(task.compiled().values())}
         )
-        return RemoteJob(self, self.ask(self.jobs.submit(request)))
+        request = checked_request(
+            payload=self.ask(self.bus.put(payload)), needs=needs, **fields, **self._request
+        )
+        return RemoteJob(self, self.ask(self.service.submit(request)))
+
+    def jobs(self) -> list[str]:
+        """Names of the user's jobs, those that changed last first."""
+        found = self.ask(self.service.all())
+        return [each.job for each in reversed(found) if each.record.request.user == self._request["user"]]
 
     def job(self, job_id: str) -> RemoteJob:
-        """A job of an earlier process.
+        """A job of an earlier process, or of a command.
 
         Raises:
             UnknownJobError: there is none of that name.
         """
-        self.ask(self.jobs.get(job_id))
+        self.ask(self.service.get(job_id))
         return RemoteJob(self, job_id)
+
+    def board(self) -> NoReturn:
+        """There is none here.
+
+        Raises:
+            JobsError: always.
+        """
+        raise JobsError(
+            "boards of a service are reached by jobs only; connect to one: TriplaneBackend(board=...)"
+        )
 
     def ask(self, call: Coroutine[Any, Any, Given]) -> Given:
         """What a call of the connection gives."""

@@ -19,6 +19,9 @@ MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
 INLINE_BYTES = 2_048
 """Up to which a payload travels in its message; larger ones lie in the object store."""
 
+MAX_SHOTS = 10_000_000
+"""Of a job."""
+
 MAX_ATTEMPTS = 5
 """Starts of one job, after which it has failed: a job that ends its agents must not end all of them."""
 
@@ -28,7 +31,7 @@ Count = Annotated[int, Field(ge=0, le=2**53)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Text = Annotated[str, Field(max_length=1_000)]
 Feature = Literal["control", "circuits"]
-Kind = Literal["control", "qasm3", "qpy"]
+Kind = Literal["control", "qasm3", "qpy", "sampler", "estimator"]
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -88,7 +91,7 @@ class Request(_Part):
     name: Text = ""
     kind: Kind
     payload: Payload
-    shots: Annotated[int, Field(ge=1, le=10_000_000)] = 1_024
+    shots: Annotated[int, Field(ge=1, le=MAX_SHOTS)] = 1_024
     memory: bool = False
     seed: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     """Of an emulator behind a simulated board."""
@@ -215,7 +218,7 @@ def checked_request(**fields: Any) -> Request:
     try:
         return Request(**fields)
     except ValidationError as error:
-        raise ContractError(_told("request", error)) from error
+        raise ContractError(told("request", error)) from error
 
 
 def encode(model: BaseModel) -> bytes:
@@ -245,10 +248,11 @@ def decode(model: type[Model], data: bytes) -> Model:
     try:
         return model.model_validate_json(data)
     except ValidationError as error:
-        raise ContractError(_told(model.__name__, error)) from error
+        raise ContractError(told(model.__name__, error)) from error
 
 
-def _told(what: str, error: ValidationError) -> str:
+def told(what: str, error: ValidationError) -> str:
+    """The first thing that is wrong with a message, with its place."""
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(part) for part in first["loc"]) or "message"
     return f"{what}: {where}: {first['msg']}"

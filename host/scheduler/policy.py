@@ -6,9 +6,15 @@ from __future__ import annotations
 import math
 from typing import NamedTuple, Protocol
 
-from triplane.host.scheduler.contracts import BoardState, Feature, Request
+from triplane.host.scheduler.contracts import BoardState, Feature, Kind, Request
 
-FEATURE: dict[str, Feature] = {"control": "control", "qasm3": "circuits", "qpy": "circuits"}
+FEATURE: dict[Kind, Feature] = {
+    "control": "control",
+    "qasm3": "circuits",
+    "qpy": "circuits",
+    "sampler": "circuits",
+    "estimator": "circuits",
+}
 """That a board needs for each kind of job."""
 
 

@@ -4,22 +4,32 @@
 from __future__ import annotations
 
 import getpass
+import logging
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from triplane.host.scheduler.contracts import Kind, Needs
 from triplane.host.scheduler.errors import ContractError
 from triplane.host.scheduler.runners import circuits_of
+
+if TYPE_CHECKING:
+    from triplane.host.compiler.circuits import CompiledCircuit
+
+logger = logging.getLogger(__name__)
 
 KINDS: dict[str, Kind] = {".qasm": "qasm3", ".qpy": "qpy", ".tasm": "control"}
 
 NO_GATE = {"barrier", "delay", "store", "break_loop", "continue_loop"}
 
 
-def read_job(file: Path) -> tuple[Kind, bytes, Needs]:
+def read_job(file: Path, device: str = "line5") -> tuple[Kind, bytes, Needs]:
     """Kind, payload and needs of a file: OpenQASM 3, QPY, or a program of the sequencer, by its suffix.
+
+    Args:
+        file: to submit.
+        device: by whose times a shot's duration is estimated, a name or a YAML file.
 
     Raises:
         ContractError: it is none of these.
@@ -34,7 +44,31 @@ def read_job(file: Path) -> tuple[Kind, bytes, Needs]:
 
         read_program(file)
         return kind, payload, Needs()
-    return kind, payload, needs_of(circuits_of(kind, payload))
+    circuits = circuits_of(kind, payload)
+    return (
+        kind,
+        payload,
+        needs_of(circuits).model_copy(update={"duration_us": _estimated_us(circuits, device)}),
+    )
+
+
+def _estimated_us(circuits: Iterable[Any], device: str) -> float:
+    from triplane.hal.device import load_device
+    from triplane.host.compiler.circuits import CircuitError, compile_circuit
+    from triplane.host.small import shape_of
+
+    known = load_device(device)
+    try:
+        return duration_us(compile_circuit(circuit, known, shape_of(known)) for circuit in circuits)
+    except CircuitError as error:
+        # A board with another device may play it.
+        logger.warning("device %s cannot play it, so that a shot's duration stays unknown: %s", device, error)
+        return 0.0
+
+
+def duration_us(compiled: Iterable[CompiledCircuit]) -> float:
+    """Of the longest shot, as the compiler estimates it, to two digits: equal needs are one class of the queue."""
+    return float(f"{max((each.estimate.duration_us for each in compiled), default=0.0):.2g}")
 
 
 def needs_of(circuits: Iterable[Any]) -> Needs:

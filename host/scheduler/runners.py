@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from triplane import hal
@@ -16,7 +17,7 @@ from triplane.host.scheduler.errors import ContractError
 
 if TYPE_CHECKING:
     from triplane.hal.device import Device
-    from triplane.host.qiskit import TriplaneBackend
+    from triplane.host.qiskit import TriplaneBackend, TriplaneJob
 
 LIMIT_CYCLES = 1_000_000_000
 """Of a control program on a board: four seconds."""
@@ -93,15 +94,27 @@ class BoardRunner:
 
     Args:
         url: of the board, as `hal.connect` takes it.
-        device: behind it, as calibration knows it.
+        device: behind it.
         progress: called with a line of text as a simulated board is built.
+        snapshot: file of the calibration, which is read again whenever it was written anew.
+
+    Raises:
+        SnapshotError: it is no snapshot, or one of another device.
+        OSError: it cannot be read.
     """
 
-    def __init__(self, url: str, device: Device, progress: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        device: Device,
+        progress: Callable[[str], None] | None = None,
+        snapshot: Path | None = None,
+    ) -> None:
+        from triplane.host.calibration.qubit.live import LiveDevice
         from triplane.host.qiskit import TriplaneBackend
         from triplane.host.small import shape_of, small_target
 
-        self.device = device
+        self._live = LiveDevice(device, snapshot)
         self._board: hal.Board | None = None
         if url != "sim":
             target = small_target()
@@ -111,29 +124,19 @@ class BoardRunner:
         self._backend: TriplaneBackend = TriplaneBackend(
             device, board=self._board, record_jobs=False, progress=progress
         )
+        self._backend.recalibrate(self._live.device)
         self._gateware = self._backend.board().identify().build_hash
+        self._rated, self._rating = self._live.device, _rating(self._live.device)
 
     @property
     def capability(self) -> Capability:
-        """From the target that the device's calibration gives."""
-        target, qubits = self._backend.target, self.device.qubits
-
-        def worst(name: str) -> float:
-            found = [each.error or 0.0 for each in target[name].values() if each] if name in target else []
-            return min(max(found, default=0.0), 1.0)
-
-        return Capability(
-            {
-                "features": ("control", "circuits"),
-                "qubits": len(qubits),
-                "device": self.device.name,
-                "one_qubit_error": worst("sx"),
-                "two_qubit_error": worst("cx"),
-                "readout_error": worst("measure"),
-                "coherence_us": min(each.t2_us for each in qubits),
-            },
-            self._gateware,
-        )
+        """From the device as calibration has found it by now."""
+        device = self._live.refreshed()
+        if device is not self._rated:
+            self._rated, self._rating = device, _rating(device)
+        readout = self._live.readout_error
+        rating = self._rating if readout is None else self._rating | {"readout_error": readout}
+        return Capability({"features": ("control", "circuits"), **rating}, self._gateware)
 
     def run(self, request: Request, payload: bytes, check: Check) -> bytes:
         """Run a circuit, or a program once."""
@@ -160,21 +163,52 @@ class BoardRunner:
         return _ended(done.exit_code, done.outcomes.tolist())
 
     def _circuits(self, request: Request, payload: bytes, check: Check) -> bytes:
+        if self._live.device is not self._backend.device:
+            self._backend.recalibrate(self._live.device)
+        if request.kind in ("sampler", "estimator"):
+            from triplane.host.scheduler.primitives import TASKS, call_of, packed_parts
+
+            job = self._backend.submit(TASKS[request.kind].of(self._backend, call_of(payload)))
+            result = _waited(job, check)
+            return packed_parts(job.pieces, result.metadata["triplane"])
         job = self._backend.run(
             circuits_of(request.kind, payload),
             shots=request.shots,
             memory=request.memory,
             seed_simulator=request.seed,
         )
-        while True:
+        return json.dumps(_waited(job, check).to_dict(), default=str).encode()
+
+
+def _waited(job: TriplaneJob, check: Check) -> Any:
+    while True:
+        try:
+            return job.result(timeout=0.25)
+        except TimeoutError:
             try:
-                return json.dumps(job.result(timeout=0.25).to_dict(), default=str).encode()
-            except TimeoutError:
-                try:
-                    check()
-                except BaseException:
-                    job.cancel()
-                    raise
+                check()
+            except BaseException:
+                job.cancel()
+                raise
+
+
+def _rating(device: Device) -> dict[str, Any]:
+    from triplane.host.compiler.circuits.target import device_target
+
+    target = device_target(device)
+
+    def worst(name: str) -> float:
+        found = [each.error or 0.0 for each in target[name].values() if each] if name in target else []
+        return min(max(found, default=0.0), 1.0)
+
+    return {
+        "qubits": len(device.qubits),
+        "device": device.name,
+        "one_qubit_error": worst("sx"),
+        "two_qubit_error": worst("cx"),
+        "readout_error": worst("measure"),
+        "coherence_us": min(each.t2_us for each in device.qubits),
+    }
 
 
 def circuits_of(kind: str, payload: bytes) -> list[Any]:

@@ -42,7 +42,14 @@ def serve(folder: Path, port: int, url: str | None, replicas: int) -> None:
         asyncio.run(scheduling(at))
 
 
-def attend(url: str, board: str, name: str, device: str, progress: Callable[[str], None]) -> None:
+def attend(
+    url: str,
+    board: str,
+    name: str,
+    device: str,
+    progress: Callable[[str], None],
+    snapshot: Path | None = None,
+) -> None:
     """An agent for a board; it connects again when the board is lost, as another instance.
 
     Args:
@@ -51,10 +58,11 @@ def attend(url: str, board: str, name: str, device: str, progress: Callable[[str
         name: of the board.
         device: behind the board: a name, or a YAML file.
         progress: called with lines for people.
+        snapshot: file of the device's calibration.
     """
     while True:
         try:
-            runner = _runner(board, device, progress)
+            runner = _runner(board, device, progress, snapshot)
             try:
                 asyncio.run(_attending(url, runner, name, board, progress))
             finally:
@@ -72,9 +80,9 @@ async def _attending(
         await Agent(bus, runner, name=name, url=board).run()
 
 
-def _runner(board: str, device: str, progress: Callable[[str], None]) -> Runner:
+def _runner(board: str, device: str, progress: Callable[[str], None], snapshot: Path | None) -> Runner:
     if board == MODEL:
         return ModelRunner()
     from triplane.hal.device import load_device
 
-    return BoardRunner(board, load_device(device), progress)
+    return BoardRunner(board, load_device(device), progress, snapshot)
