@@ -15,8 +15,11 @@ Why files, and not a database: a run is recorded by whoever has a shell on any m
 at years later. Files written whole (temporary file, fsync, rename) and one append under a lock need no server, no
 migration, and `sha256sum` can check them without this package.
 
-What this does not promise. Somebody who may write to the folder can compute the whole chain anew. Against
-that, note the ledger's newest hash elsewhere; `triplane report` prints it.
+Beside them `signing`: each run's id is signed with the store's Ed25519 key, so that a run tells by whom it was
+recorded, in whatever store or service it is found.
+
+What this does not promise. Somebody who may write to the folder can compute the whole chain anew, and sign it with the
+key that lies there. Against that, note the ledger's newest hash elsewhere; `triplane report` prints it.
 """
 
 from triplane.host.provenance.errors import (
@@ -25,6 +28,8 @@ from triplane.host.provenance.errors import (
     ManifestError,
     MissingObjectError,
     ProvenanceError,
+    RerunError,
+    SignatureError,
     StoreWriteError,
     UnknownRunError,
 )
@@ -43,7 +48,9 @@ __all__ = [
     "ManifestError",
     "MissingObjectError",
     "ProvenanceError",
+    "RerunError",
     "RunRecorder",
+    "SignatureError",
     "Store",
     "StoreWriteError",
     "UnknownRunError",

@@ -24,6 +24,14 @@ class ManifestError(ProvenanceError):
     """A manifest does not follow the schema, or a result cannot be written as JSON."""
 
 
+class SignatureError(ProvenanceError):
+    """A signature is not that of the run, or the file of the own key is none."""
+
+
+class RerunError(ProvenanceError):
+    """A run cannot be run again from what was kept of it."""
+
+
 class UnknownRunError(ProvenanceError):
     """No run of the ledger has this id, or several begin with it."""
 

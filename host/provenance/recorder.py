@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Collects what a run is made of, then files the manifest and the ledger's entry."""
 
+from __future__ import annotations
+
 import datetime
 import functools
 import importlib.metadata
@@ -8,6 +10,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -86,25 +89,31 @@ class RunRecorder:
                 raise ProvenanceError(f"a run has no {name!r} to set; there are {', '.join(SETTABLE)}")
             self._facts[name] = value
 
-    def commit(self, result: Mapping[str, Any]) -> str:
-        """File the run: manifest into the store, then the ledger's entry. Returns the run's id.
-
-        result: JSON values. Raises ManifestError naming the part of it that JSON cannot hold.
-        """
+    def manifest(self, result: Mapping[str, Any], environment: Environment | None = None) -> Manifest:
+        """The manifest of what was collected, not filed; arguments and errors as of `commit`."""
         facts = {name: parse(canonical(value, name)) for name, value in self._facts.items()}
-        manifest = Manifest(
+        found = environment or Environment.now()
+        return Manifest(
             created=datetime.datetime.now(datetime.UTC).isoformat(timespec="microseconds"),
             command=self._command,
             inputs=self._artefacts["inputs"],
             outputs=self._artefacts["outputs"],
-            packages=installed_packages(),
-            host=host_facts(),
-            git=checkout(Path(__file__).resolve().parents[2]),
+            packages=found.packages,
+            host=found.host,
+            git=found.git,
             result=parse(canonical(dict(result), "result")),
             **facts,
         )
+
+    def commit(self, result: Mapping[str, Any]) -> str:
+        """File the run: manifest and signature into the store, then the ledger's entry. Returns the run's id.
+
+        result: JSON values. Raises ManifestError naming the part of it that JSON cannot hold.
+        """
+        manifest = self.manifest(result)
         try:
             run = self._store.put(manifest.to_bytes())
+            self._store.sign(run)
             Ledger(self._store).append(run)
         except OSError as error:
             raise StoreWriteError.of(self._store.root, error) from error
@@ -126,6 +135,20 @@ class RunRecorder:
         text = source.encode("utf-8", "backslashreplace").decode()
         artefacts[name] = Artefact(sha256=digest, bytes=size, source=text)
         return digest
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What a run was made in: fields of `Manifest`."""
+
+    packages: dict[str, str]
+    host: dict[str, Any]
+    git: Commit | None
+
+    @classmethod
+    def now(cls) -> Environment:
+        """That of this process."""
+        return cls(installed_packages(), host_facts(), checkout(Path(__file__).resolve().parents[2]))
 
 
 @functools.cache

@@ -16,6 +16,7 @@ from triplane.host.provenance.verification import Verification, verify_run
 
 GOOD = "[green]verified[/green]"
 BAD = "[bold red]DAMAGED[/bold red]"
+UNKNOWN = "[yellow]unknown[/yellow]"
 
 
 def show(
@@ -27,7 +28,11 @@ def show(
 
     Raises ProvenanceError, after printing, where an object is damaged or missing; before, where ledger or manifest is.
     """
-    found = verify_run(run, store)
+    show_verified(verify_run(run, store), as_json=as_json, console=console)
+
+
+def show_verified(found: Verification, *, as_json: bool = False, console: Console | None = None) -> None:
+    """Print a run that was verified; as `show`."""
     if as_json:
         print(json.dumps(as_dict(found), indent=2))
     else:
@@ -39,7 +44,7 @@ def show(
 
 
 def as_dict(found: Verification) -> dict[str, Any]:
-    """{"run", "verified", "problems", "ledger": {...}, "manifest": {...}} as plain JSON values."""
+    """{"run", "verified", "problems", "ledger": {...}, "signature": {...}, "manifest": {...}} as plain JSON values."""
     return {
         "run": found.run,
         "verified": not found.problems,
@@ -50,6 +55,12 @@ def as_dict(found: Verification) -> dict[str, Any]:
             "entry_hash": found.entry.hash,
             "head": found.chain.head,
             "torn_bytes": len(found.chain.torn),
+        },
+        "signature": found.signature
+        and {
+            **found.signature.model_dump(),
+            "fingerprint": found.signature.fingerprint,
+            "signer": found.signer,
         },
         "manifest": found.manifest.model_dump(),
     }
@@ -119,6 +130,12 @@ def _evidence(found: Verification) -> Table:
     lines = len(found.chain.entries)
     table.add_row("ledger", found.entry.hash[:12], "", f"line {found.entry.seq + 1} of {lines}", GOOD)
     table.add_row("manifest", found.run[:12], f"{len(found.manifest.to_bytes()):,}", "", GOOD)
+    if found.signature is None:
+        table.add_row("signature", "", "", "none: deleted, or of an earlier version", UNKNOWN)
+    else:
+        signer = f"signed by {found.signer}" if found.signer else "the signer is unknown here"
+        state = GOOD if found.signer else UNKNOWN
+        table.add_row("signature", found.signature.fingerprint, "", escape(signer), state)
     for kind, name, artefact in found.objects:
         table.add_row(
             f"{kind} {escape(name)}",

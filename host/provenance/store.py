@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import platformdirs
+from pydantic import ValidationError
 
 from triplane.host.files import READ_ONLY, written_whole
 from triplane.host.provenance.canonical import sha256
@@ -17,8 +18,10 @@ from triplane.host.provenance.errors import (
     CorruptObjectError,
     MissingObjectError,
     ProvenanceError,
+    SignatureError,
     StoreWriteError,
 )
+from triplane.host.provenance.signing import Signature, Signer
 
 logger = logging.getLogger(__name__)
 
@@ -118,6 +121,35 @@ class Store:
         if found != name:
             raise _corrupt(name, path, found)
         return size
+
+    def sign(self, run: str) -> None:
+        """Keep a signature of a run by the store's own key."""
+        self.keep_signature(run, Signer(self.root).sign(run))
+
+    def keep_signature(self, run: str, signature: Signature) -> None:
+        """Keep the signature of a run, in place of one that is there."""
+        path = self._signature_path(run)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with written_whole(path.parent) as (file, destinations):
+            file.write(signature.model_dump_json().encode())
+            destinations.append((path, READ_ONLY))
+
+    def signature(self, run: str) -> Signature | None:
+        """The signature of a run; None where there is none, as of runs of earlier versions.
+
+        Raises SignatureError where the file holds none.
+        """
+        path = self._signature_path(run)
+        if not path.is_file():
+            return None
+        try:
+            return Signature.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise SignatureError(f"{path} is no signature; restore it from a backup") from error
+
+    def _signature_path(self, run: str) -> Path:
+        self.path(run)  # refuses what is no hash
+        return self.root / "signatures" / f"{run}.json"
 
     def names(self) -> Iterator[str]:
         """Names of all objects, in no particular order; unfinished and damaged leftovers are none."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Finds a run and checks every byte that its id stands for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from triplane.host.provenance.errors import (
@@ -12,6 +12,7 @@ from triplane.host.provenance.errors import (
 )
 from triplane.host.provenance.ledger import Chain, Entry, Ledger
 from triplane.host.provenance.manifest import Artefact, Manifest
+from triplane.host.provenance.signing import Signature, signer_name
 from triplane.host.provenance.store import Store
 
 SHORTEST_PREFIX = 4
@@ -24,6 +25,7 @@ class Verification:
 
     run: its id. manifest: what it is made of. entry: its line in the ledger. chain: the whole ledger, verified.
     problems: object name -> what is wrong with it; empty where every object holds.
+    signature: of the id, verified; None where there is none. signer: who has its key; None where nobody knows.
     """
 
     run: str
@@ -31,6 +33,8 @@ class Verification:
     entry: Entry
     chain: Chain
     problems: dict[str, ProvenanceError]
+    signature: Signature | None
+    signer: str | None
 
     @property
     def objects(self) -> Iterator[tuple[str, str, Artefact]]:
@@ -50,25 +54,34 @@ def verify_run(run: str, store: Store | None = None) -> Verification:
     """
     store = store or Store()
     chain = Ledger(store).verify()
-    entry = _find(run, chain, store)
-    manifest = Manifest.from_bytes(store.get(entry.object), entry.object)
+    names = {entry.object: entry for entry in chain.entries if entry.kind == "run"}
+    if not names:
+        raise UnknownRunError(
+            f"{store.root} holds no runs yet; `triplane demo` makes one, or set TRIPLANE_HOME to another store"
+        )
+    return verify_objects(names[find_run(run, names, str(store.root))], chain, store)
+
+
+def verify_objects(entry: Entry, chain: Chain, store: Store) -> Verification:
+    """Verify what an entry of a verified ledger stands for; raises as `verify_run` does, and SignatureError."""
+    run = entry.object
+    manifest = Manifest.from_bytes(store.get(run), run)
+    signature = store.signature(run)
+    if signature is not None:
+        signature.check(run)
     problems: dict[str, ProvenanceError] = {}
     for artefact in [*manifest.inputs.values(), *manifest.outputs.values()]:
         try:
             store.verify(artefact.sha256)
         except (CorruptObjectError, MissingObjectError) as error:
             problems[artefact.sha256] = error
-    return Verification(entry.object, manifest, entry, chain, problems)
+    signer = None if signature is None else signer_name(signature, store.root)
+    return Verification(run, manifest, entry, chain, problems, signature, signer)
 
 
-def _find(run: str, chain: Chain, store: Store) -> Entry:
-    """The newest entry whose run begins with the digits given."""
-    digits = run.strip().lower()
-    runs = {entry.object: entry for entry in chain.entries if entry.kind == "run"}
-    if not runs:
-        raise UnknownRunError(
-            f"{store.root} holds no runs yet; `triplane demo` makes one, or set TRIPLANE_HOME to another store"
-        )
+def find_run(run: str, names: Iterable[str], where: str) -> str:
+    """The run whose id begins with the digits given; raises UnknownRunError where there is none, or are several."""
+    digits, runs = run.strip().lower(), list(names)
     if len(digits) < SHORTEST_PREFIX:
         raise UnknownRunError(f"run {run!r} is too short: give at least {SHORTEST_PREFIX} digits of its id")
     matches = [name for name in runs if name.startswith(digits)]
@@ -76,8 +89,8 @@ def _find(run: str, chain: Chain, store: Store) -> Entry:
         listed = ", ".join(name[:16] for name in matches[:6])
         raise UnknownRunError(f"run {run!r} fits {len(matches)} runs ({listed}); give more digits")
     if not matches:
-        newest = ", ".join(name[:12] for name in list(runs)[-3:])
+        newest = ", ".join(name[:12] for name in runs[-3:])
         raise UnknownRunError(
-            f"run {run!r} is not among the {len(runs)} runs in {store.root}; the newest are {newest}"
+            f"run {run!r} is not among the {len(runs)} runs in {where}; the newest are {newest}"
         )
-    return runs[matches[0]]
+    return matches[0]
