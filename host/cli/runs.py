@@ -3,14 +3,29 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from triplane.host.cli.app import app, installed_version
 from triplane.host.cli.common import errors, resolve_outputs
 from triplane.host.cli.options import Json
+
+if TYPE_CHECKING:
+    from triplane.host.provenance import Store, Verification
+
+Server = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        metavar="nats://HOST:PORT",
+        show_default="the person's store",
+        help="Of jobs: the run is copied from there to the person's store first.",
+    ),
+]
 
 
 @app.command(epilog="Example:   triplane report 3f2a91   (the first digits of a run's id)")
@@ -20,12 +35,60 @@ def report(
         typer.Argument(metavar="RUN", help="Id of a run, or enough of its first digits.", show_default=False),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
+    server: Server = None,
 ) -> None:
-    """Show what a run was made of, after verifying every byte it names."""
+    """Show what a run was made of, after verifying every byte it names, and its signature."""
     with errors():
-        from triplane.host.provenance.report import show
+        from triplane.host.provenance.report import show_verified
 
-        show(run, as_json=as_json)
+        found, _ = _verified(run, server)
+        show_verified(found, as_json=as_json)
+
+
+@app.command(epilog="Example:   triplane rerun 3f2a91   (a run of circuits, or a job)")
+def rerun(
+    run: Annotated[
+        str,
+        typer.Argument(metavar="RUN", help="Id of a run, or enough of its first digits.", show_default=False),
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    server: Server = None,
+) -> None:
+    """Run a run again from what was kept of it alone, and compare: exit code 1 where anything differs."""
+    with errors():
+        import json
+
+        from triplane.host.scheduler.rerun import rerun as run_again
+
+        found, store = _verified(run, server)
+        compared = run_again(found, store, lambda line: print(line, file=sys.stderr, flush=True))
+        if as_json:
+            rows = [{**each._asdict(), "same": each.same} for each in compared]
+            print(json.dumps({"run": found.run, "outputs": rows}, indent=2))
+        else:
+            for each in compared:
+                hashes = f"{(each.before or '-')[:12]:12}  {(each.after or '-')[:12]:12}"
+                print(f"{'same   ' if each.same else 'DIFFERS'}  {hashes}  {each.name}  {each.note}".rstrip())
+    if not all(each.same for each in compared):
+        raise typer.Exit(1)
+
+
+def _verified(run: str, server: str | None) -> tuple[Verification, Store]:
+    """A run of the person's store, or, copied there, of a service."""
+    from triplane.host.provenance import Store, verify_run
+
+    store = Store()
+    if server is None:
+        return verify_run(run, store), store
+
+    async def mirrored(url: str) -> Verification:
+        from triplane.host.scheduler.bus import Bus
+        from triplane.host.scheduler.ledger import ServiceLedger
+
+        async with await Bus.connect(url) as bus:
+            return await (await ServiceLedger.read(bus)).mirror(bus, run, store)
+
+    return asyncio.run(mirrored(server)), store
 
 
 @app.command(

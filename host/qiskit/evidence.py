@@ -7,13 +7,10 @@ Levels are objects named `circuit.0.qpy`, `transpiled.0.qpy`, `scheduled.0.json`
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from triplane.hal.device import ADC_HZ
 from triplane.host.compiler.circuits import CompiledCircuit
@@ -21,6 +18,7 @@ from triplane.host.compiler.circuits.estimate import DISCRIMINATE, GENERATOR
 from triplane.host.provenance import RunRecorder, Store
 from triplane.host.provenance.canonical import sha256
 from triplane.host.qiskit.archive import Piece, Request
+from triplane.host.qiskit.calls import npy, packed_call
 from triplane.sim.qpu.gates import READOUT_SAMPLES
 
 if TYPE_CHECKING:
@@ -38,24 +36,35 @@ def record(
     pieces: Sequence[Piece],
     store: Store,
 ) -> str:
-    """File a job that has ended.
-
-    Args:
-        backend: that ran it.
-        job_id: its name.
-        request: what it was asked for.
-        compiled: circuits that were played, by name.
-        pieces: what came of its parts.
-        store: where to.
-
-    Returns:
-        the run's id, for `triplane report`.
+    """File a job that has ended; returns the run's id, for `triplane report`. Arguments as of `collect`, and a store.
 
     Raises:
         StoreWriteError: the store cannot be written.
         CorruptLedgerError: its ledger is damaged.
     """
     recorder = RunRecorder(sys.argv or ["python"], store)
+    return recorder.commit(collect(recorder, backend, job_id, request, compiled, pieces))
+
+
+def collect(
+    recorder: RunRecorder,
+    backend: TriplaneBackend,
+    job_id: str,
+    request: Request,
+    compiled: Mapping[str, CompiledCircuit],
+    pieces: Sequence[Piece],
+) -> dict[str, Any]:
+    """Hand what a job was made of to a recorder; returns the run's result.
+
+    Args:
+        recorder: of the run.
+        backend: that ran it.
+        job_id: its name.
+        request: what it was asked for; it is `call.json`, by which the run can be made again.
+        compiled: circuits that were played, by name.
+        pieces: what came of its parts.
+    """
+    recorder.add_input("call.json", packed_call(request), source=f"job {job_id}")
     recorder.add_input(
         "device.json", backend.device.model_dump_json(indent=1).encode(), source=backend.device.name
     )
@@ -88,7 +97,7 @@ def record(
         seeds={} if seed is None else {"emulator": int(seed)},
         parameters={"job": job_id, "kind": request.kind, "settings": request.settings, "compiler": options},
     )
-    return recorder.commit({"chain": chain, "slowest_decision": latencies(compiled.values())})
+    return {"chain": chain, "slowest_decision": latencies(compiled.values())}
 
 
 def latencies(compiled: Iterable[CompiledCircuit]) -> list[dict[str, Any]]:
@@ -115,10 +124,3 @@ def latencies(compiled: Iterable[CompiledCircuit]) -> list[dict[str, Any]]:
         {"stage": stage, "cycles": cycles, "ns": round(cycles / clock_hz * 1e9, 2), "kind": kind}
         for stage, cycles, kind in stages
     ]
-
-
-def npy(array: Any) -> bytes:
-    """An array as the bytes of a .npy file."""
-    stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=False)
-    return stream.getvalue()

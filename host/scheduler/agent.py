@@ -16,7 +16,10 @@ from nats.js.api import AckPolicy, ConsumerConfig
 from nats.js.client import JetStreamContext
 
 from triplane.hal.errors import LinkError
+from triplane.host.provenance import RunRecorder
 from triplane.host.provenance.canonical import sha256
+from triplane.host.provenance.signing import Signer
+from triplane.host.provenance.store import default_root
 from triplane.host.scheduler.bus import WORK, Bus, retried
 from triplane.host.scheduler.contracts import (
     BoardState,
@@ -29,8 +32,10 @@ from triplane.host.scheduler.contracts import (
     encode,
 )
 from triplane.host.scheduler.errors import ContractError, FencedError
+from triplane.host.scheduler.evidence import Evidence
 from triplane.host.scheduler.following import RETRY_S, TRANSIENT
-from triplane.host.scheduler.runners import Runner
+from triplane.host.scheduler.ledger import BoardLedger
+from triplane.host.scheduler.runners import Ran, Runner
 
 logger = logging.getLogger(__name__)
 
@@ -49,12 +54,17 @@ class Agent:
         runner: of the board.
         name: of the board; no two agents have the same.
         url: of the board, for people.
+        signer: of the runs; None: the person's own key on this machine.
     """
 
-    def __init__(self, bus: Bus, runner: Runner, *, name: str, url: str) -> None:
+    def __init__(
+        self, bus: Bus, runner: Runner, *, name: str, url: str, signer: Signer | None = None
+    ) -> None:
         self.bus, self.runner, self.name, self.url = bus, runner, name, url
         self.instance = uuid4().hex
         self._software = version("triplane")
+        self._ledger = BoardLedger(bus, name, signer or Signer(default_root()))
+        self._evidence = Evidence(board=name, url=url)
 
     async def run(self) -> None:
         """Work until it is cancelled; then say so, for others to take what is left."""
@@ -146,8 +156,12 @@ class Agent:
         began = time.time()
         try:
             payload = await self.bus.get(running.request.payload)
-            result = await self._supervised(lease.job, running, payload, revision)
-            kept = await self.bus.put(result)
+            recorder, objects = self._evidence.begin(running.request, payload)
+            ran = await self._supervised(lease.job, running, payload, revision, recorder)
+            kept = await self.bus.put(ran.result)
+            facts = {"job": lease.job, "lease": lease.revision, "instance": self.instance}
+            signed = self._evidence.end(recorder, ran, self.runner.capability.gateware, facts)
+            run = await self._ledger.append(signed, objects.kept)
         except (FencedError, LinkError):
             raise
         except Exception as error:  # noqa: BLE001 (whatever a job does, the agent lives on, and the job's owner sees it)
@@ -177,11 +191,13 @@ class Agent:
                 "state": State.DONE,
                 "reason": f"its result has {kept.size} bytes",
                 "at": manifest.ended,
-                "outcome": Outcome(result=kept, manifest=manifest),
+                "outcome": Outcome(result=kept, manifest=manifest, run=run),
             }
         )
 
-    async def _supervised(self, job: str, running: Record, payload: bytes, revision: int) -> bytes:
+    async def _supervised(
+        self, job: str, running: Record, payload: bytes, revision: int, recorder: RunRecorder
+    ) -> Ran:
         """Run in a thread; look now and then whether the job is still ours, and end it where it is not."""
         fenced = threading.Event()
 
@@ -189,7 +205,9 @@ class Agent:
             if fenced.is_set():
                 raise FencedError(f"{job} was cancelled or given to another agent while it ran")
 
-        work = asyncio.create_task(asyncio.to_thread(self.runner.run, running.request, payload, check))
+        work = asyncio.create_task(
+            asyncio.to_thread(self.runner.run, running.request, payload, check, recorder)
+        )
         while not (await asyncio.wait([work], timeout=CHECK_S))[0]:
             with contextlib.suppress(*TRANSIENT):
                 found = await self.bus.find(job)

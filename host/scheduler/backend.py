@@ -17,12 +17,13 @@ from qiskit.result import Result
 
 from triplane.hal.device import Device
 from triplane.host.qiskit.backend import TriplaneBackend
+from triplane.host.qiskit.calls import call_of, packed_call
 from triplane.host.qiskit.task import Task
 from triplane.host.scheduler.bus import DEFAULT_URL, Bus
 from triplane.host.scheduler.client import Jobs
 from triplane.host.scheduler.contracts import State, checked_request
 from triplane.host.scheduler.errors import JobsError, UnfinishedError
-from triplane.host.scheduler.primitives import TASKS, call_of, packed_call, parts_of, shots_of
+from triplane.host.scheduler.primitives import TASKS, parts_of, shots_of
 from triplane.host.scheduler.requests import duration_us, needs_of, this_user
 
 Given = TypeVar("Given")
@@ -46,7 +47,7 @@ class RemoteJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
         job_id: its name in the service.
 
     Attributes:
-        manifest: id of the run at the board, once the result was fetched; None where it was not filed.
+        manifest: id of the run in the service's ledger, once the result was fetched.
     """
 
     def __init__(self, backend: RemoteBackend, job_id: str) -> None:
@@ -74,16 +75,18 @@ class RemoteJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
             if not self._state().final:
                 raise TimeoutError(str(error)) from error
             raise JobError(str(error)) from error
-        request = remote.ask(remote.service.get(name)).record.request
+        record = remote.ask(remote.service.get(name)).record
+        assert record.outcome is not None
+        self.manifest = record.outcome.run
+        told = {"job_id": name, "manifest": self.manifest}
+        request = record.request
         if request.kind not in TASKS:
-            result = {**json.loads(content), "job_id": name}
-            self.manifest = result.get("triplane", {}).get("manifest")
-            return Result.from_dict(result)
+            result = json.loads(content)
+            return Result.from_dict(result | {"job_id": name, "triplane": result["triplane"] | told})
         pieces, about = parts_of(content)
-        self.manifest = about.get("manifest")
         task = TASKS[request.kind].of(remote, call_of(remote.ask(remote.bus.get(request.payload))))
         gathered = task.gather(self, pieces)
-        gathered.metadata["triplane"] = about | {"job_id": name}
+        gathered.metadata["triplane"] = about | told
         return gathered
 
     def cancel(self) -> bool:

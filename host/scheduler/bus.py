@@ -50,6 +50,9 @@ DEFAULT_URL = "nats://127.0.0.1:4222"
 WORK = "triplane_work"
 """Stream of leases; subject `triplane.work.BOARD`."""
 
+LEDGER = "triplane_ledger"
+"""Stream of runs; subject `triplane.ledger.BOARD`."""
+
 HISTORY = 64
 """Revisions of a record that are kept: its decisions. JetStream has no more for a key."""
 
@@ -120,6 +123,18 @@ class Bus:
                 storage=StorageType.FILE,
                 num_replicas=replicas,
                 max_msg_size=2 * MAX_MESSAGE_BYTES,
+            )
+        )
+        await js.add_stream(
+            StreamConfig(
+                name=LEDGER,
+                subjects=["triplane.ledger.*"],
+                storage=StorageType.FILE,
+                num_replicas=replicas,
+                max_msg_size=MAX_MESSAGE_BYTES,
+                deny_delete=True,
+                deny_purge=True,
+                allow_rollup_hdrs=False,
             )
         )
         jobs, boards, windows = buckets
@@ -197,13 +212,17 @@ class Bus:
         Raises:
             ContractError: they are more than may be kept.
         """
+        if len(data) > INLINE_BYTES:
+            return Payload(sha256=await self.keep(data), size=len(data))
+        return Payload.model_construct(sha256=sha256(data), size=len(data), inline=data)
+
+    async def keep(self, data: bytes) -> str:
+        """Keep bytes in the object store, however few; their SHA-256. Raises as `put` does."""
         if len(data) > MAX_PAYLOAD_BYTES:
             raise ContractError(f"{len(data)} bytes; {MAX_PAYLOAD_BYTES} are the most of a payload")
         name = sha256(data)
-        if len(data) <= INLINE_BYTES:
-            return Payload.model_construct(sha256=name, size=len(data), inline=data)
         await retried(lambda: self._put(name, data))
-        return Payload(sha256=name, size=len(data))
+        return name
 
     async def _put(self, name: str, data: bytes) -> None:
         try:
@@ -217,15 +236,17 @@ class Bus:
         Raises:
             ContractError: they are missing, or not what they should be.
         """
-        data = payload.inline
-        if data is None:
-            try:
-                data = (await retried(lambda: self.objects.get(payload.sha256))).data
-            except (ObjectNotFoundError, NotFoundError):
-                raise ContractError(f"object {payload.sha256} is not in the store; submit again") from None
-        if data is None or len(data) != payload.size or sha256(data) != payload.sha256:
+        data = await self.fetch(payload.sha256) if payload.inline is None else payload.inline
+        if len(data) != payload.size or sha256(data) != payload.sha256:
             raise ContractError(f"object {payload.sha256} is damaged; submit again")
         return data
+
+    async def fetch(self, name: str) -> bytes:
+        """An object of the object store, as it is there; raises ContractError where it is missing."""
+        try:
+            return (await retried(lambda: self.objects.get(name))).data or b""
+        except (ObjectNotFoundError, NotFoundError):
+            raise ContractError(f"object {name} is not in the store; submit again") from None
 
     def follow(
         self, bucket: KeyValue, key: str = ">", *, history: bool = False

@@ -52,11 +52,13 @@ class State(StrEnum):
         return self in (State.DONE, State.FAILED, State.CANCELLED)
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """Of a message: no field that it does not name, none that changes."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Payload(_Part):
+class Payload(Part):
     """Bytes by their SHA-256: here, or in the object store under that name."""
 
     sha256: Sha256
@@ -64,7 +66,7 @@ class Payload(_Part):
     inline: Annotated[Base64Bytes, Field(max_length=INLINE_BYTES)] | None = None
 
 
-class Needs(_Part):
+class Needs(Part):
     """What a job asks of a board, and what its fidelity is estimated from."""
 
     qubits: Count = 0
@@ -76,14 +78,14 @@ class Needs(_Part):
     minimum_fidelity: Probability | None = None
 
 
-class Session(_Part):
+class Session(Part):
     """A window in which a board is one person's: from the first job of that name until nothing came for a while."""
 
     name: Name
     idle_timeout_s: Annotated[float, Field(gt=0, le=3_600)] = 60.0
 
 
-class Request(_Part):
+class Request(Part):
     """What somebody submits."""
 
     version: Literal[1] = 1
@@ -112,7 +114,7 @@ class Request(_Part):
         return self
 
 
-class Manifest(_Part):
+class Manifest(Part):
     """What a result was made of."""
 
     job: Name
@@ -130,11 +132,13 @@ class Manifest(_Part):
     ended: float
 
 
-class Outcome(_Part):
+class Outcome(Part):
     """A result, never without its manifest."""
 
     result: Payload
     manifest: Manifest
+    run: Sha256
+    """Of the signed manifest in the ledger, which was written before."""
 
     @model_validator(mode="after")
     def _belong_together(self) -> Outcome:
@@ -143,7 +147,7 @@ class Outcome(_Part):
         return self
 
 
-class Record(_Part):
+class Record(Part):
     """All that is known of a job. Each revision is a decision, with its reason."""
 
     version: Literal[1] = 1
@@ -169,7 +173,7 @@ class Record(_Part):
         return self
 
 
-class Lease(_Part):
+class Lease(Part):
     """A job for an agent: the record, and the revision that it has while the lease holds."""
 
     version: Literal[1] = 1
@@ -178,7 +182,7 @@ class Lease(_Part):
     record: Record
 
 
-class BoardState(_Part):
+class BoardState(Part):
     """What an agent says of its board, every second."""
 
     version: Literal[1] = 1
@@ -198,7 +202,7 @@ class BoardState(_Part):
     """The shortest T2; a shot that lasts longer is refused."""
 
 
-class Window(_Part):
+class Window(Part):
     """A session that has a board."""
 
     version: Literal[1] = 1

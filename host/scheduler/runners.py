@@ -7,11 +7,12 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from triplane import hal
 from triplane.gateware.sequencer.assembler import assemble
 from triplane.gateware.sequencer.program import Program
+from triplane.host.provenance import RunRecorder
 from triplane.host.scheduler.contracts import Request
 from triplane.host.scheduler.errors import ContractError
 
@@ -25,9 +26,6 @@ LIMIT_CYCLES = 1_000_000_000
 MODEL_INSTRUCTIONS = 50_000
 MODEL_DELAY_CYCLES = 100
 
-MIN_QPY_VERSION = 13
-"""The first that holds expressions as data; earlier ones are read by a parser that evaluates them."""
-
 Check = Callable[[], None]
 """Called now and then while a job runs; raises where the job is to end."""
 
@@ -40,6 +38,18 @@ class Capability:
     gateware: str
 
 
+class Ran(NamedTuple):
+    """How a job ended.
+
+    Attributes:
+        result: JSON.
+        figures: for the run's manifest, as JSON takes them.
+    """
+
+    result: bytes
+    figures: dict[str, Any] = {}
+
+
 class Runner(Protocol):
     """Runs jobs one after the other, each in a thread of its own."""
 
@@ -47,22 +57,31 @@ class Runner(Protocol):
     def capability(self) -> Capability:
         """What may be asked of it; asked again for every heartbeat, since calibration changes."""
 
-    def run(self, request: Request, payload: bytes, check: Check) -> bytes:
-        """The result, JSON. Raises what is wrong with the job, or with the board."""
+    def run(self, request: Request, payload: bytes, check: Check, recorder: RunRecorder) -> Ran:
+        """Run a job, and hand what it is made of to the recorder, besides request and payload.
+
+        Raises what is wrong with the job, or with the board.
+        """
 
     def close(self) -> None:
         """Free the board."""
 
 
 class ModelRunner:
-    """Control programs on the golden model of the sequencer; every measurement gives 0. For tests and rehearsals."""
+    """Control programs on the golden model of the sequencer; every measurement gives 0. For tests and rehearsals.
+
+    Attributes:
+        GATEWARE: what it says instead of a build's hash.
+    """
+
+    GATEWARE = "golden model"
 
     @property
     def capability(self) -> Capability:
         """Control programs, and some dozens of them at a time: they are over at once."""
-        return Capability({"features": ("control",), "depth": 32}, "golden model")
+        return Capability({"features": ("control",), "depth": 32}, self.GATEWARE)
 
-    def run(self, request: Request, payload: bytes, check: Check) -> bytes:
+    def run(self, request: Request, payload: bytes, check: Check, recorder: RunRecorder) -> Ran:
         """Run the program once; shots and seed are for the program to heed."""
         from triplane.host.programs import run_program
 
@@ -138,11 +157,11 @@ class BoardRunner:
         rating = self._rating if readout is None else self._rating | {"readout_error": readout}
         return Capability({"features": ("control", "circuits"), **rating}, self._gateware)
 
-    def run(self, request: Request, payload: bytes, check: Check) -> bytes:
+    def run(self, request: Request, payload: bytes, check: Check, recorder: RunRecorder) -> Ran:
         """Run a circuit, or a program once."""
-        return (
-            self._program(payload) if request.kind == "control" else self._circuits(request, payload, check)
-        )
+        if request.kind == "control":
+            return self._program(payload)
+        return self._circuits(request, payload, check, recorder)
 
     def close(self) -> None:
         """Free the board."""
@@ -150,7 +169,7 @@ class BoardRunner:
         if self._board is not None:
             self._board.close()
 
-    def _program(self, payload: bytes) -> bytes:
+    def _program(self, payload: bytes) -> Ran:
         program = _assembled(payload)
         if program.groups:
             raise ContractError(
@@ -162,22 +181,27 @@ class BoardRunner:
         done = board.execute(limit_cycles=LIMIT_CYCLES, records=True)
         return _ended(done.exit_code, done.outcomes.tolist())
 
-    def _circuits(self, request: Request, payload: bytes, check: Check) -> bytes:
-        if self._live.device is not self._backend.device:
-            self._backend.recalibrate(self._live.device)
-        if request.kind in ("sampler", "estimator"):
-            from triplane.host.scheduler.primitives import TASKS, call_of, packed_parts
+    def _circuits(self, request: Request, payload: bytes, check: Check, recorder: RunRecorder) -> Ran:
+        from triplane.host.qiskit.calls import call_of
+        from triplane.host.qiskit.evidence import collect
+        from triplane.host.qiskit.task import Circuits, Task
+        from triplane.host.scheduler.primitives import TASKS, packed_parts
 
-            job = self._backend.submit(TASKS[request.kind].of(self._backend, call_of(payload)))
-            result = _waited(job, check)
-            return packed_parts(job.pieces, result.metadata["triplane"])
-        job = self._backend.run(
-            circuits_of(request.kind, payload),
-            shots=request.shots,
-            memory=request.memory,
-            seed_simulator=request.seed,
-        )
-        return json.dumps(_waited(job, check).to_dict(), default=str).encode()
+        backend = self._backend
+        if self._live.device is not backend.device:
+            backend.recalibrate(self._live.device)
+        task: Task
+        if request.kind in TASKS:
+            task = TASKS[request.kind].of(backend, call_of(payload))
+        else:
+            circuits = circuits_of(request.kind, payload)
+            task = Circuits(backend, circuits, request.shots, memory=request.memory, seed=request.seed)
+        job = backend.submit(task)
+        result = _waited(job, check)
+        figures = collect(recorder, backend, job.job_id(), task.request(), task.compiled(), job.pieces)
+        if request.kind in TASKS:
+            return Ran(packed_parts(job.pieces, result.metadata["triplane"]), figures)
+        return Ran(json.dumps(result.to_dict(), default=str).encode(), figures)
 
 
 def _waited(job: TriplaneJob, check: Check) -> Any:
@@ -217,27 +241,20 @@ def circuits_of(kind: str, payload: bytes) -> list[Any]:
     Raises:
         ContractError: it is none, or QPY of a version that is not read from strangers.
     """
-    import io
-
-    from qiskit import qpy
-
     from triplane.host.compiler.qasm import loads
+    from triplane.host.qiskit.calls import CallError, read_qpy
 
     if kind == "qasm3":
         return [loads(payload.decode("utf-8", "replace")).circuit]
-    if payload[:6] != b"QISKIT" or len(payload) < 7:
-        raise ContractError("the payload is no QPY")
-    if payload[6] < MIN_QPY_VERSION:
-        raise ContractError(
-            f"QPY version {payload[6]}; versions before {MIN_QPY_VERSION} are not read: "
-            "save the circuit with Qiskit 1.3 or later"
-        )
-    return list(qpy.load(io.BytesIO(payload)))
+    try:
+        return read_qpy(payload)
+    except CallError as error:
+        raise ContractError(str(error)) from error
 
 
 def _assembled(payload: bytes) -> Program:
     return assemble(payload.decode("utf-8", "replace"), file="program")
 
 
-def _ended(exit_code: int, outcomes: list[int]) -> bytes:
-    return json.dumps({"exit_code": exit_code, "outcomes": outcomes}).encode()
+def _ended(exit_code: int, outcomes: list[int]) -> Ran:
+    return Ran(json.dumps({"exit_code": exit_code, "outcomes": outcomes}).encode())

@@ -14,6 +14,7 @@ from triplane.gateware.sequencer.assembler import assemble
 from triplane.host.provenance import CorruptObjectError, Ledger, verify_run
 from triplane.host.provenance.report import show
 from triplane.host.qiskit import EstimatorV2, SamplerV2
+from triplane.host.scheduler.rerun import rerun
 
 
 @pytest.fixture
@@ -95,3 +96,20 @@ def test_the_report_shows_the_chain_and_damage_to_it(backend, kept_jobs, decided
     with pytest.raises(CorruptObjectError):
         show(run, store=kept_jobs, console=console)
     assert "DAMAGED" in console.file.getvalue()
+
+
+def test_runs_are_run_again_from_the_store_alone(backend, kept_jobs, decided):
+    theta = Parameter("theta")
+    circuit = QuantumCircuit(1)
+    circuit.ry(theta, 0)
+    measured = circuit.measure_all(inplace=False)
+    jobs = (
+        backend.run(decided, shots=20, seed_simulator=3),
+        SamplerV2(backend, options={"seed_simulator": 3}).run([(measured, [0.3, 2.0])], shots=20),
+        EstimatorV2(backend, options={"seed_simulator": 3}).run([(circuit, "Z", [0.3])], precision=0.3),
+    )
+    for job in jobs:
+        job.result()
+        compared = rerun(verify_run(job.manifest, kept_jobs), kept_jobs)
+        assert len(compared) >= 5
+        assert [each.name for each in compared if not each.same] == []

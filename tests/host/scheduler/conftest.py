@@ -7,6 +7,7 @@ import socket
 
 import pytest
 
+from triplane.host.provenance.signing import Signer
 from triplane.host.scheduler.agent import Agent
 from triplane.host.scheduler.bus import Bus
 from triplane.host.scheduler.client import Jobs
@@ -34,8 +35,8 @@ def server(tmp_path, port):
 class Service:
     """Clients, agents and a scheduler, each with a connection of its own."""
 
-    def __init__(self, url, stack):
-        self.url, self.stack = url, stack
+    def __init__(self, url, stack, signer):
+        self.url, self.stack, self.signer = url, stack, signer
 
     async def bus(self):
         return await self.stack.enter_async_context(await Bus.connect(self.url))
@@ -55,7 +56,7 @@ class Service:
         return await self.spawn(Scheduler(await self.bus()).run())
 
     async def agent(self, name="board", runner=None):
-        agent = Agent(await self.bus(), runner or ModelRunner(), name=name, url="model")
+        agent = Agent(await self.bus(), runner or ModelRunner(), name=name, url="model", signer=self.signer)
         return await self.spawn(agent.run())
 
     async def client(self, by="ada"):
@@ -63,13 +64,18 @@ class Service:
 
 
 @pytest.fixture
-def run(server):
+def signer(tmp_path):
+    return Signer(tmp_path / "home")
+
+
+@pytest.fixture
+def run(server, signer):
     """Runs a test's coroutine with a `Service`."""
 
     def run(body):
         async def running():
             async with asyncio.timeout(TIMEOUT_S), contextlib.AsyncExitStack() as stack:
-                return await body(Service(server, stack))
+                return await body(Service(server, stack, signer))
 
         return asyncio.run(running())
 

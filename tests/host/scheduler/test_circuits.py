@@ -19,12 +19,12 @@ from triplane.hal.device import load_device
 from triplane.host.calibration.qubit.snapshot import Measured, QubitSnapshot, Snapshot
 from triplane.host.compiler.circuits import CircuitError
 from triplane.host.qiskit import EstimatorV2, SamplerV2, TriplaneBackend
+from triplane.host.qiskit.calls import CallError, call_of, packed_call
 from triplane.host.qiskit.sampler import SamplerTask
 from triplane.host.scheduler.agent import Agent
 from triplane.host.scheduler.backend import RemoteBackend
 from triplane.host.scheduler.bus import Bus
 from triplane.host.scheduler.errors import ContractError, ServiceError
-from triplane.host.scheduler.primitives import call_of, packed_call
 from triplane.host.scheduler.requests import needs_of
 from triplane.host.scheduler.runners import BoardRunner, circuits_of
 from triplane.host.scheduler.scheduler import Scheduler
@@ -44,7 +44,7 @@ def bell():
 
 
 @pytest.fixture
-def boards(server):
+def boards(server, signer):
     """A scheduler, and an agent on the simulated board, in a thread of their own."""
     runner, ready, state = BoardRunner("sim", load_device("line5")), threading.Event(), {}
 
@@ -54,7 +54,7 @@ def boards(server):
             ready.set()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(Scheduler(bus).run())
-                tasks.create_task(Agent(other, runner, name="sim", url="sim").run())
+                tasks.create_task(Agent(other, runner, name="sim", url="sim", signer=signer).run())
 
     def serving():
         with pytest.raises(asyncio.CancelledError):
@@ -154,14 +154,14 @@ def test_an_agent_tells_of_the_calibration_as_it_is_now(tmp_path):
 
 
 def test_false_calls_are_refused():
-    with pytest.raises(ContractError, match="Call: circuits"):
+    with pytest.raises(CallError, match="circuits: Field required"):
         call_of(b'{"kind": "sampler", "settings": {}, "arrays": {}}')
     pickled = np.array([{}], dtype=object)
     stream = io.BytesIO()
     np.save(stream, pickled, allow_pickle=True)
     call = json.loads(packed_call(SamplerTask(None, [SamplerPub(bell(), shots=1)], None).request()))
     call["arrays"]["shape-0"] = base64.b64encode(stream.getvalue()).decode()
-    with pytest.raises(ContractError, match="an array of the call"):
+    with pytest.raises(CallError, match="an array of the call"):
         call_of(json.dumps(call).encode())
 
 

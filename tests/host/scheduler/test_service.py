@@ -24,12 +24,12 @@ class Gated(ModelRunner):
     def __init__(self):
         self.gate, self.began, self.ran = threading.Event(), threading.Event(), []
 
-    def run(self, request, payload, check):
+    def run(self, request, payload, check, recorder):
         self.began.set()
         while not self.gate.wait(0.02):
             check()
         self.ran.append(request.name)
-        return super().run(request, payload, check)
+        return super().run(request, payload, check, recorder)
 
 
 async def until(condition):

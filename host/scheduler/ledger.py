@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The service's ledger: a stream from which nothing can be deleted, one chain of signed runs for each board.
+
+An entry is that of a local ledger (`provenance.ledger.Entry`), with the signature of its run. A board's agent is the
+only one that continues its chain, and does so only on top of the entry it has read: the server takes one of two that
+write at once. Small objects travel in the entry, larger ones lie in the object store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import APIError, NotFoundError
+from pydantic import Base64Bytes, Field
+
+from triplane.host.provenance import CorruptLedgerError, Manifest, Store, Verification
+from triplane.host.provenance.canonical import sha256
+from triplane.host.provenance.errors import CorruptObjectError
+from triplane.host.provenance.ledger import GENESIS, Chain, Entry
+from triplane.host.provenance.signing import Signature, Signer
+from triplane.host.provenance.verification import find_run, verify_objects
+from triplane.host.scheduler.bus import LEDGER, Bus, retried
+from triplane.host.scheduler.contracts import INLINE_BYTES, Count, Part, Sha256, decode, encode
+from triplane.host.scheduler.errors import ContractError
+from triplane.host.scheduler.following import RETRY_S, TRANSIENT
+
+logger = logging.getLogger(__name__)
+
+INLINE_MANIFEST_BYTES = 16 * 1024
+INLINE_TOTAL_BYTES = 24 * 1024
+"""Of all objects in an entry: in base64, with the rest, it stays below a message's limit."""
+
+READ_AT_ONCE = 256
+WRONG_LAST_SEQUENCE = 10_071
+"""JetStream's code for "somebody else has written"."""
+
+
+class Line(Part):
+    """An entry on the wire: fields of `Entry`, signature, small objects by their SHA-256."""
+
+    version: Literal[1] = 1
+    seq: Count
+    time: Annotated[str, Field(max_length=64)]
+    kind: Literal["run"] = "run"
+    object: Sha256
+    prev: Sha256
+    hash: Sha256
+    signature: Signature
+    objects: dict[Sha256, Base64Bytes]
+
+    @property
+    def entry(self) -> Entry:
+        """That of a ledger."""
+        return Entry(self.seq, self.time, self.kind, self.object, self.prev, self.hash)
+
+
+class BoardLedger:
+    """A board's chain, for its agent.
+
+    Args:
+        bus: connected.
+        board: its name.
+        signer: of the runs.
+    """
+
+    def __init__(self, bus: Bus, board: str, signer: Signer) -> None:
+        self.bus, self.board, self.signer = bus, board, signer
+        self._last: tuple[Entry | None, int] | None = None
+        self._kept: set[str] = set()
+
+    async def append(self, manifest: Manifest, objects: dict[str, bytes]) -> str:
+        """Keep a run with everything that its manifest names; the run's id, once the server has it.
+
+        Waits for a server that is away. An answer that was lost is found out.
+
+        Raises:
+            ContractError: an object is larger than may be kept.
+        """
+        content = manifest.to_bytes()
+        run = sha256(content)
+        inline, room = {}, INLINE_TOTAL_BYTES
+        for name, data in {run: content, **objects}.items():
+            if name in self._kept:
+                continue
+            if len(data) <= min(room, INLINE_MANIFEST_BYTES if name == run else INLINE_BYTES):
+                inline[name] = data
+                room -= len(data)
+            else:
+                await self.bus.keep(data)
+                self._kept.add(name)
+        signature = self.signer.sign(run)
+        while True:
+            if self._last is None:
+                self._last = await retried(self._newest)
+            last, sequence = self._last
+            if last is not None and last.object == run:
+                return run
+            now = datetime.now(UTC).isoformat(timespec="microseconds")
+            entry = Entry.make(last.seq + 1 if last else 0, now, "run", run, last.hash if last else GENESIS)
+            line = Line.model_construct(**vars(entry), signature=signature, objects=inline)
+            try:
+                written = await self.bus.js.publish(
+                    f"triplane.ledger.{self.board}",
+                    encode(line),
+                    stream=LEDGER,
+                    headers={"Nats-Expected-Last-Subject-Sequence": str(sequence)},
+                )
+            except APIError as error:
+                self._last = None
+                if error.err_code != WRONG_LAST_SEQUENCE:
+                    raise
+            except TRANSIENT as error:
+                logger.debug("ledger of %s: %s", self.board, error)
+                self._last = None
+                await asyncio.sleep(RETRY_S)
+            else:
+                self._last = entry, written.seq
+                return run
+
+    async def _newest(self) -> tuple[Entry | None, int]:
+        try:
+            found = await self.bus.js.get_last_msg(LEDGER, f"triplane.ledger.{self.board}")
+        except NotFoundError:
+            return None, 0
+        return decode(Line, found.data or b"").entry, found.seq or 0
+
+
+@dataclass(frozen=True)
+class ServiceLedger:
+    """All chains, verified: entries link to each other, and each signature is that of its run.
+
+    Attributes:
+        chains: board -> its chain.
+        lines: run -> its entry on the wire.
+        boards: run -> board.
+    """
+
+    chains: dict[str, Chain]
+    lines: dict[str, Line]
+    boards: dict[str, str]
+
+    @classmethod
+    async def read(cls, bus: Bus) -> ServiceLedger:
+        """Read and verify the whole ledger.
+
+        Raises:
+            CorruptLedgerError: an entry is none, was changed, or does not continue the one before.
+            SignatureError: a signature is not that of the run.
+        """
+        entries: dict[str, list[Entry]] = {}
+        lines, boards = {}, {}
+        for board, data in await _messages(bus):
+            chain = entries.setdefault(board, [])
+            try:
+                line = decode(Line, data)
+            except ContractError as error:
+                raise _damaged(board, len(chain), str(error)) from error
+            entry = line.entry
+            previous = chain[-1].hash if chain else GENESIS
+            if Entry.make(entry.seq, entry.time, entry.kind, entry.object, entry.prev) != entry:
+                raise _damaged(board, len(chain), "its content does not match its hash")
+            if (entry.seq, entry.prev) != (len(chain), previous):
+                raise _damaged(board, len(chain), "it does not continue the entry before")
+            line.signature.check(line.object)
+            chain.append(entry)
+            lines[line.object], boards[line.object] = line, board
+        chains = {board: Chain(tuple(chain), chain[-1].hash, b"") for board, chain in entries.items()}
+        return cls(chains, lines, boards)
+
+    async def mirror(self, bus: Bus, run: str, store: Store) -> Verification:
+        """Copy a run with everything it names from the service to a store on disk, and verify it there.
+
+        Args:
+            bus: connected.
+            run: its id, or the first digits of it.
+            store: to copy it to.
+
+        Raises:
+            UnknownRunError: there is no such run, or are several.
+            ProvenanceError: what is there is not what it should be.
+        """
+        name = find_run(run, self.lines, "the service's ledger")
+        line = self.lines[name]
+        store.keep_signature(name, line.signature)
+        manifest = Manifest.from_bytes(await _mirrored(bus, line, name, None, store), name)
+        for artefact in [*manifest.inputs.values(), *manifest.outputs.values()]:
+            await _mirrored(bus, line, artefact.sha256, artefact.bytes, store)
+        return verify_objects(line.entry, self.chains[self.boards[name]], store)
+
+
+async def _mirrored(bus: Bus, line: Line, name: str, size: int | None, store: Store) -> bytes:
+    """An object of an entry: from the store, the entry, or the service."""
+    if name in store:
+        return store.get(name)
+    data = line.objects.get(name)
+    if data is None:
+        try:
+            data = await bus.fetch(name)
+        except ContractError as error:
+            raise CorruptObjectError(f"run {line.object[:12]}: {error}") from error
+    if sha256(data) != name or size not in (None, len(data)):
+        raise CorruptObjectError(f"run {line.object[:12]}: object {name} of the service is damaged")
+    store.put(data)
+    return data
+
+
+async def _messages(bus: Bus) -> list[tuple[str, bytes]]:
+    """Boards and data of all entries, in their order."""
+    configuration = ConsumerConfig(
+        ack_policy=AckPolicy.NONE, deliver_policy=DeliverPolicy.ALL, inactive_threshold=30, mem_storage=True
+    )
+    subscription = await bus.js.pull_subscribe("triplane.ledger.*", stream=LEDGER, config=configuration)
+    found: list[tuple[str, bytes]] = []
+    left = (await subscription.consumer_info()).num_pending or 0
+    while left:
+        try:
+            messages = await subscription.fetch(min(READ_AT_ONCE, left), timeout=5)
+        except NatsTimeoutError as error:
+            raise CorruptLedgerError(f"{left} entries of the ledger could not be read; try again") from error
+        left -= len(messages)
+        found += [(message.subject.rpartition(".")[2], message.data) for message in messages]
+    await subscription.unsubscribe()
+    return found
+
+
+def _damaged(board: str, number: int, why: str) -> CorruptLedgerError:
+    return CorruptLedgerError(f"the ledger of board {board} is damaged at entry {number + 1}: {why}")

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs a run again from what the store has of it, and compares. Knows runs of circuits, and programs of jobs."""
+
+from __future__ import annotations
+
+import io
+import shlex
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from triplane.hal.device import Device
+from triplane.host.provenance import RerunError, RunRecorder, Store, Verification
+from triplane.host.provenance.manifest import Artefact
+from triplane.host.scheduler.contracts import Payload, Request, decode
+from triplane.host.scheduler.evidence import Objects
+from triplane.host.scheduler.runners import ModelRunner
+
+Progress = Callable[[str], None]
+
+
+class Compared(NamedTuple):
+    """An output of both runs.
+
+    Attributes:
+        name: in the manifest.
+        before, after: SHA-256; None where a run has none of that name.
+        note: how far numbers are apart, where they are.
+    """
+
+    name: str
+    before: str | None
+    after: str | None
+    note: str
+
+    @property
+    def same(self) -> bool:
+        """Whether all bytes are equal."""
+        return self.before == self.after
+
+
+def rerun(found: Verification, store: Store, progress: Progress | None = None) -> list[Compared]:
+    """Run it again, circuits on a simulated board with the device emulated behind it, and compare all outputs.
+
+    Args:
+        found: the run, verified.
+        store: that has its objects; nothing else is read.
+        progress: called with a line of text as a simulated board is built.
+
+    Raises:
+        RerunError: objects are damaged or missing, or nothing here knows how to run it.
+    """
+    if found.problems:
+        raise RerunError(f"run {found.run[:12]}: {next(iter(found.problems.values()))}")
+    inputs = found.manifest.inputs
+    before = found.manifest.outputs
+    objects = Objects()
+    recorder = RunRecorder(found.manifest.command, objects)
+    if "call.json" in inputs:
+        _play(found, store, recorder, progress)
+        # It tells times and names of that job besides what the other outputs have.
+        before = {name: each for name, each in before.items() if name != "result.json"}
+    elif "request.json" in inputs and found.manifest.gateware.get("build_hash") == ModelRunner.GATEWARE:
+        content = store.get(inputs["payload"].sha256)
+        payload = Payload(sha256=inputs["payload"].sha256, size=len(content))
+        asked = decode(Request, _with_payload(store.get(inputs["request.json"].sha256), payload))
+        ran = ModelRunner().run(asked, content, lambda: None, recorder)
+        recorder.add_output("result.json", ran.result)
+    else:
+        raise RerunError(
+            f"run {found.run[:12]} is neither of circuits nor of a program on the golden model; its command was: "
+            f"{shlex.join(found.manifest.command)}"
+        )
+    after = recorder.manifest({}).outputs
+    names = [*before, *(name for name in after if name not in before)]
+    return [_compared(name, before.get(name), after.get(name), store, objects) for name in names]
+
+
+def _play(found: Verification, store: Store, recorder: RunRecorder, progress: Progress | None) -> None:
+    from triplane.host.compiler.circuits import Options
+    from triplane.host.qiskit import TriplaneBackend
+    from triplane.host.qiskit.calls import call_of
+    from triplane.host.qiskit.evidence import collect
+    from triplane.host.qiskit.task import Circuits, Task
+    from triplane.host.scheduler.primitives import TASKS
+
+    inputs = found.manifest.inputs
+    kinds: dict[str, type[Task]] = {"circuits": Circuits, **TASKS}
+    request = call_of(store.get(inputs["call.json"].sha256))
+    device = Device.model_validate_json(store.get(inputs["device.json"].sha256))
+    compiler: Any = found.manifest.parameters["compiler"]
+    chosen: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in compiler.items()}
+    with TriplaneBackend(device, options=Options(**chosen), record_jobs=False, progress=progress) as backend:
+        task = kinds[request.kind].of(backend, request)
+        job = backend.submit(task)
+        job.result()
+        collect(recorder, backend, job.job_id(), request, task.compiled(), job.pieces)
+
+
+def _with_payload(request: bytes, payload: Payload) -> bytes:
+    return request[:-1] + b',"payload":' + payload.model_dump_json().encode() + b"}"
+
+
+def _compared(
+    name: str, before: Artefact | None, after: Artefact | None, store: Store, objects: Objects
+) -> Compared:
+    note = ""
+    if before and after and before.sha256 != after.sha256 and name.endswith(".npy"):
+        old, new = (
+            np.load(io.BytesIO(data), allow_pickle=False)
+            for data in (store.get(before.sha256), objects.kept[after.sha256])
+        )
+        note = f"means {old.mean():.4g} and {new.mean():.4g}" if old.size and new.size else ""
+    return Compared(name, before and before.sha256, after and after.sha256, note)
