@@ -112,4 +112,5 @@ def _compared(
             for data in (store.get(before.sha256), objects.kept[after.sha256])
         )
         note = f"means {old.mean():.4g} and {new.mean():.4g}" if old.size and new.size else ""
-    return Compared(name, before and before.sha256, after and after.sha256, note)
+    hashes = [each.sha256 if each else None for each in (before, after)]
+    return Compared(name, hashes[0], hashes[1], note)
