@@ -17,10 +17,11 @@ from triplane.gateware.decoder.graph import GraphError, compile_graph
 from triplane.gateware.decoder.table import TableShape, observed_detectors
 from triplane.gateware.decoder.window import whole_window
 from triplane.gateware.shape import FabricShape
+from triplane.hal.device import Device
 from triplane.hal.drivers.simulated import simulated_design
 from triplane.host.compiler.memory import MemoryExperiment
 from triplane.host.replay.progress import ProgressView
-from triplane.host.small import CABLED, small_target
+from triplane.host.small import CABLED, shape_of, small_target
 from triplane.sim.board import BoardBuild, Design, SimulatedBoard, build_board
 from triplane.sim.board.cables import Cables
 from triplane.sim.board.coupling import Behind
@@ -90,6 +91,13 @@ def loopback_board() -> tuple[Design, Emulated]:
     timing = descriptor.timing
     delay_ns = sum(delay.ns for delay in (timing.dac_delay, timing.adc_delay, timing.cable_delay))
     return design.with_links(), Emulated(Cables([delay_ns] * CABLED.lines), CABLED)
+
+
+def device_board(device: Device) -> tuple[Design, Emulated]:
+    """The board that `triplane agent` and `TriplaneBackend` expect for a device, which is emulated behind it."""
+    shape = shape_of(device)
+    design, _ = simulated_design(small_target(), fabric=shape)
+    return design.with_links(), Emulated(Processor(device), shape)
 
 
 def serve_board(

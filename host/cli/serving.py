@@ -72,6 +72,14 @@ def board(
             help="A small board whose two readout lines are cabled to themselves, for doctor --loopback.",
         ),
     ] = False,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            "--device",
+            show_default="none",
+            help="A board for circuits, with that device emulated behind it: a name, or a YAML file.",
+        ),
+    ] = None,
     weight_bits: WeightBits = 5,
     decoder: Decoder = "array",
     udp_port: Annotated[
@@ -98,29 +106,38 @@ def board(
     process with `--board`, or with `triplane.hal.connect`. It runs until Ctrl-C.
     """
     with errors():
+        from triplane.hal.device import load_device
         from triplane.host.serving import (
             ServingError,
             board_for,
             closed_loop_board,
+            device_board,
             loopback_board,
             serve_board,
         )
 
-        if closed_loop or loopback:
-            option = "--closed-loop" if closed_loop else "--loopback"
+        kinds = {"--closed-loop": closed_loop, "--loopback": loopback, "--device": device is not None}
+        options = [option for option, given in kinds.items() if given]
+        if options:
+            option = options[0]
             refuse_data_set(paths, option)
-            if closed_loop and loopback:
-                raise ServingError("--closed-loop and --loopback are two boards; give one of them")
-            if loopback and (distance or rounds):
+            if len(options) > 1:
+                raise ServingError(f"{' and '.join(options)} are two boards; give one of them")
+            if not closed_loop and (distance or rounds):
                 raise ServingError(
-                    "--loopback is one small board; --distance and --rounds have no meaning for it"
+                    f"{option} is one small board; --distance and --rounds have no meaning for it"
                 )
             if pynq_port is not None:
                 raise ServingError(
                     f"--pynq-port is for boards without {option}: what is behind the converters would not hear of what "
                     "is written that way; use the network or the serial line"
                 )
-            design, emulated = loopback_board() if loopback else closed_loop_board(distance or DEMO_DISTANCE)
+            if device is not None:
+                design, emulated = device_board(load_device(device))
+            elif loopback:
+                design, emulated = loopback_board()
+            else:
+                design, emulated = closed_loop_board(distance or DEMO_DISTANCE)
             serve_board(design, udp_port=udp_port, uart_port=uart_port, emulated=emulated)
             return
         model = _model(paths, distance or DISTANCE, rounds)

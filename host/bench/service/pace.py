@@ -4,16 +4,22 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import statistics
 import time
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
+from qiskit import QuantumCircuit, qpy
+
+from triplane.hal.device import load_device
 from triplane.host.bench.service.processes import Processes
+from triplane.host.compiler.circuits import compile_circuit
 from triplane.host.scheduler.bus import Bus
 from triplane.host.scheduler.client import Jobs
 from triplane.host.scheduler.contracts import Record, Request, State, decode
+from triplane.host.small import shape_of
 
 AT_ONCE = 256
 AGENTS = 4
@@ -109,28 +115,57 @@ async def _done(jobs: Jobs, request: Request) -> None:
     await jobs.result(await jobs.submit(request))
 
 
-async def first_shot_ms(folder: Path, count: int) -> float:
-    """Median time from a submission to the start of the job on an idle simulated board, as its client sees it."""
+@dataclass(frozen=True)
+class FirstShot:
+    """Medians of a circuit's job on an idle simulated board, ms.
+
+    Attributes:
+        started: from submission until its client sees that it runs.
+        ended: until its client sees the end of its one shot, filed and signed.
+        compiled: the compiler alone, of circuits that it has not seen.
+    """
+
+    started: float
+    ended: float
+    compiled: float
+
+
+async def first_shot(folder: Path, count: int) -> FirstShot:
+    """Submit circuits of one shot, one after the other, each with other angles: none is compiled already."""
+    device = load_device("line5")
+    shape, started, ended, compiled = shape_of(device), [], [], []
     with Processes(folder) as processes:
         processes.scheduler()
-        processes.start("sim", "agent", "--board", "sim", "--name", "sim")
-        async with await Bus.connect(processes.url) as bus:
+        processes.agent("sim", "sim")
+        async with await Bus.connect(processes.url) as bus, await Bus.connect(processes.url) as watching:
             jobs = Jobs(bus, "bench")
-            request = Request(user="bench", kind="control", payload=await bus.put(b"halt 0\n"))
-            await jobs.result(await jobs.submit(request))
-            return await _median_ms(jobs, request, count)
+            for number in range(count + 1):
+                content = io.BytesIO()
+                qpy.dump(_turned(number), content)
+                payload = await bus.put(content.getvalue())
+                request = Request(user="bench", kind="qpy", payload=payload, shots=1)
+                began, seen = time.monotonic(), None
+                job = await jobs.submit(request)
+                async with aclosing(watching.follow(watching.jobs, job)) as changes:
+                    async for change in changes:
+                        state = decode(Record, change.value).state if change else None
+                        if seen is None and state in (State.RUNNING, State.DONE):
+                            seen = time.monotonic()
+                        if state is not None and state.final:
+                            break
+                if number and seen is not None:  # the first one waits for the board
+                    ended.append(time.monotonic() - began)
+                    started.append(seen - began)
+            for number in range(count):
+                circuit, began = _turned(count + 1 + number), time.monotonic()
+                compile_circuit(circuit, device, shape).program(1)
+                compiled.append(time.monotonic() - began)
+    return FirstShot(*(1e3 * statistics.median(each) for each in (started, ended, compiled)))
 
 
-async def _median_ms(jobs: Jobs, request: Request, count: int) -> float:
-    found = []
-    for _ in range(count):
-        began = time.monotonic()
-        job = await jobs.submit(request)
-        async with aclosing(jobs.bus.follow(jobs.bus.jobs, job)) as changes:
-            async for change in changes:
-                state = decode(Record, change.value).state if change else None
-                if state in (State.RUNNING, State.DONE):
-                    break
-        found.append(1e3 * (time.monotonic() - began))
-        await jobs.result(job)
-    return statistics.median(found)
+def _turned(number: int) -> QuantumCircuit:
+    circuit = QuantumCircuit(2, 2)
+    circuit.ry(0.01 + number / 100, 0)
+    circuit.cx(0, 1)
+    circuit.measure([0, 1], [0, 1])
+    return circuit

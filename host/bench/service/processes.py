@@ -26,9 +26,7 @@ class Processes:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        with contextlib.closing(socket.socket()) as probe:
-            probe.bind((LOOPBACK, 0))
-            self._port: int = probe.getsockname()[1]
+        self._port = _free(socket.SOCK_STREAM)
         self.url = f"nats://{LOOPBACK}:{self._port}"
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self._arguments: dict[str, Sequence[str]] = {}
@@ -53,17 +51,27 @@ class Processes:
         """Start a command of ours under a name; with no arguments, the one that had this name."""
         self._arguments[name] = arguments or self._arguments[name]
         with (self._folder / f"{name}.log").open("ab") as log:
-            command = [*COMMAND, *self._arguments[name], "--url", self.url]
+            command = [*COMMAND, *self._arguments[name]]
             self.running[name] = subprocess.Popen(command, stdout=log, stderr=log)
 
     def scheduler(self) -> None:
         """Start a scheduler."""
-        self.start("scheduler", "serve")
+        self.start("scheduler", "serve", "--url", self.url)
 
     def agents(self, count: int) -> None:
         """Start agents on golden models."""
         for number in range(count):
-            self.start(f"board-{number}", "agent", "--board", "model", "--name", f"board-{number}")
+            self.agent(f"board-{number}", "model")
+
+    def agent(self, name: str, board: str) -> None:
+        """Start the agent of a board, whose URL is given, under the board's name."""
+        self.start(name, "agent", "--board", board, "--name", name, "--url", self.url)
+
+    def board(self, name: str, device: str) -> None:
+        """Start a simulated board on loopback, with that device behind it, and its agent, which has the name."""
+        port = _free(socket.SOCK_DGRAM)
+        self.start(f"{name}-itself", "board", "--device", device, "--udp-port", str(port))
+        self.agent(name, f"udp://{LOOPBACK}:{port}")
 
     def kill(self, name: str) -> None:
         """End a process by SIGKILL, and start it again at once."""
@@ -79,3 +87,10 @@ class Processes:
         """Processor time that a process has had."""
         ticks = Path(f"/proc/{self.running[name].pid}/stat").read_text().rsplit(")", 1)[1].split()[11:13]
         return sum(map(int, ticks)) / 100  # USER_HZ is 100 on every Linux
+
+
+def _free(kind: socket.SocketKind) -> int:
+    with contextlib.closing(socket.socket(type=kind)) as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
