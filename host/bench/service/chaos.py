@@ -23,7 +23,7 @@ from triplane.host.scheduler.ledger import ServiceLedger
 
 AGENTS = 8
 SUBMITTED_AT_ONCE = 100
-PATIENCE_S = 120.0
+PATIENCE_S = 300.0
 """Without the end of any job, after which the rest counts as lost."""
 
 
