@@ -8,7 +8,9 @@ from qiskit.transpiler import passes
 from qiskit_aer.noise import thermal_relaxation_error
 
 from triplane.hal.device import load_device
+from triplane.host.compiler.circuits import Options, compile_circuit
 from triplane.host.qiskit import device_target, transpiled
+from triplane.host.small import shape_of
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +72,15 @@ def test_a_bad_qubit_is_left_out(line5):
         circuit.x(1)
     assert used(transpiled(circuit, device)) == {3, 4}
     assert used(transpiled(circuit, device, initial_layout=(1, 0))) == {0, 1}
+
+
+def test_a_compiled_circuit_says_its_layout(line5):
+    circuit = QuantumCircuit(3, 1)
+    circuit.measure(2, 0)
+    for layout in ((0, 1, 2), (4, 3, 1)):
+        compiled = compile_circuit(circuit, line5, shape_of(line5), Options(initial_layout=layout))
+        assert compiled.layout == layout
+        assert used(compiled.transpiled) == {layout[2]}
 
 
 @pytest.mark.parametrize(
