@@ -17,11 +17,10 @@ import numpy as np
 
 from triplane.hal.device import ADC_HZ
 from triplane.host.compiler.circuits import CompiledCircuit
-from triplane.host.compiler.circuits.estimate import DISCRIMINATE, GENERATOR
+from triplane.host.compiler.circuits.timing import DISCRIMINATE, GENERATOR, WINDOW
 from triplane.host.provenance import RunRecorder, Store
 from triplane.host.provenance.canonical import sha256
 from triplane.host.qiskit.archive import Piece, Request
-from triplane.sim.qpu.gates import READOUT_SAMPLES
 
 if TYPE_CHECKING:
     from triplane.host.qiskit.backend import TriplaneBackend
@@ -100,13 +99,12 @@ def latencies(compiled: Iterable[CompiledCircuit]) -> list[dict[str, Any]]:
     if not decisions:
         return []
     slowest = max(decisions, key=lambda decision: decision.latency_cycles)
-    window = READOUT_SAMPLES // 2
-    outside = slowest.wait_cycles - slowest.latency_cycles - DISCRIMINATE - window - GENERATOR
+    outside = slowest.wait_cycles - slowest.latency_cycles - DISCRIMINATE - WINDOW - GENERATOR
     clock_hz = ADC_HZ
     stages = (
         ("generate the readout's first sample", GENERATOR, "simulated"),
         ("cables and converters", outside, "assumed"),
-        ("readout window", window, "simulated"),
+        ("readout window", WINDOW, "simulated"),
         ("discriminate", DISCRIMINATE, "simulated"),
         ("decide", slowest.latency_cycles, "simulated"),
         ("generate the first sample of the action", GENERATOR, "simulated"),
