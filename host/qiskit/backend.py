@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +22,14 @@ from qiskit.transpiler import Target
 from triplane import hal
 from triplane.gateware.shape import FabricShape
 from triplane.hal.device import Device, load_device
-from triplane.host.compiler.circuits import CircuitError, CompiledCircuit, Options, compile_circuit
+from triplane.host.calibration.qubit.snapshot import Snapshot
+from triplane.host.compiler.circuits import (
+    CircuitError,
+    CoherenceWarning,
+    CompiledCircuit,
+    Options,
+    compile_circuit,
+)
 from triplane.host.compiler.circuits.compiled import Values, qpy_bytes
 from triplane.host.compiler.circuits.target import device_target
 from triplane.host.provenance import Store
@@ -27,8 +37,9 @@ from triplane.host.provenance.canonical import sha256
 from triplane.host.qiskit.archive import Archive, Piece
 from triplane.host.qiskit.evidence import record
 from triplane.host.qiskit.job import TriplaneJob
-from triplane.host.qiskit.task import Circuits, Task
+from triplane.host.qiskit.task import Circuits, Task, warnings_of
 from triplane.host.runtime.circuits import Sweep, run_points
+from triplane.host.runtime.leases import Leases, user
 from triplane.host.runtime.mitigation import ReadoutErrors
 from triplane.host.small import shape_of, small_target
 
@@ -43,8 +54,11 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
 
     Args:
         device: a name of a shipped one, or the device as calibration knows it.
+        snapshot: what calibration has found since; programs are for the device as it was found. Where it is stale, a
+            warning says so, now and when a job begins.
         board: connected, with a fabric of `shape`; its owner closes it. None: a simulated one in this process, with the
-            device emulated behind it, built when the first job needs it.
+            device emulated behind it, built when the first job needs it. One that others can reach is leased while a
+            job runs on it.
         shape: of the board's fabric; None: that of `host.small.shape_of`.
         options: of the compiler.
         emulated: what is behind a simulated board, if that is not the device itself: what calibration has missed.
@@ -59,6 +73,7 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         self,
         device: Device | str = "line5",
         *,
+        snapshot: Snapshot | None = None,
         board: hal.Board | None = None,
         shape: FabricShape | None = None,
         options: Options | None = None,
@@ -68,7 +83,9 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         record_jobs: bool = True,
         progress: Callable[[str], None] | None = None,
     ) -> None:
-        self.device = load_device(device) if isinstance(device, str) else device
+        known = load_device(device) if isinstance(device, str) else device
+        self.snapshot = snapshot
+        self.device = known if snapshot is None else snapshot.applied_to(known, stacklevel=2)
         super().__init__(
             name=f"triplane_{self.device.name}",
             description=self.device.description,
@@ -77,7 +94,7 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         self.shape = shape or shape_of(self.device)
         self.compiler_options = options or Options()
         self._board, self._owned = board, board is None
-        self._emulated, self._seed, self._progress = emulated or self.device, seed, progress
+        self._emulated, self._seed, self._progress = emulated or known, seed, progress
         self._target = device_target(self.device)
         self._compiled: dict[str, CompiledCircuit] = {}
         self._origin: dict[str, Any] = {}
@@ -140,8 +157,14 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         return self.submit(Circuits(self, circuits, count, memory=wanted, seed=seed_simulator))
 
     def submit(self, task: Task) -> TriplaneJob:
-        """Check a task, keep what it was asked for, and let it wait for its turn."""
-        task.check()
+        """Check a task, keep what it was asked for, and let it wait for its turn.
+
+        Warns:
+            CoherenceWarning: a circuit takes more than the budgets of the compiler's options.
+        """
+        for text in warnings_of(task.check()):
+            # Of the line that has called `run` of this backend or of a primitive
+            warnings.warn(text, CoherenceWarning, stacklevel=3)
         job_id = str(uuid4())
         if self._archive:
             self._archive.open(job_id, task.request())
@@ -196,6 +219,24 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         """Play points of a circuit for a job, in its thread; `seed` is an emulator's, `part` numbers what it is for."""
         board = self._connected(seed, part)
         return run_points(board, compiled, shots, values, progress=job.count)
+
+    def leased(self, job_id: str) -> AbstractContextManager[Callable[[], None]]:
+        """Hold the qubits of the device while a job runs on a board that others can reach.
+
+        The context gives a function that raises LeaseLostError where they were lost.
+
+        Raises:
+            LeaseConflictError: others hold them.
+        """
+        place = None if self._board is None else self._board.place
+        if place is None:
+            return nullcontext(lambda: None)
+        holder = f"{user()}, process {os.getpid()}, job {job_id}"
+        return Leases(self._store.root).holding(place, range(len(self.device.qubits)), holder=holder)
+
+    def stale(self) -> list[str]:
+        """What is to be said of the snapshot, with its age, if it is stale; it is a warning as well."""
+        return [] if self.snapshot is None else self.snapshot.warn_if_stale(stacklevel=2)
 
     @property
     def origin(self) -> dict[str, Any]:

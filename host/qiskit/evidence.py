@@ -19,7 +19,7 @@ from triplane.hal.device import ADC_HZ
 from triplane.host.compiler.circuits import CompiledCircuit
 from triplane.host.compiler.circuits.timing import DISCRIMINATE, GENERATOR, WINDOW
 from triplane.host.provenance import RunRecorder, Store
-from triplane.host.provenance.canonical import sha256
+from triplane.host.provenance.canonical import canonical, sha256
 from triplane.host.qiskit.archive import Piece, Request
 
 if TYPE_CHECKING:
@@ -58,6 +58,9 @@ def record(
     recorder.add_input(
         "device.json", backend.device.model_dump_json(indent=1).encode(), source=backend.device.name
     )
+    if backend.snapshot is not None:
+        content = canonical(backend.snapshot.model_dump(mode="json"))
+        recorder.add_input("snapshot.json", content, source=backend.device.name)
     for name, array in request.arrays.items():
         recorder.add_input(f"{name}.npy", _npy(array), source=f"job {job_id}")
     chain = {}

@@ -7,6 +7,8 @@ qubits; a holder that lives renews it. Times are those of the machine's clock, s
 
 from __future__ import annotations
 
+import getpass
+import os
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -78,6 +80,14 @@ class Lease(BaseModel):
 
 
 _LEASES = TypeAdapter(tuple[Lease, ...])
+
+
+def user() -> str:
+    """Who runs this process, for a lease's holder."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # nobody that the system knows, as in some containers
+        return f"user {os.getuid()}"
 
 
 class Leases:
