@@ -98,10 +98,12 @@ def latencies(compiled: Iterable[CompiledCircuit]) -> list[dict[str, Any]]:
 
     Cycles are those of the gateware, simulated; the time in cables and converters is the device's, and assumed.
     """
-    decisions = [decision for each in compiled for decision in each.estimate.feed_forward]
+    decisions = [
+        decision for each in compiled for decision in each.estimate.feed_forward if decision.waits_for_result
+    ]
     if not decisions:
         return []
-    slowest = max(decisions, key=lambda decision: decision.latency_cycles)
+    slowest = max(decisions, key=lambda decision: decision.wait_cycles)
     outside = slowest.wait_cycles - slowest.latency_cycles - DISCRIMINATE - WINDOW - GENERATOR
     clock_hz = ADC_HZ
     stages = (

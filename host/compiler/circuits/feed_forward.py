@@ -28,26 +28,13 @@ from triplane.host.compiler.circuits.tree import (
 
 
 @dataclass(frozen=True)
-class Action:
-    """What is done in one case.
-
-    Attributes:
-        case: of the condition, such as "1", or "true".
-        plays: what the path begins with, in words; "" where there is none.
-    """
-
-    case: str
-    plays: str
-
-
-@dataclass(frozen=True)
 class FeedForward:
     """A condition and what it decides.
 
     Attributes:
         condition: in words; `c3` is classical bit 3 of the circuit.
         by_register: the result is read into a register first; else the sequencer branches on the result itself.
-        actions: of all cases.
+        actions: case of the condition, such as "1" or "true" -> what its path begins with, in words; "" if it is empty.
         latency_cycles: from the last result that is waited for valid to the first event of the slower path; where none
             is waited for, from the end of what was played before. Longer where other channels are still busy then.
         wait_cycles: from the CAPTURE of that result to that event: what the qubits wait.
@@ -56,15 +43,20 @@ class FeedForward:
 
     condition: str
     by_register: bool
-    actions: tuple[Action, ...]
+    actions: dict[str, str]
     latency_cycles: int
     wait_cycles: int
     qubit: int | None
 
     @property
+    def waits_for_result(self) -> bool:
+        """Whether it waits for one, and is not by numbers that have been there for long."""
+        return self.wait_cycles > self.latency_cycles
+
+    @property
     def action(self) -> str:
         """All that it may do, in words."""
-        return " or ".join(action.plays for action in self.actions if action.plays) or "nothing"
+        return " or ".join(plays for plays in self.actions.values() if plays) or "nothing"
 
 
 def feed_forward(
@@ -83,14 +75,14 @@ def feed_forward(
         if cases is None:
             continue
         condition, bodies = cases
-        begun = [(case, *_begins(body)) for case, body in bodies.items()]
-        qubits = {qubit for _, _, found in begun for qubit in found}
+        begun = {case: _begins(body) for case, body in bodies.items()}
+        qubits = {qubit for _, found in begun.values() for qubit in found}
         late = decisions.get(id(node), Late(0, None))
         waited = 0 if late.slot is None else result_cycles(device, late.slot // NUM_TONES)
         yield FeedForward(
             condition,
             not isinstance(node, Decide),
-            tuple(Action(case, plays) for case, plays, _ in begun),
+            {case: plays for case, (plays, _) in begun.items()},
             late.cycles,
             waited + late.cycles,
             min(sorted(qubits), key=lambda q: coherence[q], default=None),
