@@ -64,6 +64,23 @@ def test_a_bad_qubit_is_left_out(line5):
     circuit.h(0)
     circuit.cx(0, 1)
     circuit.measure([0, 1], [0, 1])
-    mapped = transpiled(circuit, line5.model_copy(update={"qubits": tuple(qubits)}), optimization_level=3)
-    used = {mapped.find_bit(bit).index for each in mapped.data for bit in each.qubits}
-    assert used == {3, 4}
+    device = line5.model_copy(update={"qubits": tuple(qubits)})
+    assert used(transpiled(circuit, device)) == {3, 4}
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(1)
+    assert used(transpiled(circuit, device)) == {3, 4}
+    assert used(transpiled(circuit, device, initial_layout=(1, 0))) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("layout", "message"),
+    [((0,), "not 2 different"), ((1, 1), "not 2 different"), ((4, 5), "not within 0 to 4 of line5")],
+)
+def test_a_layout_that_is_none_is_refused(line5, layout, message):
+    with pytest.raises(ValueError, match=message):
+        transpiled(QuantumCircuit(2), line5, initial_layout=layout)
+
+
+def used(circuit):
+    """Qubits of the device that a circuit has instructions for."""
+    return {circuit.find_bit(bit).index for each in circuit.data for bit in each.qubits}
