@@ -37,13 +37,11 @@ class StepTimeoutError(NearTimeError, TimeoutError):
 
 
 class Job(Protocol):
-    """What a step is played by, such as `host.qiskit.TriplaneJob`."""
+    """What a step is played by: any job of Qiskit's. One of `host.qiskit` has a `manifest` too, its run's id."""
 
-    manifest: str | None
-    """Id of the run that it was filed as."""
-
-    def result(self, timeout: float | None = None) -> Any:
-        """What came of it; raises TimeoutError after so many seconds."""
+    @property
+    def result(self) -> Callable[..., Any]:
+        """Gives what came of it; raises TimeoutError after `timeout` seconds, where a step has a time-out."""
 
     def cancel(self) -> Any:
         """Ask for its end."""
@@ -190,7 +188,8 @@ class NearTime:
         try:
             if self._cancelled.is_set():  # after the look above and before there was a job to cancel
                 raise NearTimeCancelledError(self._said("was cancelled"))
-            result = job.result(timeout=self._timeout_s)
+            # Not all jobs have a time-out
+            result = job.result() if self._timeout_s is None else job.result(timeout=self._timeout_s)
         except BaseException as error:
             job.cancel()
             if self._cancelled.is_set():
@@ -203,7 +202,7 @@ class NearTime:
         finally:
             self._job = None
         records = {name: np.asarray(array) for name, array in self._read(result).items()}
-        return Step(number, parameters, seed, records, job.manifest)
+        return Step(number, parameters, seed, records, getattr(job, "manifest", None))
 
     def _said(self, what: str) -> str:
         number = len(self.steps)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
+from qiskit.primitives import StatevectorEstimator
 from qiskit.quantum_info import SparsePauliOp
 from scipy.optimize import minimize
 
@@ -27,10 +28,10 @@ from triplane.host.provenance import Store
 from triplane.host.qiskit import TriplaneBackend
 from triplane.sim.qpu.noiseless import noiseless
 sys.path.insert(0, sys.argv[1])
-from test_variational import optimised
+from test_variational import on_board, optimised
 store = Store(sys.argv[2])
 with TriplaneBackend(noiseless(load_device("line5")), store=store) as backend:
-    optimised(backend, store, "killed", seed=4)
+    optimised(on_board(backend), store, "killed", seed=4)
 """
 
 
@@ -43,13 +44,17 @@ def ansatz():
     return circuit
 
 
-def optimised(backend, store, name, seed, **options):
+def on_board(backend):
+    """Makes estimators of a seed."""
+    return lambda seed: EstimatorV2(backend, options={"seed_simulator": seed, "adaptive": False})
+
+
+def optimised(estimator_of, store, name, seed, evaluations=10, precision=0.25, **options):
     """The angle that gives the lowest energy, and the steps to it."""
     circuit = ansatz()
 
     def play(parameters, step_seed):
-        estimator = EstimatorV2(backend, options={"seed_simulator": step_seed, "adaptive": False})
-        return estimator.run([(circuit, HYDROGEN, parameters)], precision=0.25)
+        return estimator_of(step_seed).run([(circuit, HYDROGEN, parameters)], precision=precision)
 
     def read(result):
         return {"energy": result[0].data.evs, "error": result[0].data.stds}
@@ -60,7 +65,7 @@ def optimised(backend, store, name, seed, **options):
             lambda x: float(run.step(x).records["energy"]),
             [1.0],
             method="COBYLA",
-            options={"maxiter": 10, "rhobeg": 0.8},
+            options={"maxiter": evaluations, "rhobeg": 0.8},
         )
         return found, list(run.steps), run.file({"angle": found.x.tolist(), "energy": found.fun})
 
@@ -73,7 +78,7 @@ def energy(angle):
 
 @pytest.fixture(scope="module")
 def whole(backend, kept_jobs):
-    return optimised(backend, kept_jobs, "whole", seed=4)
+    return optimised(on_board(backend), kept_jobs, "whole", seed=4)
 
 
 def test_it_comes_near_the_ground_state(whole):
@@ -88,6 +93,20 @@ def test_it_comes_near_the_ground_state(whole):
     ]
     assert max(map(abs, off)) < 4.5
     assert 0.2 < np.std(off) < 2
+
+
+def test_an_estimator_of_qiskit_takes_the_board_s_place(kept_jobs):
+    """With exact energies the same loop ends in the ground state."""
+    found, steps, _ = optimised(
+        lambda seed: StatevectorEstimator(seed=seed),
+        kept_jobs,
+        "exact",
+        seed=4,
+        evaluations=60,
+        precision=0.0,
+    )
+    assert found.fun == pytest.approx(np.linalg.eigvalsh(HYDROGEN.to_matrix())[0], abs=1e-6)
+    assert {step.run for step in steps} == {None}
 
 
 def test_every_step_names_the_run_of_its_job(whole, kept_jobs):
@@ -110,7 +129,7 @@ def test_after_a_kill_it_goes_on_to_the_same_results(whole, backend, kept_jobs, 
     expected, steps, _ = whole
     assert 2 <= len(kept) < len(steps)
     written = {name: (folder / name).stat().st_mtime_ns for name in kept}
-    found, again, _ = optimised(backend, kept_jobs, "killed", seed=4, resume=True)
+    found, again, _ = optimised(on_board(backend), kept_jobs, "killed", seed=4, resume=True)
     assert {name: (folder / name).stat().st_mtime_ns for name in kept} == written
     assert (found.x.tolist(), found.fun) == (expected.x.tolist(), expected.fun)
     for one, other in zip(again, steps, strict=True):
