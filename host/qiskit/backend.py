@@ -22,6 +22,7 @@ from qiskit.transpiler import Target
 from triplane import hal
 from triplane.gateware.shape import FabricShape
 from triplane.hal.device import Device, load_device
+from triplane.hal.place import place_of
 from triplane.host.calibration.qubit.snapshot import Snapshot
 from triplane.host.compiler.circuits import (
     CircuitError,
@@ -56,9 +57,10 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         device: a name of a shipped one, or the device as calibration knows it.
         snapshot: what calibration has found since; programs are for the device as it was found. Where it is stale, a
             warning says so, now and when a job begins.
-        board: connected, with a fabric of `shape`; its owner closes it. None: a simulated one in this process, with the
-            device emulated behind it, built when the first job needs it. One that others can reach is leased while a
-            job runs on it.
+        board: "sim": a simulated one in this process, with the device emulated behind it, built when the first job needs
+            it. Another address, as of `hal.connect`: connected when the first job needs it, by a job that holds the
+            device's qubits, since to connect is to end what others do there. Or a board that is connected, with a
+            fabric of `shape`: its owner closes it; its qubits are held while a job runs, if others can reach it.
         shape: of the board's fabric; None: that of `host.small.shape_of`.
         options: of the compiler.
         emulated: what is behind a simulated board, if that is not the device itself: what calibration has missed.
@@ -74,7 +76,7 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         device: Device | str = "line5",
         *,
         snapshot: Snapshot | None = None,
-        board: hal.Board | None = None,
+        board: hal.Board | str = "sim",
         shape: FabricShape | None = None,
         options: Options | None = None,
         emulated: Device | None = None,
@@ -93,7 +95,9 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         )
         self.shape = shape or shape_of(self.device)
         self.compiler_options = options or Options()
-        self._board, self._owned = board, board is None
+        self._url = board if isinstance(board, str) else None
+        self._board = None if isinstance(board, str) else board
+        self._place = None if board == "sim" else place_of(board) if isinstance(board, str) else board.place
         self._emulated, self._seed, self._progress = emulated or known, seed, progress
         self._target = device_target(self.device)
         self._compiled: dict[str, CompiledCircuit] = {}
@@ -127,7 +131,7 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
     def close(self) -> None:
         """End what runs, and free a board of the backend's own."""
         self._pool.shutdown(wait=True, cancel_futures=True)
-        if self._owned and self._board is not None:
+        if self._url is not None and self._board is not None:
             self._board.close()
             self._board = None
 
@@ -221,18 +225,17 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         return run_points(board, compiled, shots, values, progress=job.count)
 
     def leased(self, job_id: str) -> AbstractContextManager[Callable[[], None]]:
-        """Hold the qubits of the device while a job runs on a board that others can reach.
+        """Hold the qubits of the device while a job runs, on a board that others can reach.
 
         The context gives a function that raises LeaseLostError where they were lost.
 
         Raises:
             LeaseConflictError: others hold them.
         """
-        place = None if self._board is None else self._board.place
-        if place is None:
+        if self._place is None:
             return nullcontext(lambda: None)
         holder = f"{user()}, process {os.getpid()}, job {job_id}"
-        return Leases(self._store.root).holding(place, range(len(self.device.qubits)), holder=holder)
+        return Leases(self._store.root).holding(self._place, range(len(self.device.qubits)), holder=holder)
 
     def stale(self) -> list[str]:
         """What is to be said of the snapshot, with its age, if it is stale; it is a warning as well."""
@@ -274,24 +277,29 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
     def board(self) -> hal.Board:
         """The board, connected; a simulated one is built now if it was not yet. Jobs that run use it too."""
         if self._board is None:
+            assert self._url is not None
             target = small_target()
             self._board = hal.connect(
-                "sim", graph=target.graph, table=target.shape, fabric=self.shape, progress=self._progress
+                self._url, graph=target.graph, table=target.shape, fabric=self.shape, progress=self._progress
             )
-            self._attach(self._seed, ())
+            if self._url == "sim":
+                self._attach(self._seed, ())
         return self._board
 
     def _connected(self, seed: int | None, part: Sequence[int]) -> hal.Board:
         board = self.board()
-        if not self._origin:
+        try:
             identity = board.identify()
+        except hal.errors.SessionLostError:
+            identity = board.identify()  # others had it between two jobs: this begins another session
+        if not self._origin:
             self._origin = {
                 "gateware": identity.build_hash,
                 "clock_hz": identity.clock_hz,
                 "device": self.device.name,
                 "simulated": board.descriptor.modality.simulated,
             }
-        if self._owned and seed is not None:
+        if self._url == "sim" and seed is not None:
             self._attach(seed, part)
         return board
 
