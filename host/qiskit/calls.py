@@ -11,7 +11,8 @@ import numpy as np
 from pydantic import Base64Bytes, BaseModel, ConfigDict, JsonValue, ValidationError
 from qiskit import QuantumCircuit, qpy
 
-from triplane.host.qiskit.archive import Array, Request
+from triplane.host.arrays import Array
+from triplane.host.qiskit.archive import Request
 
 MIN_QPY_VERSION = 13
 """The first that holds expressions as data; earlier ones are read by a parser that evaluates them."""

@@ -48,11 +48,13 @@ class RemoteJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
 
     Attributes:
         manifest: id of the run in the service's ledger, once the result was fetched.
+        warnings: none: those of the board are in the result.
     """
 
     def __init__(self, backend: RemoteBackend, job_id: str) -> None:
         super().__init__(backend, job_id)
         self.manifest: str | None = None
+        self.warnings: list[str] = []
         self._remote = backend
 
     def submit(self) -> None:
@@ -151,7 +153,7 @@ class RemoteBackend(TriplaneBackend):
             CircuitError: a circuit cannot be played on the device.
             ContractError: a number is out of range, or the circuits are too large.
         """
-        task.check()
+        compiled = self.checked(task)
         asked = task.request()
         if asked.kind in TASKS:
             payload, fields = packed_call(asked), {"kind": asked.kind, "shots": shots_of(asked)}
@@ -159,9 +161,7 @@ class RemoteBackend(TriplaneBackend):
             stream = io.BytesIO()
             qpy.dump(list(asked.circuits), stream)
             payload, fields = stream.getvalue(), {"kind": "qpy", **asked.settings}
-        needs = needs_of(asked.circuits).model_copy(
-            update={"duration_us": duration_us(task.compiled().values())}
-        )
+        needs = needs_of(asked.circuits).model_copy(update={"duration_us": duration_us(compiled.values())})
         request = checked_request(
             payload=self.ask(self.bus.put(payload)), needs=needs, **fields, **self._request
         )

@@ -89,9 +89,13 @@ def _play(found: Verification, store: Store, recorder: RunRecorder, progress: Pr
     kinds: dict[str, type[Task]] = {"circuits": Circuits, **TASKS}
     request = call_of(store.get(inputs["call.json"].sha256))
     device = Device.model_validate_json(store.get(inputs["device.json"].sha256))
+    behind = inputs.get("emulated.json")
+    emulated = None if behind is None else Device.model_validate_json(store.get(behind.sha256))
     compiler: Any = found.manifest.parameters["compiler"]
     chosen: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in compiler.items()}
-    with TriplaneBackend(device, options=Options(**chosen), record_jobs=False, progress=progress) as backend:
+    with TriplaneBackend(
+        device, options=Options(**chosen), emulated=emulated, record_jobs=False, progress=progress
+    ) as backend:
         task = kinds[request.kind].of(backend, request)
         job = backend.submit(task)
         job.result()

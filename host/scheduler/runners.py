@@ -141,7 +141,7 @@ class BoardRunner:
                 url, graph=target.graph, table=target.shape, fabric=shape_of(device), progress=progress
             )
         self._backend: TriplaneBackend = TriplaneBackend(
-            device, board=self._board, record_jobs=False, progress=progress
+            device, board=self._board or "sim", record_jobs=False, progress=progress
         )
         self._backend.recalibrate(self._live.device)
         self._gateware = self._backend.board().identify().build_hash
