@@ -63,7 +63,7 @@ def rerun(
         found, store = _verified(run, server)
         compared = run_again(found, store, lambda line: print(line, file=sys.stderr, flush=True))
         if as_json:
-            rows = [{**each._asdict(), "same": each.same} for each in compared]
+            rows = [each._asdict() for each in compared]
             print(json.dumps({"run": found.run, "outputs": rows}, indent=2))
         else:
             for each in compared:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shlex
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -19,6 +20,9 @@ from triplane.host.scheduler.runners import ModelRunner
 
 Progress = Callable[[str], None]
 
+HOST_TIMES = {"cycles": None, "waited_cycles": None}
+"""Of a part: how often the host looked is in them, so that no two runs have the same."""
+
 
 class Compared(NamedTuple):
     """An output of both runs.
@@ -26,18 +30,15 @@ class Compared(NamedTuple):
     Attributes:
         name: in the manifest.
         before, after: SHA-256; None where a run has none of that name.
+        same: whether they say the same.
         note: how far numbers are apart, where they are.
     """
 
     name: str
     before: str | None
     after: str | None
+    same: bool
     note: str
-
-    @property
-    def same(self) -> bool:
-        """Whether all bytes are equal."""
-        return self.before == self.after
 
 
 def rerun(found: Verification, store: Store, progress: Progress | None = None) -> list[Compared]:
@@ -109,12 +110,16 @@ def _with_payload(request: bytes, payload: Payload) -> bytes:
 def _compared(
     name: str, before: Artefact | None, after: Artefact | None, store: Store, objects: Objects
 ) -> Compared:
-    note = ""
-    if before and after and before.sha256 != after.sha256 and name.endswith(".npy"):
-        old, new = (
-            np.load(io.BytesIO(data), allow_pickle=False)
-            for data in (store.get(before.sha256), objects.kept[after.sha256])
-        )
-        note = f"means {old.mean():.4g} and {new.mean():.4g}" if old.size and new.size else ""
-    hashes = [each.sha256 if each else None for each in (before, after)]
-    return Compared(name, hashes[0], hashes[1], note)
+    if before is None or after is None:
+        hashes = [each.sha256 if each else None for each in (before, after)]
+        return Compared(name, hashes[0], hashes[1], False, "one of them has none")
+    old, new = store.get(before.sha256), objects.kept[after.sha256]
+    same, note = old == new, ""
+    if not same and name.endswith(".npy"):
+        means = [float(np.load(io.BytesIO(data), allow_pickle=False).mean()) for data in (old, new)]
+        note = f"means {means[0]:.4g} and {means[1]:.4g}"
+    elif not same and name.startswith("part."):
+        was, is_now = json.loads(old), json.loads(new)
+        same = {**was, **HOST_TIMES} == {**is_now, **HOST_TIMES}
+        note = "but for the cycles that the host waited" if same else ""
+    return Compared(name, before.sha256, after.sha256, same, note)
