@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -37,6 +38,7 @@ class TriplaneJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
     Attributes:
         done_shots: of all its parts so far, in this process.
         done_parts: circuits or PUBs that have ended, also in an earlier process.
+        first_outcome: Unix time, s, when outcomes came for the first time in this process; None before.
         pieces: what came of its parts; empty before the end.
         manifest: id of the run, for `triplane report`; None before the end, and where jobs are not filed.
         warnings: of the board and its calibration, as they were when the job began.
@@ -47,6 +49,7 @@ class TriplaneJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
     ) -> None:
         super().__init__(backend, job_id)
         self.done_shots = self.done_parts = 0
+        self.first_outcome: float | None = None
         self.pieces: list[Piece] = []
         self.manifest: str | None = None
         self.warnings: list[str] = []
@@ -94,6 +97,7 @@ class TriplaneJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
             CancelledError: somebody has cancelled the job.
             LeaseLostError: others may have the board.
         """
+        self.first_outcome = self.first_outcome or time.time()
         self.done_shots += shots
         self.check()
 

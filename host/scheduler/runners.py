@@ -199,6 +199,7 @@ class BoardRunner:
         job = backend.submit(task)
         result = _waited(job, check)
         figures = collect(recorder, backend, job.job_id(), task.request(), task.compiled(), job.pieces)
+        figures["first_outcome"] = job.first_outcome
         if request.kind in TASKS:
             return Ran(packed_parts(job.pieces, result.metadata["triplane"]), figures)
         return Ran(json.dumps(result.to_dict(), default=str).encode(), figures)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import statistics
 import time
 from contextlib import aclosing
@@ -19,6 +20,7 @@ from triplane.host.compiler.circuits import compile_circuit
 from triplane.host.scheduler.bus import Bus
 from triplane.host.scheduler.client import Jobs
 from triplane.host.scheduler.contracts import Record, Request, State, decode
+from triplane.host.scheduler.ledger import ServiceLedger
 from triplane.host.small import shape_of
 
 AT_ONCE = 256
@@ -121,12 +123,14 @@ class FirstShot:
 
     Attributes:
         started: from submission until its client sees that it runs.
-        ended: until its client sees the end of its one shot, filed and signed.
+        shot: until the agent has the outcome of the one shot, by the clock of the machine that both run on.
+        ended: until its client sees the end, filed and signed.
         compiled: the compiler alone, here, of a like circuit right after.
-        over: of the differences of the last two, pair by pair. The first shot is before the end, so it is no more.
+        over: of the differences of `shot` and `compiled`, pair by pair.
     """
 
     started: float
+    shot: float
     ended: float
     compiled: float
     over: float
@@ -138,6 +142,8 @@ async def first_shot(folder: Path, count: int) -> FirstShot:
     started: list[float] = []
     ended: list[float] = []
     compiled: list[float] = []
+    submitted: list[float] = []
+    names: list[str] = []
     with Processes(folder) as processes:
         processes.scheduler()
         processes.agent("sim", "sim")
@@ -148,22 +154,31 @@ async def first_shot(folder: Path, count: int) -> FirstShot:
                 qpy.dump(_turned(number), content)
                 payload = await bus.put(content.getvalue())
                 request = Request(user="bench", kind="qpy", payload=payload, shots=1)
-                began, seen = time.monotonic(), None
+                began, seen = time.time(), None
                 job = await jobs.submit(request)
                 async with aclosing(watching.follow(watching.jobs, job)) as changes:
                     async for change in changes:
                         state = decode(Record, change.value).state if change else None
                         if seen is None and state in (State.RUNNING, State.DONE):
-                            seen = time.monotonic()
+                            seen = time.time()
                         if state is not None and state.final:
                             break
                 if number:  # the first one waits for the board
                     assert seen is not None
-                    ended.append(time.monotonic() - began)
+                    ended.append(time.time() - began)
                     started.append(seen - began)
+                    submitted.append(began)
+                    names.append(job)
                 await asyncio.to_thread(_compile, 1_000 + number, device, compiled)
-    over = [end - compile_s for end, compile_s in zip(ended, compiled[1:], strict=True)]
-    return FirstShot(*(1e3 * statistics.median(each) for each in (started, ended, compiled[1:], over)))
+            ledger = await ServiceLedger.read(bus)
+            outcomes = {}
+            for line in ledger.lines.values():
+                figures = json.loads(line.objects[line.object])["result"]
+                outcomes[figures["job"]] = figures["first_outcome"]
+    shot = [outcomes[job] - at for job, at in zip(names, submitted, strict=True)]
+    over = [each - compile_s for each, compile_s in zip(shot, compiled[1:], strict=True)]
+    medians = (1e3 * statistics.median(each) for each in (started, shot, ended, compiled[1:], over))
+    return FirstShot(*medians)
 
 
 def _compile(number: int, device: Device, seconds: list[float]) -> None:
