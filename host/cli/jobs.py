@@ -197,7 +197,11 @@ def results(
         assert record.outcome is not None
         if as_json:
             _print(
-                {"result": json.loads(result), "manifest": record.outcome.manifest.model_dump(mode="json")}
+                {
+                    "result": json.loads(result),
+                    "manifest": record.outcome.manifest.model_dump(mode="json"),
+                    "run": record.outcome.run,
+                }
             )
         else:
             print(result.decode())

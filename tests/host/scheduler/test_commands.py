@@ -57,7 +57,7 @@ async def answers(url):
 
 
 def test_submit_look_and_fetch(service, tmp_path):
-    start, ask, _ = service
+    start, ask, url = service
     start("agent", "--board", "model", "--name", "bench")
     file = tmp_path / "halt.tasm"
     file.write_text("emit r0\nhalt 9\n")
@@ -81,6 +81,14 @@ def test_submit_look_and_fetch(service, tmp_path):
     ]
     code, output, _ = ask("results", "first", "--json")
     assert json.loads(output)["manifest"]["job"] == "first"
+    run = json.loads(output)["run"]
+    code, output, error = ask("report", run[:12], "--server", url, "--json")
+    assert code == 0, error
+    told = json.loads(output)
+    assert (told["run"], told["verified"], told["signature"]["signer"]) == (run, True, "this store")
+    code, output, error = ask("rerun", run, "--server", url)
+    assert code == 0, error
+    assert output.startswith("same ")
     code, output, _ = ask("logs", "-f", "first")
     assert "estimated fidelity" in output
     code, _, error = ask("cancel", "first")
