@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from nats.aio.msg import Msg
 
-from triplane.host.scheduler.bus import Bus, retried
+from triplane.host.scheduler.bus import WHY, Bus
 from triplane.host.scheduler.contracts import (
     MAX_ATTEMPTS,
     BoardState,
@@ -25,7 +25,7 @@ from triplane.host.scheduler.contracts import (
 )
 from triplane.host.scheduler.errors import ContractError, FencedError
 from triplane.host.scheduler.fleet import Fleet, Member
-from triplane.host.scheduler.following import Change
+from triplane.host.scheduler.following import Change, retried
 from triplane.host.scheduler.policy import Policy, Score, estimated_fidelity
 from triplane.host.scheduler.queue import Next, Queue
 from triplane.host.scheduler.sessions import Sessions, opened
@@ -36,7 +36,6 @@ TICK_S = 0.25
 TURN = 64
 """Leases that are written side by side."""
 
-WHY = "triplane.ask.why"
 BY = "scheduler"
 
 

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Streams and buckets of the service, made where they are not there yet."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from nats.js import JetStreamContext
+from nats.js.api import KeyValueConfig, ObjectStoreConfig, RetentionPolicy, StorageType, StreamConfig
+from nats.js.errors import BucketNotFoundError, NotFoundError
+from nats.js.kv import KeyValue
+from nats.js.object_store import ObjectStore
+
+from triplane.host.scheduler.contracts import MAX_MESSAGE_BYTES, PART_BYTES
+
+WORK = "triplane_work"
+"""Stream of leases; subject `triplane.work.BOARD`."""
+
+HISTORY = 64
+"""Revisions of a record that are kept: its decisions. JetStream has no more for a key."""
+
+
+class Streams(NamedTuple):
+    """In the order of the fields of `Bus`."""
+
+    jobs: KeyValue
+    boards: KeyValue
+    windows: KeyValue
+    objects: ObjectStore
+    parts: KeyValue | None
+
+
+async def made_streams(js: JetStreamContext, replicas: int, *, secured: bool) -> Streams:
+    """All of them.
+
+    Args:
+        js: that has them.
+        replicas: of those that are made now.
+        secured: with the bucket of parts, for a gate.
+    """
+    jobs = await _bucket(js, "triplane_jobs", HISTORY, replicas)
+    boards = await _bucket(js, "triplane_boards", 1, replicas)
+    windows = await _bucket(js, "triplane_windows", HISTORY, replicas)
+    parts = await _bucket(js, "triplane_parts", 1, replicas, PART_BYTES) if secured else None
+    try:
+        objects = await js.object_store("triplane_objects")
+    except (BucketNotFoundError, NotFoundError):
+        objects = await js.create_object_store(
+            "triplane_objects", ObjectStoreConfig(storage=StorageType.FILE, replicas=replicas)
+        )
+    await js.add_stream(
+        StreamConfig(
+            name=WORK,
+            subjects=["triplane.work.*"],
+            retention=RetentionPolicy.WORK_QUEUE,
+            storage=StorageType.FILE,
+            num_replicas=replicas,
+            max_msg_size=2 * MAX_MESSAGE_BYTES,
+        )
+    )
+    return Streams(jobs, boards, windows, objects, parts)
+
+
+async def _bucket(
+    js: JetStreamContext, name: str, history: int, replicas: int, largest: int = MAX_MESSAGE_BYTES
+) -> KeyValue:
+    try:
+        return await js.key_value(name)
+    except (BucketNotFoundError, NotFoundError):
+        return await js.create_key_value(
+            KeyValueConfig(
+                bucket=name,
+                history=history,
+                max_value_size=largest,
+                storage=StorageType.FILE,
+                replicas=replicas,
+            )
+        )
