@@ -40,7 +40,7 @@ from triplane.host.scheduler.contracts import (
     encode,
 )
 from triplane.host.scheduler.credentials import Credentials, given_credentials
-from triplane.host.scheduler.errors import ContractError, FencedError, UnknownJobError
+from triplane.host.scheduler.errors import ContractError, FencedError, ServiceError, UnknownJobError
 from triplane.host.scheduler.exchange import Leases, parts_of
 from triplane.host.scheduler.following import RETRY_S, TRANSIENT, Change, follow, retried
 from triplane.host.scheduler.streams import WORK, made_streams
@@ -95,8 +95,14 @@ class Bus:
             from triplane.host.scheduler.gated import GatedBus  # which is a bus itself
 
             return GatedBus.of(client, known, refused)
-        async with asyncio.timeout(wait_s):
-            made = await retried(lambda: made_streams(js, replicas, secured=known is not None))
+        try:
+            async with asyncio.timeout(wait_s):
+                made = await made_streams(js, replicas, secured=known is not None)
+        except TimeoutError:
+            await client.close()
+            raise ServiceError(
+                f"{url} answers, but has no streams after {wait_s:g} s; a cluster needs most of its nodes"
+            ) from None
         return cls(client, js, *made)
 
     async def __aenter__(self) -> Self:

@@ -21,6 +21,10 @@ ADDED_S = 1.5
 """How long credentials are tried that the server does not take: it may be about to hear of them."""
 
 
+PING_S = 4
+"""Of a connection; without an answer to two of them it goes to the next server."""
+
+
 class _WithoutEof(logging.Filter):
     """Leaves out what asyncio says whenever a connection by TLS ends that nats-py has upgraded."""
 
@@ -62,6 +66,9 @@ async def connected(
                 max_reconnect_attempts=-1,
                 reconnect_time_wait=RETRY_S,
                 connect_timeout=2,
+                # A connection to a machine that is cut off hears nothing of it.
+                ping_interval=PING_S,
+                max_outstanding_pings=2,
                 error_cb=note,
                 **(credentials.options() if credentials else {}),
             )

@@ -27,6 +27,9 @@ AGAIN_S = 2.0
 LOOK_S = 0.5
 """After which somebody who was added can connect, and who was revoked cannot."""
 
+FORMED_S = 600.0
+"""For a cluster, whose nodes somebody starts one after another."""
+
 MODEL = "model"
 """URL of the golden model."""
 
@@ -48,12 +51,13 @@ def serve(
     """
     if node is None:
         assert url is not None
-        asyncio.run(_scheduling(url, credentials, replicas))
+        asyncio.run(_scheduling(url, credentials, replicas, wait_s=FORMED_S))
         return
     with running(folder, node) as process:
         at = url or f"nats://{node.here}:{node.port}"
+        wait_s = FORMED_S if node.cluster else START_S
         if node.access is None:
-            asyncio.run(_scheduling(at, None, replicas))
+            asyncio.run(_scheduling(at, None, replicas, wait_s=wait_s))
         else:
             access = node.access
 
@@ -63,7 +67,7 @@ def serve(
                     admitting(access, audit, lambda: reload_server(folder, node, process)),
                 ]
 
-            asyncio.run(_scheduling(at, access.service, replicas, watched))
+            asyncio.run(_scheduling(at, access.service, replicas, watched, wait_s))
 
 
 async def _scheduling(
@@ -71,9 +75,10 @@ async def _scheduling(
     credentials: Credentials | None,
     replicas: int,
     watches: Callable[[Audit], list[Coroutine[Any, Any, None]]] = lambda _: [],
+    wait_s: float = START_S,
 ) -> None:
     async with (
-        await Bus.connect(url, credentials=credentials, replicas=replicas, wait_s=START_S) as bus,
+        await Bus.connect(url, credentials=credentials, replicas=replicas, wait_s=wait_s) as bus,
         asyncio.TaskGroup() as tasks,
     ):
         if credentials:

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import NamedTuple
 
 from nats.js import JetStreamContext
 from nats.js.api import KeyValueConfig, ObjectStoreConfig, RetentionPolicy, StorageType, StreamConfig
-from nats.js.errors import BucketNotFoundError, NotFoundError
+from nats.js.errors import BadRequestError, BucketNotFoundError, NotFoundError
 from nats.js.kv import KeyValue
 from nats.js.object_store import ObjectStore
 
 from triplane.host.scheduler.contracts import MAX_MESSAGE_BYTES, PART_BYTES
+from triplane.host.scheduler.following import RETRY_S, retried
 
 WORK = "triplane_work"
 """Stream of leases; subject `triplane.work.BOARD`."""
@@ -30,14 +32,28 @@ class Streams(NamedTuple):
     parts: KeyValue | None
 
 
+NO_PEERS = 10_005
+"""Code of JetStream's error for a cluster that is too small yet for so many replicas."""
+
+
 async def made_streams(js: JetStreamContext, replicas: int, *, secured: bool) -> Streams:
-    """All of them.
+    """All of them; waits until the servers are so far.
 
     Args:
         js: that has them.
         replicas: of those that are made now.
         secured: with the bucket of parts, for a gate.
     """
+    while True:
+        try:
+            return await retried(lambda: _made(js, replicas, secured=secured))
+        except BadRequestError as error:
+            if error.err_code != NO_PEERS:
+                raise
+            await asyncio.sleep(RETRY_S)
+
+
+async def _made(js: JetStreamContext, replicas: int, *, secured: bool) -> Streams:
     jobs = await _bucket(js, "triplane_jobs", HISTORY, replicas)
     boards = await _bucket(js, "triplane_boards", 1, replicas)
     windows = await _bucket(js, "triplane_windows", HISTORY, replicas)
