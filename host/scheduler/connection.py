@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import ssl
 from collections.abc import Callable
+from typing import Any
 
-import nats
 from nats.aio.client import Client
 
 from triplane.host.scheduler.credentials import Credentials
@@ -59,20 +60,23 @@ async def connected(
                 scope.reschedule(asyncio.get_running_loop().time() + min(ADDED_S, wait_s))
             why = told
 
+    options: dict[str, Any] = {
+        "max_reconnect_attempts": -1,
+        "reconnect_time_wait": RETRY_S,
+        "connect_timeout": 2,
+        # A connection to a machine that is cut off hears nothing of it.
+        "ping_interval": PING_S,
+        "max_outstanding_pings": 2,
+        "error_cb": note,
+        **(credentials.options() if credentials else {}),
+    }
+    client = Client()
     try:
         async with asyncio.timeout(wait_s) as scope:
-            client = await nats.connect(
-                url.split(","),
-                max_reconnect_attempts=-1,
-                reconnect_time_wait=RETRY_S,
-                connect_timeout=2,
-                # A connection to a machine that is cut off hears nothing of it.
-                ping_interval=PING_S,
-                max_outstanding_pings=2,
-                error_cb=note,
-                **(credentials.options() if credentials else {}),
-            )
+            await client.connect(url.split(","), **options)
     except TRANSIENT as error:
+        with contextlib.suppress(*TRANSIENT):
+            await client.close()
         if why:
             raise ServiceError(f"{url} {why}") from None
         hint = "" if credentials else "; for one that is secured give --credentials"

@@ -65,7 +65,7 @@ class GatedBus(Bus):
         Raises:
             FencedError: what was to be written was written by another.
             JobsError: the gate refuses it; the text says why.
-            ServiceError: the credentials were taken away.
+            ServiceError: the credentials were taken away, or the connection is closed.
         """
         while True:
             try:
@@ -88,8 +88,8 @@ class GatedBus(Bus):
             await asyncio.sleep(RETRY_S)
 
     def _check(self) -> None:
-        if self.refused() and not self.client.is_connected:
-            raise ServiceError("the service takes these credentials no longer; ask its admin for others")
+        if self.client.is_closed or (self.refused() and not self.client.is_connected):
+            raise ServiceError("the service has ended the connection, and takes these credentials no longer")
 
     async def swap(self, key: str, value: bytes, revision: int, *, bucket: KeyValue | None = None) -> int:
         """As a bus's."""

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -23,9 +24,9 @@ from triplane.host.scheduler.contracts import (
     decode,
     encode,
 )
-from triplane.host.scheduler.errors import ContractError, FencedError
+from triplane.host.scheduler.errors import ContractError, FencedError, ServiceError
 from triplane.host.scheduler.fleet import Fleet, Member
-from triplane.host.scheduler.following import Change, retried
+from triplane.host.scheduler.following import TRANSIENT, Change, retried
 from triplane.host.scheduler.policy import Policy, Score, estimated_fidelity
 from triplane.host.scheduler.queue import Next, Queue
 from triplane.host.scheduler.sessions import Sessions, opened
@@ -78,7 +79,8 @@ class Scheduler:
                 tasks.create_task(self._decide())
                 tasks.create_task(self._watch())
         finally:
-            await subscription.unsubscribe()
+            with contextlib.suppress(*TRANSIENT):
+                await subscription.unsubscribe()
 
     async def _follow(
         self,
@@ -208,6 +210,8 @@ class Scheduler:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
+            if self.bus.client.is_closed:
+                raise ServiceError("the server has ended the connection for good; its log says why")
             if not self.bus.client.is_connected:
                 self._connected = False
                 continue

@@ -21,6 +21,9 @@ from triplane.host.scheduler.errors import ServiceError
 
 LOOPBACK = "127.0.0.1"
 START_S = 30.0
+PING_S = 2
+"""Of nodes of a cluster to each other; two that are not answered end the connection."""
+
 LOG_BYTES = 64 * 1024 * 1024
 """Of the server's log; it then begins anew, and one earlier file is kept."""
 
@@ -96,8 +99,11 @@ class Node:
             lines.append(f'server_name: "{self.cluster.node}"')
             secured = f"tls {{ {tls}, verify: true }}, " if self.access else ""
             # Clients go by the URLs that they were given: certificates are for these.
+            # Who is cut off hears nothing of it: nodes ask each other, and do not write to the silent for long.
+            lines.append(f'ping_interval: "{PING_S}s"\nping_max: 2\nwrite_deadline: "{2 * PING_S}s"')
+            asked = f'ping_interval: "{PING_S}s", ping_max: 2, write_deadline: "{2 * PING_S}s", '
             lines.append(
-                f'cluster {{ name: triplane, listen: "{self.cluster.listen}", {secured}no_advertise: true, '
+                f'cluster {{ name: triplane, listen: "{self.cluster.listen}", {secured}{asked}no_advertise: true, '
                 f"routes: [{routes}] }}"
             )
         return "\n".join(lines) + "\n"

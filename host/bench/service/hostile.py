@@ -40,7 +40,7 @@ class Hostile:
         tried: attempts, by kind.
         refused: of these, those that were refused with a reason.
         audited: kinds that the audit log has.
-        leaks: answers to the hostile in which something of the other was.
+        leaks: answers to the hostile in which something of the other was; and changes of what is the other's.
         once: the other's jobs that ended exactly once, with their own result.
     """
 
