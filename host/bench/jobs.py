@@ -96,9 +96,11 @@ def bench_jobs(ctx: BenchContext) -> None:
             row, asyncio.run(hostile(made("hostile"), jobs=other, rounds=rounds, seed=SEED)), other
         )
         if may_make_namespaces():
-            per_s, partition_s = (5.0, 10.0) if ctx.quick else (20.0, 30.0)
+            per_s, partition_s, calm_s = (5.0, 10.0, 4.0) if ctx.quick else (20.0, 30.0, 15.0)
             view.step(f"a cluster of three, one node cut off for {partition_s:g} s, another killed")
-            survived = asyncio.run(cluster(made("cluster"), per_s=per_s, partition_s=partition_s))
+            survived = asyncio.run(
+                cluster(made("cluster"), per_s=per_s, partition_s=partition_s, calm_s=calm_s)
+            )
             _rows_of_cluster(row, survived, partition_s)
         else:
             ctx.skip(

@@ -60,6 +60,10 @@ async def connected(
                 scope.reschedule(asyncio.get_running_loop().time() + min(ADDED_S, wait_s))
             why = told
 
+    async def forget() -> None:
+        nonlocal why
+        why = ""
+
     options: dict[str, Any] = {
         "max_reconnect_attempts": -1,
         "reconnect_time_wait": RETRY_S,
@@ -68,6 +72,7 @@ async def connected(
         "ping_interval": PING_S,
         "max_outstanding_pings": 2,
         "error_cb": note,
+        "reconnected_cb": forget,
         **(credentials.options() if credentials else {}),
     }
     client = Client()

@@ -26,11 +26,6 @@ AGENTS = 4
 CLIENTS, ROUTES = 4222, 6222
 FORMED_S = 120.0
 PATIENCE_S = 180.0
-AWAY_S = 15.0
-"""Of the node that was killed, until it is started again."""
-
-CALM_S = 15.0
-"""Before, between and after."""
 
 
 @dataclass
@@ -101,13 +96,14 @@ class _Nodes:
             self.kill(number)
 
 
-async def cluster(folder: Path, *, per_s: float, partition_s: float) -> Survived:
+async def cluster(folder: Path, *, per_s: float, partition_s: float, calm_s: float) -> Survived:
     """Submit jobs at a steady rate while the leader of the records is cut off, and later its successor killed.
 
     Args:
         folder: for data and logs.
         per_s: jobs a second.
         partition_s: how long a node is cut off.
+        calm_s: before, between and after; and until the node that was killed is started again.
     """
     seen, began = Survived(), time.monotonic()
     with Network(NODES) as network, contextlib.ExitStack() as processes:
@@ -141,17 +137,17 @@ async def cluster(folder: Path, *, per_s: float, partition_s: float) -> Survived
             async with await Bus.connect(nodes.url, credentials=ada, wait_s=FORMED_S) as users:
                 ending = asyncio.Event()
                 submitting = asyncio.create_task(_submit(Jobs(users, "ada"), per_s, ending, seen))
-                await asyncio.sleep(CALM_S)
+                await asyncio.sleep(calm_s)
                 cut = await _leader(bus)
                 network.cut(cut)
                 await asyncio.sleep(partition_s)
                 network.join(cut)
-                await asyncio.sleep(CALM_S)
+                await asyncio.sleep(calm_s)
                 killed = await _leader(bus)
                 await asyncio.to_thread(nodes.kill, killed)
-                await asyncio.sleep(AWAY_S)
+                await asyncio.sleep(calm_s)
                 nodes.start(killed)
-                await asyncio.sleep(CALM_S)
+                await asyncio.sleep(calm_s)
                 ending.set()
                 seen.victims = (f"node{cut}", f"node{killed}")
                 await submitting
