@@ -19,6 +19,8 @@ def bench_circuits(ctx: BenchContext) -> None:
     """Compiled circuits, then the primitives; needs the extra `qiskit`, and Aer."""
     try:
         from triplane.host.bench.dynamic import compiled
+        from triplane.host.bench.dynamic.layout import layouts
+        from triplane.host.bench.dynamic.noisy import noisy_suite
         from triplane.host.bench.dynamic.primitives import primitives
         from triplane.host.qiskit import TriplaneBackend
     except ModuleNotFoundError as error:
@@ -40,3 +42,5 @@ def bench_circuits(ctx: BenchContext) -> None:
         compiled.suite(ctx, backend, view, command)
         compiled.openqasm(ctx, backend, view, command)
         primitives(ctx, backend, view, command)
+        noisy_suite(ctx, view, command)
+        layouts(ctx, view, command)

@@ -41,7 +41,7 @@ POINTS = 100
 def suite(ctx: BenchContext, backend: TriplaneBackend, view: ProgressView, command: str) -> None:
     """Every circuit of the suite, on noiseless qubits, against Aer."""
     shots = QUICK_SHOTS if ctx.quick else SHOTS
-    counter = view.count("dynamic circuits", len(SUITE))
+    counter = view.count("dynamic circuits", len(SUITE), unit="circuits")
     for number, (name, make) in enumerate(SUITE.items()):
         result = backend.run(make(), shots=shots, memory=True, seed_simulator=SEED + number).result()
         found = Counter(int(value.replace(" ", ""), 2) for value in result.get_memory())
@@ -90,7 +90,7 @@ def openqasm(ctx: BenchContext, backend: TriplaneBackend, view: ProgressView, co
     """The programs with distributions worked out by hand: how many run on the board, and whether they have them."""
     shots = QUICK_SHOTS // 4 if ctx.quick else SHOTS // 4
     programs = examples()
-    counter = view.count("OpenQASM programs", len(programs))
+    counter = view.count("OpenQASM programs", len(programs), unit="programs")
     ran, smallest = 0, 1.0
     for number, example in enumerate(programs):
         counter.to(number + 1)

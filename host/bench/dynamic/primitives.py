@@ -53,7 +53,7 @@ def _random(seed: int) -> QuantumCircuit:
 def _sampler(
     ctx: BenchContext, backend: TriplaneBackend, view: ProgressView, count: int, command: str
 ) -> None:
-    counter = view.count("SamplerV2, random circuits", count)
+    counter = view.count("SamplerV2, random circuits", count, unit="circuits")
     smallest = 1.0
     for seed in range(count):
         circuit = _random(seed)
@@ -96,7 +96,7 @@ def agreement(found: dict[int, int], expected: dict[int, int]) -> float:
 def _estimator(
     ctx: BenchContext, backend: TriplaneBackend, view: ProgressView, count: int, command: str
 ) -> None:
-    counter = view.count("EstimatorV2, random circuits", count)
+    counter = view.count("EstimatorV2, random circuits", count, unit="circuits")
     apart, errors = [], []
     for seed in range(count):
         terms = random_pauli_list(QUBITS, 4, seed=seed, phase=False)

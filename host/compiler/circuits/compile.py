@@ -36,7 +36,11 @@ def compile_circuit(
     options = options or Options()
     try:
         mapped = transpiled(
-            circuit, device, optimization_level=options.optimization_level, seed=options.seed_transpiler
+            circuit,
+            device,
+            optimization_level=options.optimization_level,
+            seed=options.seed_transpiler,
+            initial_layout=options.initial_layout,
         )
     except ValueError as error:
         raise CircuitError(str(error)) from error

@@ -14,8 +14,9 @@ class Options:
     """Of the compiler.
 
     Attributes:
-        optimization_level: of Qiskit's pass manager, 0 to 3.
+        optimization_level: of Qiskit's pass manager, 0 to 3; from 2 on layouts prefer better qubits.
         seed_transpiler: of its layout and routing.
+        initial_layout: qubit of the device for each of the circuit's; None: the pass manager chooses.
         alignment: "alap": gates as late as what follows allows; "asap": as early as their qubits are free.
         reset_rounds: measurements and conditional pulses that a reset is made of.
         reset_first: every shot begins with a reset of the qubits that it uses; else they relax in `rest_cycles`.
@@ -24,8 +25,9 @@ class Options:
         budget: share of the shorter of T1 and T2 of a qubit that feed-forward may take.
     """
 
-    optimization_level: int = 1
+    optimization_level: int = 2
     seed_transpiler: int | None = 0
+    initial_layout: tuple[int, ...] | None = None
     alignment: Alignment = "alap"
     reset_rounds: int = 1
     reset_first: bool = True

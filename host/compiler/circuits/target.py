@@ -81,23 +81,47 @@ def device_target(device: Device) -> Target:
 
 
 def transpiled(
-    circuit: QuantumCircuit, device: Device, *, optimization_level: int = 1, seed: int | None = 0
+    circuit: QuantumCircuit,
+    device: Device,
+    *,
+    optimization_level: int = 2,
+    seed: int | None = 0,
+    initial_layout: Sequence[int] | None = None,
 ) -> QuantumCircuit:
     """A circuit in the gates of a device, on its qubits, by Qiskit's own pass manager.
 
+    Args:
+        circuit: any that Qiskit can translate.
+        device: whose qubits, couplings and errors count.
+        optimization_level: 0 to 3; from 2 on layouts prefer qubits with smaller errors.
+        seed: of layout and routing.
+        initial_layout: qubit of the device for each of the circuit's.
+
     Raises:
-        ValueError: the circuit has more qubits than the device.
+        ValueError: the circuit has more qubits than the device; the layout is none of its qubits.
     """
     if circuit.num_qubits > len(device.qubits):
         raise ValueError(
             f"the circuit has {circuit.num_qubits} qubits, {device.name} has {len(device.qubits)}; "
             "take a larger device, or measure and reset qubits to use them again"
         )
+    if initial_layout is not None:
+        chosen = set(initial_layout)
+        if len(chosen) != len(initial_layout) or len(chosen) != circuit.num_qubits:
+            raise ValueError(
+                f"initial_layout {tuple(initial_layout)} is not {circuit.num_qubits} different qubits, "
+                "one for each of the circuit's"
+            )
+        if not chosen <= set(range(len(device.qubits))):
+            raise ValueError(
+                f"initial_layout {tuple(initial_layout)} is not within 0 to {len(device.qubits) - 1} of {device.name}"
+            )
     return transpile(
         circuit,
         target=device_target(device),
         optimization_level=optimization_level,
         seed_transpiler=seed,
+        initial_layout=None if initial_layout is None else list(initial_layout),
     )
 
 

@@ -9,7 +9,7 @@ from qiskit.circuit.classical import expr
 
 from triplane.gateware.sequencer.layouts import Kind
 from triplane.hal.device import load_device
-from triplane.host.compiler.circuits import compile_circuit
+from triplane.host.compiler.circuits import Options, compile_circuit
 from triplane.host.plots import names_of
 from triplane.host.small import shape_of
 
@@ -20,7 +20,9 @@ def line5():
 
 
 def compiled(circuit, device):
-    return compile_circuit(circuit, device, shape_of(device))
+    """On the first qubits, in their order."""
+    options = Options(initial_layout=tuple(range(circuit.num_qubits)))
+    return compile_circuit(circuit, device, shape_of(device), options)
 
 
 def test_qubits_lines_and_gates(line5):

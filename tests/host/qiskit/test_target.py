@@ -8,7 +8,9 @@ from qiskit.transpiler import passes
 from qiskit_aer.noise import thermal_relaxation_error
 
 from triplane.hal.device import load_device
+from triplane.host.compiler.circuits import Options, compile_circuit
 from triplane.host.qiskit import device_target, transpiled
+from triplane.host.small import shape_of
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +66,32 @@ def test_a_bad_qubit_is_left_out(line5):
     circuit.h(0)
     circuit.cx(0, 1)
     circuit.measure([0, 1], [0, 1])
-    mapped = transpiled(circuit, line5.model_copy(update={"qubits": tuple(qubits)}), optimization_level=3)
-    used = {mapped.find_bit(bit).index for each in mapped.data for bit in each.qubits}
-    assert used == {3, 4}
+    device = line5.model_copy(update={"qubits": tuple(qubits)})
+    assert used(transpiled(circuit, device)) == {3, 4}
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(1)
+    assert used(transpiled(circuit, device)) == {3, 4}
+    assert used(transpiled(circuit, device, initial_layout=(1, 0))) == {0, 1}
+
+
+def test_a_compiled_circuit_says_its_layout(line5):
+    circuit = QuantumCircuit(3, 1)
+    circuit.measure(2, 0)
+    for layout in ((0, 1, 2), (4, 3, 1)):
+        compiled = compile_circuit(circuit, line5, shape_of(line5), Options(initial_layout=layout))
+        assert compiled.layout == layout
+        assert used(compiled.transpiled) == {layout[2]}
+
+
+@pytest.mark.parametrize(
+    ("layout", "message"),
+    [((0,), "not 2 different"), ((1, 1), "not 2 different"), ((4, 5), "not within 0 to 4 of line5")],
+)
+def test_a_layout_that_is_none_is_refused(line5, layout, message):
+    with pytest.raises(ValueError, match=message):
+        transpiled(QuantumCircuit(2), line5, initial_layout=layout)
+
+
+def used(circuit):
+    """Qubits of the device that a circuit has instructions for."""
+    return {circuit.find_bit(bit).index for each in circuit.data for bit in each.qubits}

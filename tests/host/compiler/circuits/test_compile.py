@@ -186,10 +186,9 @@ def test_readouts_come_one_after_the_other_where_windows_are_too_few(line5, shap
     circuit = QuantumCircuit(5, 5)
     circuit.measure(range(5), range(5))
     captures = []
+    options = Options(reset_first=False, initial_layout=tuple(range(5)))
     for windows in (5, 6):
-        compiled = compile_circuit(
-            circuit, line5, dataclasses.replace(shape, windows=windows), Options(reset_first=False)
-        )
+        compiled = compile_circuit(circuit, line5, dataclasses.replace(shape, windows=windows), options)
         run = rehearsed(compiled, lambda slot, number: slot % 2)
         assert run.done.outcomes[0][1] == 0b01010
         captures.append(sum(release.kind == Kind.CAPTURE for release in run.done.releases))
