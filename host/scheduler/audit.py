@@ -19,6 +19,7 @@ from triplane.host.scheduler.bus import Bus
 from triplane.host.scheduler.contracts import Count, Text, decode, encode
 from triplane.host.scheduler.following import retried
 from triplane.host.scheduler.limits import AUDITED, Tokens
+from triplane.host.scheduler.streams import made_stream
 
 STREAM = "triplane_audit"
 SUBJECT = "triplane.audit"
@@ -71,7 +72,7 @@ class Audit:
             deny_delete=True,
             deny_purge=True,
         )
-        await retried(lambda: bus.js.add_stream(configuration))
+        await retried(lambda: made_stream(bus.js, configuration))
         return cls(bus)
 
     async def write(self, who: str, what: str, verdict: Literal["done", "refused"], reason: str = "") -> None:

@@ -151,6 +151,11 @@ class Bus:
                 found = await retried(lambda: self.find(key, store))
                 if found is not None and found.value == value:
                     return found.revision
+                if (found.revision if found else 0) <= revision:
+                    # Nobody has written: the leader of a cluster refuses a second try while the first is on its way,
+                    # and forgets the first where it loses its office. A replica may also be behind.
+                    await asyncio.sleep(RETRY_S)
+                    continue
                 raise FencedError(f"{key} was changed by somebody else") from None
             except TRANSIENT as error:
                 logger.debug("write of %s: %s", key, error)

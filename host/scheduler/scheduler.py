@@ -271,6 +271,8 @@ class Scheduler:
             return "it is held until somebody releases it"
         if state is not State.QUEUED:
             return f"board {known.record.board} has it"
+        if job not in self.queue:
+            return "it is about to be leased"
         obstacles = self.fleet.obstacles(request)
         lines = [f"board {name}: {why}" for name, why in obstacles.items()]
         if not self.fleet.boards:

@@ -64,7 +64,8 @@ async def _made(js: JetStreamContext, replicas: int, *, secured: bool) -> Stream
         objects = await js.create_object_store(
             "triplane_objects", ObjectStoreConfig(storage=StorageType.FILE, replicas=replicas)
         )
-    await js.add_stream(
+    await made_stream(
+        js,
         StreamConfig(
             name=WORK,
             subjects=["triplane.work.*"],
@@ -72,9 +73,17 @@ async def _made(js: JetStreamContext, replicas: int, *, secured: bool) -> Stream
             storage=StorageType.FILE,
             num_replicas=replicas,
             max_msg_size=2 * MAX_MESSAGE_BYTES,
-        )
+        ),
     )
     return Streams(jobs, boards, windows, objects, parts)
+
+
+async def made_stream(js: JetStreamContext, configuration: StreamConfig) -> None:
+    """Make a stream; one that is there stays as it is, with as many replicas as it has."""
+    try:
+        await js.stream_info(configuration.name or "")
+    except NotFoundError:
+        await js.add_stream(configuration)
 
 
 async def _bucket(
