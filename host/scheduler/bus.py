@@ -39,7 +39,7 @@ from triplane.host.scheduler.contracts import (
     Payload,
     encode,
 )
-from triplane.host.scheduler.credentials import Credentials, given_credentials
+from triplane.host.scheduler.credentials import Credentials
 from triplane.host.scheduler.errors import ContractError, FencedError, ServiceError, UnknownJobError
 from triplane.host.scheduler.exchange import Leases, parts_of
 from triplane.host.scheduler.following import RETRY_S, TRANSIENT, Change, follow, retried
@@ -80,24 +80,22 @@ class Bus:
 
         Args:
             url: of a server, or several with commas.
-            credentials: for a secured service; None: those that the environment names, if any. Those of a user or a
-                board give a bus that asks the gate.
+            credentials: for a secured service; those of a user or a board give a bus that asks the gate.
             replicas: of streams that are made now.
             wait_s: for the first answer.
 
         Raises:
             ServiceError: nothing answers there, or it does not take the credentials.
         """
-        known = credentials or given_credentials()
-        client, refused = await connected(url, known, wait_s)
+        client, refused = await connected(url, credentials, wait_s)
         js = client.jetstream(timeout=2)
-        if known and known.role != "service":
+        if credentials and credentials.role != "service":
             from triplane.host.scheduler.gated import GatedBus  # which is a bus itself
 
-            return GatedBus.of(client, known, refused)
+            return GatedBus.of(client, credentials, refused)
         try:
             async with asyncio.timeout(wait_s):
-                made = await made_streams(js, replicas, secured=known is not None)
+                made = await made_streams(js, replicas, secured=credentials is not None)
         except TimeoutError:
             await client.close()
             raise ServiceError(

@@ -14,7 +14,7 @@ from triplane.host.scheduler.access import Access
 from triplane.host.scheduler.agent import Agent
 from triplane.host.scheduler.audit import Audit
 from triplane.host.scheduler.bus import Bus
-from triplane.host.scheduler.credentials import Credentials, given_credentials
+from triplane.host.scheduler.credentials import Credentials
 from triplane.host.scheduler.errors import ServiceError
 from triplane.host.scheduler.gate import Gate
 from triplane.host.scheduler.runners import BoardRunner, ModelRunner, Runner
@@ -77,6 +77,10 @@ async def _scheduling(
     watches: Callable[[Audit], list[Coroutine[Any, Any, None]]] = lambda _: [],
     wait_s: float = START_S,
 ) -> None:
+    if credentials and credentials.role != "service":
+        raise ServiceError(
+            "to schedule takes the credentials of the service itself, access/service.json in its folder"
+        )
     async with (
         await Bus.connect(url, credentials=credentials, replicas=replicas, wait_s=wait_s) as bus,
         asyncio.TaskGroup() as tasks,
@@ -118,19 +122,20 @@ def attend(
         name: of the board.
         device: behind the board: a name, or a YAML file.
         progress: called with lines for people.
-        credentials: of the board, for a secured service; None: those that the environment names, if any.
+        credentials: of the board, for a secured service.
 
     Raises:
         ServiceError: the credentials are of somebody else.
     """
-    known = credentials or given_credentials()
-    if known and (known.role, known.name) != ("board", name):
-        raise ServiceError(f"the credentials are of {known.role} {known.name}, not of board {name}")
+    if credentials and (credentials.role, credentials.name) != ("board", name):
+        raise ServiceError(
+            f"the credentials are of {credentials.role} {credentials.name}, not of board {name}"
+        )
     while True:
         try:
             runner = _runner(board, device, progress)
             try:
-                asyncio.run(_attending(url, known, runner, name, board, progress))
+                asyncio.run(_attending(url, credentials, runner, name, board, progress))
             finally:
                 runner.close()
         except* LinkError as lost:
