@@ -21,6 +21,7 @@ from triplane.hal.barrier import NEVER_HARD, PASSES_DISAGREE, BarrierRequest, Ba
 from triplane.hal.board import Board, Fault, Identity
 from triplane.hal.control import ControlProgram, Demodulation, Execution, Pulses, Tones
 from triplane.hal.descriptor import Descriptor, DescriptorError, load_descriptor
+from triplane.hal.place import placed
 from triplane.hal.program import DecoderProgram
 from triplane.hal.records import Pacing, Records, RunStream
 from triplane.hal.registers import Register, RegisterMap
@@ -110,7 +111,8 @@ def connect(
     if driver_of(url) == "qick":
         from triplane.hal.drivers.qick import connect_qick
 
-        return connect_qick(url, graph=graph, plan=plan, table=table, fabric=fabric, correction=correction)
+        qick = connect_qick(url, graph=graph, plan=plan, table=table, fabric=fabric, correction=correction)
+        return placed(qick, url)
     if (graph is None) == (plan is None):
         raise ValueError("give the graph that the board decodes, or the plan of its window, one of them")
     if table is not None and graph is None:
@@ -139,7 +141,7 @@ def connect(
         from triplane.hal.drivers.pynq import PynqBoard, window_at
 
         window = window_at(url, gateware)
-        return PynqBoard(window, gateware, target, fabric=fabric, correction=correction)
+        return placed(PynqBoard(window, gateware, target, fabric=fabric, correction=correction), url)
     from triplane.hal.drivers.remote.board import ObservedBoard, RemoteBoard
     from triplane.hal.drivers.remote.links import Link, SerialLink, UdpLink
 
@@ -150,7 +152,7 @@ def connect(
     else:
         link = SerialLink(url.removeprefix("uart:"), BAUDRATE)
     kind = ObservedBoard if observe else RemoteBoard
-    return kind(link, driver, gateware, target, fabric=fabric, correction=correction)
+    return placed(kind(link, driver, gateware, target, fabric=fabric, correction=correction), url)
 
 
 def driver_of(url: str) -> str:

@@ -79,7 +79,12 @@ class Board(Protocol):
     """A board with a decoder. Use as a context manager: leaving it closes the board.
 
     Every method raises a subclass of `errors.BoardError`; addresses are in bytes, words are uint32.
+
+    Attributes:
+        place: where other processes reach the board too, one name for all of them; None: it is in this process only.
     """
+
+    place: str | None
 
     @property
     def descriptor(self) -> Descriptor:

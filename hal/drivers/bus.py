@@ -54,6 +54,8 @@ class RegisterBoard(RegisterAccess):
     LEAD_CYCLES = 2_457_600
     """From the host reading the time to the beginning of a program's: 10 ms at 245.76 MHz."""
 
+    place: str | None = None
+
     def __init__(
         self,
         descriptor: Descriptor,

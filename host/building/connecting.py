@@ -11,6 +11,7 @@ from triplane.hal.board import Board
 from triplane.hal.drivers.pynq import PynqBoard, Window, open_overlay, window_at
 from triplane.hal.drivers.remote.board import ObservedBoard, RemoteBoard
 from triplane.hal.drivers.remote.links import Link, SerialLink, UdpLink
+from triplane.hal.place import placed
 from triplane.host.building.bundle import Bundle, BundleError
 from triplane.host.building.decoders import fabric_shape
 
@@ -42,7 +43,8 @@ def connect_bundle(bundle: Bundle, url: str, *, correction: bool = False, observ
             raise BundleError(
                 "to connect to a board under PYNQ is to load its overlay: nobody can watch beside"
             )
-        return PynqBoard(_overlay(bundle, url), gateware, target, fabric=fabric, correction=correction)
+        board = PynqBoard(_overlay(bundle, url), gateware, target, fabric=fabric, correction=correction)
+        return placed(board, url)
     link: Link
     if driver == "udp":
         parts = urlsplit(url)
@@ -50,7 +52,7 @@ def connect_bundle(bundle: Bundle, url: str, *, correction: bool = False, observ
     else:
         link = SerialLink(url.removeprefix("uart:"), BAUDRATE)
     kind = ObservedBoard if observe else RemoteBoard
-    return kind(link, driver, gateware, target, fabric=fabric, correction=correction)
+    return placed(kind(link, driver, gateware, target, fabric=fabric, correction=correction), url)
 
 
 def _overlay(bundle: Bundle, url: str) -> Window:

@@ -16,13 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from qiskit import QuantumCircuit, qpy
 
+from triplane.host.arrays import Array, npz, read_npz
 from triplane.host.outputs import write_whole
-
-Array = npt.NDArray[Any]
 
 
 class UnknownJobError(LookupError):
@@ -77,7 +74,7 @@ class Archive:
         if request.circuits:
             qpy.dump(list(request.circuits), stream)
         write_whole(folder / "inputs.qpy", stream.getvalue())
-        write_whole(folder / "inputs.npz", _npz(request.arrays))
+        write_whole(folder / "inputs.npz", npz(request.arrays))
         # Last: a job that has it is whole
         write_whole(folder / "job.json", _json({"kind": request.kind, "settings": request.settings}))
 
@@ -95,7 +92,7 @@ class Archive:
         described = json.loads((folder / "job.json").read_bytes())
         content = (folder / "inputs.qpy").read_bytes()
         circuits = qpy.load(io.BytesIO(content)) if content else []
-        return Request(described["kind"], circuits, described["settings"], _arrays(folder / "inputs.npz"))
+        return Request(described["kind"], circuits, described["settings"], read_npz(folder / "inputs.npz"))
 
     def jobs(self) -> list[str]:
         """All of them, the newest first."""
@@ -105,7 +102,7 @@ class Archive:
     def keep(self, job_id: str, number: int, piece: Piece) -> None:
         """Keep a finished part."""
         folder = self.root / job_id
-        write_whole(folder / f"part-{number}.npz", _npz(piece.arrays))
+        write_whole(folder / f"part-{number}.npz", npz(piece.arrays))
         write_whole(folder / f"part-{number}.json", _json(piece.metadata))
 
     def keep_manifest(self, job_id: str, run: str) -> None:
@@ -122,19 +119,8 @@ class Archive:
         path = self.root / job_id / f"part-{number}.json"
         if not path.is_file():
             return None
-        return Piece(json.loads(path.read_bytes()), _arrays(path.with_suffix(".npz")))
+        return Piece(json.loads(path.read_bytes()), read_npz(path.with_suffix(".npz")))
 
 
 def _json(content: Mapping[str, Any]) -> bytes:
     return json.dumps(content, indent=1).encode()
-
-
-def _npz(arrays: Mapping[str, Array]) -> bytes:
-    stream = io.BytesIO()
-    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]  # numpy takes any names
-    return stream.getvalue()
-
-
-def _arrays(path: Path) -> dict[str, Array]:
-    with np.load(path, allow_pickle=False) as loaded:
-        return dict(loaded)

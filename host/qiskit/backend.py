@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self
@@ -19,7 +22,15 @@ from qiskit.transpiler import Target
 from triplane import hal
 from triplane.gateware.shape import FabricShape
 from triplane.hal.device import Device, load_device
-from triplane.host.compiler.circuits import CircuitError, CompiledCircuit, Options, compile_circuit
+from triplane.hal.place import place_of
+from triplane.host.calibration.qubit.snapshot import Snapshot
+from triplane.host.compiler.circuits import (
+    CircuitError,
+    CoherenceWarning,
+    CompiledCircuit,
+    Options,
+    compile_circuit,
+)
 from triplane.host.compiler.circuits.compiled import Values, qpy_bytes
 from triplane.host.compiler.circuits.target import device_target
 from triplane.host.provenance import Store
@@ -27,8 +38,9 @@ from triplane.host.provenance.canonical import sha256
 from triplane.host.qiskit.archive import Archive, Piece
 from triplane.host.qiskit.evidence import record
 from triplane.host.qiskit.job import TriplaneJob
-from triplane.host.qiskit.task import Circuits, Task
+from triplane.host.qiskit.task import Circuits, Task, warnings_of
 from triplane.host.runtime.circuits import Sweep, run_points
+from triplane.host.runtime.leases import Leases, user
 from triplane.host.runtime.mitigation import ReadoutErrors
 from triplane.host.small import shape_of, small_target
 
@@ -43,8 +55,12 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
 
     Args:
         device: a name of a shipped one, or the device as calibration knows it.
-        board: connected, with a fabric of `shape`; its owner closes it. None: a simulated one in this process, with the
-            device emulated behind it, built when the first job needs it.
+        snapshot: what calibration has found since; programs are for the device as it was found. Where it is stale, a
+            warning says so, now and when a job begins.
+        board: "sim": a simulated one in this process, with the device emulated behind it, built when the first job needs
+            it. Another address, as of `hal.connect`: connected when the first job needs it, by a job that holds the
+            device's qubits, since to connect is to end what others do there. Or a board that is connected, with a
+            fabric of `shape`: its owner closes it; its qubits are held while a job runs, if others can reach it.
         shape: of the board's fabric; None: that of `host.small.shape_of`.
         options: of the compiler.
         emulated: what is behind a simulated board, if that is not the device itself: what calibration has missed.
@@ -59,7 +75,8 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         self,
         device: Device | str = "line5",
         *,
-        board: hal.Board | None = None,
+        snapshot: Snapshot | None = None,
+        board: hal.Board | str = "sim",
         shape: FabricShape | None = None,
         options: Options | None = None,
         emulated: Device | None = None,
@@ -68,7 +85,9 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         record_jobs: bool = True,
         progress: Callable[[str], None] | None = None,
     ) -> None:
-        self.device = load_device(device) if isinstance(device, str) else device
+        known = load_device(device) if isinstance(device, str) else device
+        self.snapshot = snapshot
+        self.device = known if snapshot is None else snapshot.applied_to(known, stacklevel=2)
         super().__init__(
             name=f"triplane_{self.device.name}",
             description=self.device.description,
@@ -76,8 +95,10 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         )
         self.shape = shape or shape_of(self.device)
         self.compiler_options = options or Options()
-        self._board, self._owned = board, board is None
-        self._emulated, self._seed, self._progress = emulated or self.device, seed, progress
+        self._url = board if isinstance(board, str) else None
+        self._board = None if isinstance(board, str) else board
+        self._place = None if board == "sim" else place_of(board) if isinstance(board, str) else board.place
+        self._emulated, self._seed, self._progress = emulated or known, seed, progress
         self._target = device_target(self.device)
         self._compiled: dict[str, CompiledCircuit] = {}
         self._origin: dict[str, Any] = {}
@@ -110,7 +131,7 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
     def close(self) -> None:
         """End what runs, and free a board of the backend's own."""
         self._pool.shutdown(wait=True, cancel_futures=True)
-        if self._owned and self._board is not None:
+        if self._url is not None and self._board is not None:
             self._board.close()
             self._board = None
 
@@ -140,8 +161,14 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         return self.submit(Circuits(self, circuits, count, memory=wanted, seed=seed_simulator))
 
     def submit(self, task: Task) -> TriplaneJob:
-        """Check a task, keep what it was asked for, and let it wait for its turn."""
-        task.check()
+        """Check a task, keep what it was asked for, and let it wait for its turn.
+
+        Warns:
+            CoherenceWarning: a circuit takes more than the budgets of the compiler's options.
+        """
+        for text in warnings_of(task.check()):
+            # Of the line that has called `run` of this backend or of a primitive
+            warnings.warn(text, CoherenceWarning, stacklevel=3)
         job_id = str(uuid4())
         if self._archive:
             self._archive.open(job_id, task.request())
@@ -197,6 +224,23 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         board = self._connected(seed, part)
         return run_points(board, compiled, shots, values, progress=job.count)
 
+    def leased(self, job_id: str) -> AbstractContextManager[Callable[[], None]]:
+        """Hold the qubits of the device while a job runs, on a board that others can reach.
+
+        The context gives a function that raises LeaseLostError where they were lost.
+
+        Raises:
+            LeaseConflictError: others hold them.
+        """
+        if self._place is None:
+            return nullcontext(lambda: None)
+        holder = f"{user()}, process {os.getpid()}, job {job_id}"
+        return Leases(self._store.root).holding(self._place, range(len(self.device.qubits)), holder=holder)
+
+    def stale(self) -> list[str]:
+        """What is to be said of the snapshot, with its age, if it is stale; it is a warning as well."""
+        return [] if self.snapshot is None else self.snapshot.warn_if_stale(stacklevel=2)
+
     @property
     def origin(self) -> dict[str, Any]:
         """What results say of the board: gateware, clock, device, whether it is simulated; empty before the first."""
@@ -233,24 +277,29 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
     def board(self) -> hal.Board:
         """The board, connected; a simulated one is built now if it was not yet. Jobs that run use it too."""
         if self._board is None:
+            assert self._url is not None
             target = small_target()
             self._board = hal.connect(
-                "sim", graph=target.graph, table=target.shape, fabric=self.shape, progress=self._progress
+                self._url, graph=target.graph, table=target.shape, fabric=self.shape, progress=self._progress
             )
-            self._attach(self._seed, ())
+            if self._url == "sim":
+                self._attach(self._seed, ())
         return self._board
 
     def _connected(self, seed: int | None, part: Sequence[int]) -> hal.Board:
         board = self.board()
-        if not self._origin:
+        try:
             identity = board.identify()
+        except hal.errors.SessionLostError:
+            identity = board.identify()  # others had it between two jobs: this begins another session
+        if not self._origin:
             self._origin = {
                 "gateware": identity.build_hash,
                 "clock_hz": identity.clock_hz,
                 "device": self.device.name,
                 "simulated": board.descriptor.modality.simulated,
             }
-        if self._owned and seed is not None:
+        if self._url == "sim" and seed is not None:
             self._attach(seed, part)
         return board
 

@@ -51,13 +51,11 @@ class Estimation:
         self.bases = bases(term for observable in observables.flat for term in observable)
 
     def check(self) -> None:
-        """Compile all, and see that the precision can be had.
+        """See that the precision can be had.
 
         Raises:
             CircuitError: it cannot be played, or would take too many shots.
         """
-        for basis in self.bases:
-            self._compiled(basis)
         shots = int(self._fixed().sum())
         if shots > MOST_SHOTS:
             raise CircuitError(

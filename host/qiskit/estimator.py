@@ -101,10 +101,11 @@ class EstimatorTask:
         """How many PUBs."""
         return len(self.pubs)
 
-    def check(self) -> None:
+    def check(self) -> dict[str, CompiledCircuit]:
         """Compile all, before the first one starts."""
         for pub in self.pubs:
             Estimation(self.backend, pub, self.options.readout_errors).check()
+        return self.compiled()
 
     def request(self) -> Request:
         """All that is needed to make it anew."""

@@ -17,11 +17,10 @@ import numpy as np
 
 from triplane.hal.device import ADC_HZ
 from triplane.host.compiler.circuits import CompiledCircuit
-from triplane.host.compiler.circuits.estimate import DISCRIMINATE, GENERATOR
+from triplane.host.compiler.circuits.timing import DISCRIMINATE, GENERATOR, WINDOW
 from triplane.host.provenance import RunRecorder, Store
-from triplane.host.provenance.canonical import sha256
+from triplane.host.provenance.canonical import canonical, sha256
 from triplane.host.qiskit.archive import Piece, Request
-from triplane.sim.qpu.gates import READOUT_SAMPLES
 
 if TYPE_CHECKING:
     from triplane.host.qiskit.backend import TriplaneBackend
@@ -59,6 +58,9 @@ def record(
     recorder.add_input(
         "device.json", backend.device.model_dump_json(indent=1).encode(), source=backend.device.name
     )
+    if backend.snapshot is not None:
+        content = canonical(backend.snapshot.model_dump(mode="json"))
+        recorder.add_input("snapshot.json", content, source=backend.device.name)
     for name, array in request.arrays.items():
         recorder.add_input(f"{name}.npy", _npy(array), source=f"job {job_id}")
     chain = {}
@@ -96,17 +98,18 @@ def latencies(compiled: Iterable[CompiledCircuit]) -> list[dict[str, Any]]:
 
     Cycles are those of the gateware, simulated; the time in cables and converters is the device's, and assumed.
     """
-    decisions = [decision for each in compiled for decision in each.estimate.feed_forward]
+    decisions = [
+        decision for each in compiled for decision in each.estimate.feed_forward if decision.waits_for_result
+    ]
     if not decisions:
         return []
-    slowest = max(decisions, key=lambda decision: decision.latency_cycles)
-    window = READOUT_SAMPLES // 2
-    outside = slowest.wait_cycles - slowest.latency_cycles - DISCRIMINATE - window - GENERATOR
+    slowest = max(decisions, key=lambda decision: decision.wait_cycles)
+    outside = slowest.wait_cycles - slowest.latency_cycles - DISCRIMINATE - WINDOW - GENERATOR
     clock_hz = ADC_HZ
     stages = (
         ("generate the readout's first sample", GENERATOR, "simulated"),
         ("cables and converters", outside, "assumed"),
-        ("readout window", window, "simulated"),
+        ("readout window", WINDOW, "simulated"),
         ("discriminate", DISCRIMINATE, "simulated"),
         ("decide", slowest.latency_cycles, "simulated"),
         ("generate the first sample of the action", GENERATOR, "simulated"),

@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from qiskit.primitives import BasePrimitiveJob
@@ -37,6 +38,7 @@ class TriplaneJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
         done_shots: of all its parts so far, in this process.
         done_parts: circuits or PUBs that have ended, also in an earlier process.
         manifest: id of the run, for `triplane report`; None before the end, and where jobs are not filed.
+        warnings: of the board and its calibration, as they were when the job began.
     """
 
     def __init__(
@@ -45,6 +47,8 @@ class TriplaneJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
         super().__init__(backend, job_id)
         self.done_shots = self.done_parts = 0
         self.manifest: str | None = None
+        self.warnings: list[str] = []
+        self._check_lease: Callable[[], None] | None = None
         self._task, self._archive, self._file = task, archive, file
         self._future: Future[Any] | None = None
         self._cancelled = threading.Event()
@@ -60,15 +64,19 @@ class TriplaneJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
     def _run(self) -> Any:
         """Do what is still to be done."""
         pieces = []
-        for number in range(self._task.parts):
-            piece = self._archive.piece(self.job_id(), number) if self._archive else None
-            if piece is None:
-                self.check_cancelled()
-                piece = self._task.work(self, number)
-                if self._archive:
-                    self._archive.keep(self.job_id(), number, piece)
-            pieces.append(piece)
-            self.done_parts += 1
+        with ExitStack() as held:
+            for number in range(self._task.parts):
+                piece = self._archive.piece(self.job_id(), number) if self._archive else None
+                if piece is None:
+                    if self._check_lease is None:
+                        self._check_lease = held.enter_context(self.backend().leased(self.job_id()))
+                        self.warnings += self.backend().stale()
+                    self.check()
+                    piece = self._task.work(self, number)
+                    if self._archive:
+                        self._archive.keep(self.job_id(), number, piece)
+                pieces.append(piece)
+                self.done_parts += 1
         self.manifest = self._archive.manifest(self.job_id()) if self._archive else None
         if self.manifest is None and self._file is not None:
             self.manifest = self._file(pieces)
@@ -81,14 +89,17 @@ class TriplaneJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
 
         Raises:
             CancelledError: somebody has cancelled the job.
+            LeaseLostError: others may have the board.
         """
         self.done_shots += shots
-        self.check_cancelled()
+        self.check()
 
-    def check_cancelled(self) -> None:
-        """Raise CancelledError where somebody has cancelled the job."""
+    def check(self) -> None:
+        """Raise CancelledError where somebody has cancelled the job, LeaseLostError where others may have the board."""
         if self._cancelled.is_set():
             raise CancelledError
+        if self._check_lease is not None:
+            self._check_lease()
 
     def result(self, timeout: float | None = None) -> Any:
         """The result; waits for it.
@@ -98,7 +109,8 @@ class TriplaneJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
 
         Raises:
             JobError: it was cancelled.
-            CircuitError, BoardError: what went wrong with it.
+            LeaseConflictError: others hold the qubits of its board.
+            CircuitError, BoardError, LeaseLostError: what went wrong with it.
         """
         assert self._future is not None
         if self._future.cancelled():

@@ -97,11 +97,11 @@ class SamplerTask:
         """How many PUBs."""
         return len(self.pubs)
 
-    def check(self) -> None:
+    def check(self) -> dict[str, CompiledCircuit]:
         """Compile all, before the first one starts."""
         for pub in self.pubs:
             checked_shots(pub.shots)
-            self.backend.compiled(pub.circuit)
+        return self.compiled()
 
     def request(self) -> Request:
         """All that is needed to make it anew."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
@@ -35,8 +35,8 @@ class Task(Protocol):
     def parts(self) -> int:
         """How many there are."""
 
-    def check(self) -> None:
-        """Raise CircuitError or ValueError for what cannot be played."""
+    def check(self) -> dict[str, CompiledCircuit]:
+        """What is played, as of `compiled`. Raises CircuitError or ValueError for what cannot be."""
 
     def request(self) -> Request:
         """All that is needed to make it anew."""
@@ -89,10 +89,12 @@ class Circuits:
         """How many circuits."""
         return len(self.circuits)
 
-    def check(self) -> None:
+    def check(self) -> dict[str, CompiledCircuit]:
         """Compile all, before the first one starts."""
-        for circuit in self.circuits:
-            self.backend.compiled(circuit).program(self.shots)  # refuses free parameters
+        found = self.compiled()
+        for compiled in found.values():
+            compiled.program(self.shots)  # refuses free parameters
+        return found
 
     def request(self) -> Request:
         """All that is needed to make it anew."""
@@ -147,12 +149,19 @@ class Circuits:
 
 
 def about(backend: TriplaneBackend, task: Task, job: TriplaneJob) -> dict[str, Any]:
-    """What a result says of itself: board, job, manifest, and the latency ledger of its slowest decision."""
+    """What a result says of itself: board, job, manifest, latency ledger of its slowest decision, and warnings."""
+    compiled = task.compiled()
     return backend.origin | {
         "job_id": job.job_id(),
         "manifest": job.manifest,
-        "latency_ledger": latencies(task.compiled().values()),
+        "latency_ledger": latencies(compiled.values()),
+        "warnings": [*warnings_of(compiled), *job.warnings],
     }
+
+
+def warnings_of(compiled: Mapping[str, CompiledCircuit]) -> list[str]:
+    """What goes beyond budgets, each once, with the circuit's name."""
+    return [f"{name}: {text}" for name, each in compiled.items() for text in each.warnings]
 
 
 def origin(compiled: CompiledCircuit, *sweeps: Sweep) -> dict[str, Any]:

@@ -109,7 +109,7 @@ class BoardRunner:
                 url, graph=target.graph, table=target.shape, fabric=shape_of(device), progress=progress
             )
         self._backend: TriplaneBackend = TriplaneBackend(
-            device, board=self._board, record_jobs=False, progress=progress
+            device, board=self._board or "sim", record_jobs=False, progress=progress
         )
         self._gateware = self._backend.board().identify().build_hash
 

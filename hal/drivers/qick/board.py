@@ -59,6 +59,8 @@ class QickBoard:
         ProgramError: the wiring names what is not there.
     """
 
+    place: str | None = None
+
     def __init__(self, link: SocLink, wiring: Wiring | None = None) -> None:
         self._link = link
         self._closed = False

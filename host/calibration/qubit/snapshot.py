@@ -202,8 +202,27 @@ class Snapshot(_Part):
                 "or allow stale ones"
             )
 
-    def applied_to(self, device: Device) -> Device:
+    def warn_if_stale(self, stacklevel: int = 1) -> list[str]:
+        """Say that it is stale, if it is, and how old; also as what it returns.
+
+        Args:
+            stacklevel: as of `warnings.warn`, 1 for the caller.
+
+        Warns:
+            StaleSnapshotWarning: it is stale.
+        """
+        if not self.is_stale():
+            return []
+        text = f"the calibration of {self.device} is {self.said_age()}; calibrate again"
+        warnings.warn(text, StaleSnapshotWarning, stacklevel=stacklevel + 1)
+        return [text]
+
+    def applied_to(self, device: Device, stacklevel: int = 1) -> Device:
         """The device as it was found: frequencies, Rabi rates and times of its qubits.
+
+        Args:
+            device: as it was known.
+            stacklevel: of the warning, 1 for the caller.
 
         Raises:
             SnapshotError: it is of another device.
@@ -213,9 +232,7 @@ class Snapshot(_Part):
         """
         if device.name != self.device:
             raise SnapshotError(f"the snapshot is of {self.device}, and the device is {device.name}")
-        if self.is_stale():
-            text = f"the calibration of {self.device} is {self.said_age()}; calibrate again"
-            warnings.warn(text, StaleSnapshotWarning, stacklevel=2)
+        self.warn_if_stale(stacklevel + 1)
         content = device.model_dump(mode="json")
         for number, found in self.qubits.items():
             qubit = content["qubits"][number]

@@ -16,7 +16,14 @@ decided by a result could be early. Needs Qiskit (extra `qiskit`): the base pack
 
 from triplane.host.compiler.circuits.compile import compile_circuit, compile_transpiled
 from triplane.host.compiler.circuits.compiled import CompiledCircuit
-from triplane.host.compiler.circuits.errors import CircuitError
+from triplane.host.compiler.circuits.errors import CircuitError, CoherenceWarning
 from triplane.host.compiler.circuits.options import Options
 
-__all__ = ["CircuitError", "CompiledCircuit", "Options", "compile_circuit", "compile_transpiled"]
+__all__ = [
+    "CircuitError",
+    "CoherenceWarning",
+    "CompiledCircuit",
+    "Options",
+    "compile_circuit",
+    "compile_transpiled",
+]

@@ -17,6 +17,7 @@ from triplane.host.compiler.circuits.compiled import CompiledCircuit, control_pr
 from triplane.host.compiler.circuits.emission import Emission
 from triplane.host.compiler.circuits.errors import CircuitError
 from triplane.host.compiler.circuits.estimate import estimated
+from triplane.host.compiler.circuits.lateness import Late
 from triplane.host.compiler.circuits.lowering import Lowering
 from triplane.host.compiler.circuits.options import Options
 from triplane.host.compiler.circuits.registers import Registers
@@ -67,7 +68,7 @@ def compile_transpiled(
     tables.reserve(sorted({*_pulses(mapped), *resets}))
     lowering = Lowering(device, carriers, tables, options)
     scheduled = lowering.lower(mapped, used if options.reset_first else ())
-    text, registers = _emitted(lowering, mapped.num_clbits, scheduled, shape.queue_events)
+    text, registers, decisions = _emitted(lowering, mapped.num_clbits, scheduled, shape.queue_events)
     source = aligned(text, carriers.slots)
     try:
         program = control_program(assemble(source), tables)
@@ -76,15 +77,12 @@ def compile_transpiled(
         raise CircuitError(
             f"the program has {words} instructions, the board has {shape.program_words}; shorten the circuit: {error}"
         ) from error
-    estimate = estimated(program, shape, scheduled, registers, device)
+    estimate = estimated(program, shape, scheduled, decisions, registers, device)
     try:
         program.check(shape)
     except ProgramError as error:
         raise CircuitError(f"{error}; {estimate.largest}") from error
-    late = estimate.late(options.budget)
-    if late and options.refuse_late:
-        raise CircuitError(late[0])
-    return CompiledCircuit(
+    compiled = CompiledCircuit(
         circuit,
         mapped,
         device,
@@ -97,17 +95,24 @@ def compile_transpiled(
         registers.angles,
         estimate,
     )
+    if compiled.warnings and options.refuse_late:
+        raise CircuitError(compiled.warnings[0])
+    return compiled
 
 
 def _emitted(
     lowering: Lowering, bits: int, scheduled: tuple[Node, ...], queue_events: int
-) -> tuple[str, Registers]:
-    """Source of a tree, with angles in registers if there are enough of them, else in the program's numbers."""
+) -> tuple[str, Registers, dict[int, Late]]:
+    """Source of a tree, with angles in registers if there are enough of them, else in the program's numbers.
+
+    Returns:
+        the source, its registers, and how late each decision acts.
+    """
     for angles in dict.fromkeys((len(lowering.angles), 0)):
         try:
             registers = Registers(bits, lowering.variables, angles)
             emission = Emission(lowering.carriers, registers, queue_events, lowering.options.rest_cycles)
-            return emission.program(scheduled), registers
+            return emission.program(scheduled), registers, emission.lateness.decisions
         except CircuitError:
             if not angles:
                 raise

@@ -165,6 +165,12 @@ class CompiledCircuit:
         """Words that a shot gives out: one for 32 classical bits."""
         return -(-int(self.transpiled.num_clbits) // MAX_BITS)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What goes beyond the budgets of its options, each with by how much."""
+        late, long = self.estimate.late(self.options.budget), self.estimate.long(self.options.duration_budget)
+        return (*late, *long)
+
     def levels(self) -> dict[str, bytes]:
         """Every level by the name of its file: QPY, JSON, assembly."""
         return {

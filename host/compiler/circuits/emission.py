@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from triplane.gateware.dsp.layouts import NUM_TONES
 from triplane.gateware.sequencer.layouts import BRANCH_CYCLES
 from triplane.host.compiler.carriers import Carriers
 from triplane.host.compiler.circuits.arithmetic import Arithmetic
 from triplane.host.compiler.circuits.expressions import inverted
 from triplane.host.compiler.circuits.groups import Groups
+from triplane.host.compiler.circuits.lateness import Lateness
 from triplane.host.compiler.circuits.pacing import Event, planned
 from triplane.host.compiler.circuits.registers import RESULT, SHOTS, Registers
+from triplane.host.compiler.circuits.timing import result_cycles
 from triplane.host.compiler.circuits.tree import (
     Again,
     Assign,
@@ -68,7 +71,8 @@ class Emission:
         self._rest_cycles = rest_cycles
         self.carriers, self.registers = carriers, registers
         self.groups = Groups()
-        self.writer = Writer(queue_events, BEGINNING)
+        self.lateness = Lateness(lambda slot: result_cycles(carriers.device, slot // NUM_TONES))
+        self.writer = Writer(queue_events, BEGINNING, self.lateness)
         self.arithmetic = Arithmetic(self.writer, registers)
         self._loops: list[tuple[str, str]] = []
         self._channels = tuple(range(carriers.first_line + len(carriers.device.lines)))
@@ -146,8 +150,7 @@ class Emission:
     def _read(self, node: Read) -> None:
         register, place = self.registers.bit(node.bit)
         writer = self.writer
-        writer.do(f"read r{RESULT}, {node.slot}, {PATIENCE}")
-        writer.waited(AFTER_READ)
+        writer.wait(f"read r{RESULT}, {node.slot}, {PATIENCE}", node.slot, AFTER_READ)
         writer.do(f"and r{RESULT}, r{RESULT}, 1")
         if place:
             writer.do(f"shl r{RESULT}, r{RESULT}, {place}")
@@ -159,9 +162,10 @@ class Emission:
         """Both branches begin right behind the result."""
         first, second, condition = (node.one, node.zero, "zero") if node.one else (node.zero, node.one, "one")
         target = self.writer.label("found")
-        self.writer.branch(f"on.{condition} {node.slot}, {target}, {PATIENCE}", target, slack=AFTER_DECISION)
-        self.writer.waited(AFTER_DECISION)
-        self._either(first, second, target)
+        self.writer.wait(
+            f"on.{condition} {node.slot}, {target}, {PATIENCE}", node.slot, AFTER_DECISION, target
+        )
+        self._either(node, first, second, target)
 
     def _if(self, node: If) -> None:
         first, second, condition = node.then, node.otherwise, node.condition
@@ -169,20 +173,24 @@ class Emission:
             first, second, condition = second, first, inverted(condition)
         target = self.writer.label("otherwise")
         self.arithmetic.unless(condition, target)
-        self._either(first, second, target)
+        self._either(node, first, second, target)
 
-    def _either(self, first: Sequence[Node], second: Sequence[Node], target: str) -> None:
+    def _either(self, node: Node, first: Sequence[Node], second: Sequence[Node], target: str) -> None:
         """The first way follows, the second is at the target."""
         writer = self.writer
-        self._nodes(first)
+        self._decided(node, first)
         if not second:
             writer.here(target)
             return
         end = writer.label("end")
         writer.jump(end)
         writer.here(target, falls=False)
-        self._nodes(second)
+        self._decided(node, second)
         writer.here(end)
+
+    def _decided(self, node: Node, body: Sequence[Node]) -> None:
+        with self.lateness.deciding(node):
+            self._nodes(body)
 
     def _switch(self, node: Switch) -> None:
         writer = self.writer
@@ -199,7 +207,7 @@ class Emission:
             writer.jump(default)
         for label, (_, body) in zip(labels, node.cases, strict=True):
             writer.here(label, falls=False)
-            self._nodes(body)
+            self._decided(node, body)
             writer.jump(end)
         writer.here(end, falls=False)
 
@@ -209,10 +217,12 @@ class Emission:
         writer = self.writer
         again, end = writer.label("again"), writer.label("end")
         head = writer.begin_loop("while", self._channels)
-        self.arithmetic.unless(node.condition, end)
-        self._body(node.body, again, end)
-        writer.here(again)
-        writer.end_loop(head, "jump")
+        with self.lateness.loop(node):
+            self.arithmetic.unless(node.condition, end)
+            with self.lateness.deciding(node):
+                self._body(node.body, again, end)
+            writer.here(again)
+            writer.end_loop(head, "jump")
         writer.here(end, falls=False)
 
     def _repeat(self, node: Repeat) -> None:
@@ -258,10 +268,13 @@ class Emission:
         writer = self.writer
         events = sorted((e for op in segment.ops for e in self._events(op)), key=lambda e: e.time)
         if not events:
+            self.lateness.acted()
             writer.advance(segment.cycles)
+            self.lateness.played(segment.cycles, ())
             return
         plan = planned(events, writer.queued, writer.queue_events)
         writer.need(plan.needs[0] - max(events[0].time - 1, 0))
+        self.lateness.acted()
         writer.advance(events[0].time)
         ends = [event.time for event in events[1:]] + [segment.cycles]
         for number, (event, end) in enumerate(zip(events, ends, strict=True)):
@@ -270,6 +283,10 @@ class Emission:
                 writer.queued.update(plan.holds[number])
             label = "" if event.patch is None else f"{PATCH}_{event.patch}"
             writer.event(event.text, event.channels, end - event.time, label)
+        captures = [op for op in segment.ops if isinstance(op, Capture)]
+        self.lateness.played(
+            segment.cycles, [(slot, segment.cycles - op.time) for op in captures for slot in op.slots]
+        )
         # Here and not behind a decision, where it would cost time
         if writer.ahead > MOST_AHEAD:
             writer.hold(LONG_HELD)

@@ -6,3 +6,7 @@ from __future__ import annotations
 
 class CircuitError(ValueError):
     """A circuit that the board or the device cannot play: the message names instruction, limit and remedy."""
+
+
+class CoherenceWarning(UserWarning):
+    """A circuit takes more than a budget of its compiler's options; the text says which, and by how much."""

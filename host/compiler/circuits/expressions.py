@@ -50,6 +50,53 @@ def inverted(expression: Expression) -> Expression:
             return ("lnot", expression)
 
 
+_WORDS = {
+    "and": "&",
+    "or": "|",
+    "xor": "^",
+    "land": "and",
+    "lor": "or",
+    "add": "+",
+    "sub": "-",
+    "mul": "*",
+    "shl": "<<",
+    "shr": ">>",
+    "eq": "==",
+    "ne": "!=",
+    "lt": "<",
+    "le": "<=",
+}
+
+
+def said(expression: Expression) -> str:
+    """In words: `c3` is classical bit 3, `c0..c2` are bits of which the first weighs least."""
+    match expression:
+        case ("const" | "var", value):
+            return str(value)
+        case ("bit", number):
+            return f"c{number}"
+        case ("bits", numbers):
+            first, last = numbers[0], numbers[-1]
+            row = tuple(range(first, last + 1))
+            return (
+                f"c{first}..c{last}"
+                if numbers == row and len(row) > 2
+                else ",".join(f"c{k}" for k in numbers)
+            )
+        case (("not" | "neg" | "lnot") as name, inner, *_):
+            return f"{ {'not': '~', 'neg': '-', 'lnot': 'not '}[name] }{_inner(inner)}"
+        case ("low", inner, width):
+            return f"{_inner(inner)} mod 2**{width}"
+        case (name, left, right, *_):
+            return f"{_inner(left)} {_WORDS[name]} {_inner(right)}"
+        case _:
+            raise AssertionError(f"{expression[0]} is no operation")
+
+
+def _inner(expression: Expression) -> str:
+    return said(expression) if expression[0] in LEAVES else f"({said(expression)})"
+
+
 def single_bit(expression: Expression) -> tuple[int, int] | None:
     """(bit, value) of an expression that asks for one bit's value; None of any other."""
     match expression:

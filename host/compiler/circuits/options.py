@@ -21,8 +21,9 @@ class Options:
         reset_rounds: measurements and conditional pulses that a reset is made of.
         reset_first: every shot begins with a reset of the qubits that it uses; else they relax in `rest_cycles`.
         rest_cycles: between shots.
-        refuse_late: refuse a circuit whose feed-forward takes more than the budget; else `Estimate.late` says so.
+        refuse_late: refuse a circuit that takes more than a budget; else it is warned about where it is run.
         budget: share of the shorter of T1 and T2 of a qubit that feed-forward may take.
+        duration_budget: share of the same for which a qubit may hold a state, from its first pulse to its readout.
     """
 
     optimization_level: int = 2
@@ -34,6 +35,7 @@ class Options:
     rest_cycles: int = 0
     refuse_late: bool = False
     budget: float = 0.1
+    duration_budget: float = 1.0
 
     def __post_init__(self) -> None:
         if self.alignment not in ("asap", "alap"):

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from triplane.gateware.sequencer.layouts import BRANCH_CYCLES, LEAD
+from triplane.host.compiler.circuits.lateness import Lateness
 
 IN_TIME = 2
 AFTER_DECISION = LEAD - 1
@@ -39,6 +40,8 @@ class Writer:
 
     Args:
         queue_events: that the queue of a channel holds.
+        slack: to begin with.
+        lateness: is told of all steps.
 
     Attributes:
         lines: of its source.
@@ -47,8 +50,9 @@ class Writer:
         queue_events: as given.
     """
 
-    def __init__(self, queue_events: int, slack: int) -> None:
+    def __init__(self, queue_events: int, slack: int, lateness: Lateness) -> None:
         self.lines: list[str] = []
+        self.lateness = lateness
         self.slack = slack
         self.ahead = LONG_HELD
         self.queue_events = queue_events
@@ -62,6 +66,7 @@ class Writer:
         """An instruction that is no event and goes on with the next."""
         self.lines.append(f"    {text}")
         self.slack -= cycles
+        self.lateness.executed(cycles)
 
     def event(self, text: str, channels: tuple[int, ...], advance: int = 0, label: str = "") -> None:
         """An event at the cursor, which then advances; with a label of its own, if it is to be found again."""
@@ -72,6 +77,7 @@ class Writer:
         self.do(f"{text}, +{first}" if first else text)
         self.slack += first
         self.ahead += first
+        self.lateness.advanced(first)
         for channel in channels:
             self.queued[channel] = self.queued.get(channel, 0) + 1
         self.advance(advance - first)
@@ -83,6 +89,7 @@ class Writer:
             self.do(f"wait {step}")
             self.slack += step
             self.ahead += step
+            self.lateness.advanced(step)
             cycles -= step
             if self.ahead > MOST_AHEAD:
                 self.hold(LONG_HELD)
@@ -105,6 +112,7 @@ class Writer:
         self.do(f"bge r{now}, {bound}, {again}")
         self.slack = min(self.slack, bound - HOLD_LOSS)
         self.ahead = bound
+        self.lateness.held(bound)
         self.queued = {channel: min(count, bound + LEAD) for channel, count in self.queued.items()}
 
     def begin_loop(self, name: str, channels: Iterable[int]) -> tuple[str, int]:
@@ -122,8 +130,23 @@ class Writer:
         self.do(f"{text} {head[0]}" if text == "jump" else f"{text}, {head[0]}", cycles)
 
     def waited(self, slack: int) -> None:
-        """A result has come: what was due before its measurement has been played."""
+        """A wait is over, and leaves so much."""
         self.slack = slack
+
+    def wait(self, text: str, slot: int, slack: int, target: str | None = None) -> None:
+        """An instruction that waits for a result: what was due before its measurement has been played then.
+
+        Args:
+            text: of the instruction.
+            slot: whose result.
+            slack: behind it.
+            target: label further on that it may go to, with the same slack.
+        """
+        self.lines.append(f"    {text}")
+        self.waited(slack)
+        self.lateness.waited(slot, slack)
+        if target is not None:
+            self.meet(target, slack, 0)
 
     # Places
 
@@ -132,37 +155,32 @@ class Writer:
         self._labels += 1
         return f"{name}_{self._labels}"
 
-    def branch(self, text: str, target: str, cycles: int = 1, slack: int | None = None) -> None:
-        """An instruction that goes on with the next, after `cycles`, or to a label further on.
-
-        Args:
-            text: with the label.
-            target: the label.
-            cycles: it takes if it does not branch.
-            slack: at the label; None: what is left after a branch.
-        """
-        self.meet(target, self.slack - BRANCH_CYCLES if slack is None else slack)
-        self.do(text, cycles)
+    def branch(self, text: str, target: str) -> None:
+        """An instruction that goes on with the next, or to a label further on, which its text names."""
+        self.meet(target, self.slack - BRANCH_CYCLES)
+        self.do(text)
 
     def jump(self, target: str) -> None:
         """Go to a label further on."""
         self.meet(target, self.slack - BRANCH_CYCLES)
         self.lines.append(f"    jump {target}")
 
-    def meet(self, target: str, slack: int) -> None:
-        """A path goes to a label with that slack."""
+    def meet(self, target: str, slack: int, cycles: int = BRANCH_CYCLES) -> None:
+        """A path goes to a label, in so many cycles and with that slack."""
         known = self._meets.get(target, (slack, self.ahead, {}))
         queued = {
             channel: max(known[2].get(channel, 0), self.queued.get(channel, 0))
             for channel in known[2].keys() | self.queued.keys()
         }
         self._meets[target] = min(known[0], slack), max(known[1], self.ahead), queued
+        self.lateness.meet(target, cycles)
 
     def here(self, target: str, *, falls: bool = True) -> None:
         """The label is here; `falls`: the instruction before it goes on here as well."""
         if falls:
-            self.meet(target, self.slack)
+            self.meet(target, self.slack, 0)
         self.lines.append(f"{target}:")
         if target in self._meets:
             slack, ahead, queued = self._meets.pop(target)
             self.slack, self.ahead, self.queued = slack, ahead, dict(queued)
+            self.lateness.here(target)

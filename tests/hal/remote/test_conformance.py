@@ -8,6 +8,7 @@ import pytest
 
 from triplane import hal
 from triplane.hal import errors
+from triplane.hal.drivers.sim import SimBoard
 
 CYCLE_STAMPS = {"timestamp_lo", "timestamp_hi", "waited"}
 """Fields that depend on when a run was started."""
@@ -46,6 +47,7 @@ def expected(code):
 
 def test_it_is_a_board(board, code):
     assert isinstance(board, hal.Board)
+    assert (board.place is None) is isinstance(board, SimBoard)
     identity = board.identify()
     assert (identity.name, identity.clock_hz) == ("triplane", 245_760_000)
     assert board.fault() is None

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from triplane.host.building import connecting
@@ -15,7 +17,12 @@ from triplane.host.building.decoders import window_plan
 def connected(monkeypatch):
     """What the driver was given."""
     calls = []
-    monkeypatch.setattr(connecting, "RemoteBoard", lambda *args, **options: calls.append((args, options)))
+
+    def remote(*args, **options):
+        calls.append((args, options))
+        return SimpleNamespace()
+
+    monkeypatch.setattr(connecting, "RemoteBoard", remote)
     monkeypatch.setattr(connecting, "UdpLink", lambda host, port: (host, port))
     monkeypatch.setattr(connecting, "SerialLink", lambda device, baudrate: (device, baudrate))
     return calls

@@ -143,8 +143,8 @@ def test_the_estimate_names_uses_and_feed_forward(line5, shape):
     words = next(use for use in estimate.uses if use.resource == "program words")
     assert (words.used, words.limit) == (len(compiled.template.sequence.words), 1024)
     (decision,) = estimate.feed_forward
-    assert decision.latency_cycles == 4
-    assert decision.wait_cycles == 8 + 15 + 120 + 7 + 4
+    assert decision.latency_cycles == 6  # of a shift on two channels
+    assert decision.wait_cycles == 8 + 15 + 120 + 7 + 6
     assert 0 < estimate.duration_us < 10
     assert estimate.late(0.1) == []
     assert "times its budget" in estimate.late(0.001)[0]
