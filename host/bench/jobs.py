@@ -29,7 +29,7 @@ def bench_jobs(ctx: BenchContext) -> None:
         from triplane.host.bench.service.cluster import cluster
         from triplane.host.bench.service.hostile import hostile
         from triplane.host.bench.service.namespaces import may_make_namespaces
-        from triplane.host.bench.service.pace import first_shot_ms, flow, pace
+        from triplane.host.bench.service.pace import first_shot_ms, flow, pace, secured_flow
         from triplane.host.scheduler.contracts import State
     except ModuleNotFoundError as error:
         raise BenchError(f"{error}; jobs need an extra: pip install 'triplane[jobs]'") from error
@@ -68,6 +68,9 @@ def bench_jobs(ctx: BenchContext) -> None:
             "jobs/s",
             ">= 500",
         )
+        view.step("empty jobs of a secured service")
+        secured = asyncio.run(secured_flow(made("secured"), count=number))
+        row("empty jobs of a secured service", "from submission to end", secured, "jobs/s")
         view.step("submission to first shot")
         row(
             "idle simulated board",
