@@ -57,8 +57,8 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         device: a name of a shipped one, or the device as calibration knows it.
         snapshot: what calibration has found since; programs are for the device as it was found. Where it is stale, a
             warning says so, now and when a job begins.
-        board: "sim": a simulated one in this process, with the device emulated behind it, built when the first job needs
-            it. Another address, as of `hal.connect`: connected when the first job needs it, by a job that holds the
+        board: "sim": a simulated one in this process, with the device emulated behind it, built when a job needs it.
+            Another address, as of `hal.connect`: connected when the first job needs it, by a job that holds the
             device's qubits, since to connect is to end what others do there. Or a board that is connected, with a
             fabric of `shape`: its owner closes it; its qubits are held while a job runs, if others can reach it.
         shape: of the board's fabric; None: that of `host.small.shape_of`.
