@@ -193,28 +193,32 @@ class Gate:
                         break
         return Answer(told=told), json.dumps([each.model_dump() for each in found]).encode()
 
-    async def _owner(self, who: Who, ask: Ask) -> str:
-        """Whose object is meant: the user's own, or for a board that of the user whose job it has."""
+    async def _owner(self, who: Who, ask: Ask) -> tuple[str, Record | None]:
+        """Whose object is meant: the user's own, or for a board that of the user whose job it has, with the job."""
         if who.role == "user":
-            return who.name
+            return who.name, None
         found = await self._bus.find(ask.key) if ask.key else None
         record = _record(found.value) if found else None
         if not who.has(record) or record is None or record.state.final:
             raise RefusedError(f"{ask.key}: {NOT_HERE}")
-        return record.request.user
+        return record.request.user, record
 
     async def _put(self, who: Who, ask: Ask, body: bytes) -> Answered:
-        owner = await self._owner(who, ask)
+        owner, job = await self._owner(who, ask)
         if ask.sha256 is None or not body:
             raise ContractError("a part needs its object's SHA-256, and bytes")
         if len(body) > PART_BYTES:
             raise ContractError(f"{len(body)} bytes; {PART_BYTES} are the most of a part")
+        if job and await self._bus.part(owner, ask.sha256, ask.part) not in (None, body):
+            raise RefusedError("a board writes over nothing of a user")
         assert self._bus.parts is not None
         await self._bus.parts.put(f"{owner}.{ask.sha256}.{ask.part}", body)
         return Answer(), b""
 
     async def _get(self, who: Who, ask: Ask, _: bytes) -> Answered:
-        owner = await self._owner(who, ask)
+        owner, job = await self._owner(who, ask)
+        if job and ask.sha256 != job.request.payload.sha256:
+            raise RefusedError("a board reads the payload of its job, and nothing else of a user")
         found = await self._bus.part(owner, ask.sha256 or "", ask.part)
         return (MISSING, b"") if found is None else (Answer(), found)
 

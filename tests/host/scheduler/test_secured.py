@@ -184,6 +184,25 @@ def test_a_board_speaks_for_itself_only(secured, request_of):
     assert secured(body) == ("board other", True)
 
 
+def test_a_board_reads_and_writes_no_other_object_of_the_user(secured, request_of):
+    async def body(service):
+        board, ada = await service.bus("board"), await service.client("ada")
+        other = await ada.bus.put(LARGE)
+        job = await ada.submit(await request_of(ada))
+        await board.beat((await service.agent_of("board", "board")).state())
+        async with asyncio.timeout(PATIENCE_S):
+            while (await ada.get(job)).record.state is not State.LEASED:
+                await asyncio.sleep(0.05)
+        with pytest.raises(JobsError, match="nothing else of a user"):
+            await board.get(other, job)
+        spoilt = Ask(operation="put", key=job, sha256=other.sha256)
+        answer, _ = await raw(board, spoilt, b"spoilt")
+        assert "writes over nothing" in answer.reason
+        return await ada.bus.get(other) == LARGE
+
+    assert secured(body)
+
+
 def test_replayed_writes_meet_another_revision(secured, request_of):
     async def body(service):
         ada = await service.client("ada")
