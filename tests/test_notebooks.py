@@ -20,7 +20,8 @@ SAYS = {
     "first-contact": (r"<th>qubits wait / ns</th>", r"halted with 0x0"),
     "teleportation": (
         r"1 start for 9 angles of 100 shots",
-        r"waiting for five T1: 605\.00 µs\na reset: 0\.63 µs",
+        r"on the device: 0 is \d, 1 is \d, 2 is \d",
+        r"waiting for five T1: 715\.00 µs\na reset: 0\.63 µs",
     ),
     "repeat-until-success": (r"^\d\d cycles, \d\d ns$",),
     "memory": (r"a round takes 447 cycles", r"gateware, live: +\d of 32"),

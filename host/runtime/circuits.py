@@ -18,6 +18,9 @@ SLACK_CYCLES = 50_000
 
 SLACK = 50
 
+PASSES = 20
+"""Times that a shot may go through all instructions, at least: estimates count pulses and results alone."""
+
 MOST_CYCLES = 2**62
 
 Bits = npt.NDArray[np.bool_]
@@ -95,7 +98,8 @@ def _run(
             progress(sum(map(len, words)) // each - done)
 
     board.load_control(program)
-    limit = min(SLACK_CYCLES + shots * SLACK * max(compiled.estimate.cycles, 1), MOST_CYCLES)
+    shot = max(compiled.estimate.cycles, PASSES * len(program.sequence.words))
+    limit = min(SLACK_CYCLES + shots * SLACK * shot, MOST_CYCLES)
     ended = board.execute(limit_cycles=limit, outcomes=take)
     bits = compiled.outcomes(np.concatenate(words))
     if not compiled.words_per_shot:

@@ -122,7 +122,7 @@ class _Noisy:
         self._compiled = compiled
         self._device = compiled.device
         self._target = device_target(compiled.device)
-        waits = [each.wait_cycles for each in compiled.estimate.feed_forward]
+        waits = [each.wait_cycles for each in compiled.estimate.feed_forward if not each.by_register]
         # A qubit that relaxes early in the window is found in 0 and is in 0: relaxation before an instant readout.
         self._found_late = {
             qubit: (1 - apart.late_flip) * READOUT_SAMPLES / DAC_HZ * ADC_HZ

@@ -36,7 +36,7 @@ Values = Mapping[Any, float]
 """Of parameters, by `Parameter` or by name."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CompiledCircuit:
     """A circuit as it was given, as it was transpiled, as it is scheduled, and as a program.
 
@@ -105,9 +105,23 @@ class CompiledCircuit:
         table = np.column_stack([words, np.array(counts, dtype=np.uint64)])
         return dataclasses.replace(self.template, sequence=with_points(sequence, table))
 
+    @property
+    def layout(self) -> tuple[int, ...]:
+        """Qubit of the device where each of the circuit's begins; routing may move it."""
+        layout = self.transpiled.layout
+        if layout is None:
+            return tuple(range(self.circuit.num_qubits))
+        return tuple(layout.initial_index_layout(filter_ancillas=True))
+
     def _repr_html_(self) -> str:
-        size = f"{self.circuit.num_qubits} qubits, {self.circuit.num_clbits} bits, on {self.device.name}"
-        return titled(self.circuit.name, self.estimate._repr_html_(), note=size)
+        return titled(self.circuit.name, self.estimate._repr_html_(), note=self._size())
+
+    def __repr__(self) -> str:
+        return f"<CompiledCircuit {self.circuit.name!r}, {self._size()}, {self.estimate.duration_us:.2f} us>"
+
+    def _size(self) -> str:
+        places = ", ".join(map(str, self.layout)) or "none"
+        return f"qubits of {self.device.name}: {places}; classical bits: {self.circuit.num_clbits}"
 
     @property
     def max_points(self) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
-from qiskit import QuantumCircuit, transpile
+from qiskit import QuantumCircuit
 from qiskit.circuit import (
     BreakLoopOp,
     ContinueLoopOp,
@@ -22,13 +23,19 @@ from qiskit.circuit import (
     WhileLoopOp,
 )
 from qiskit.circuit.library import CXGate, RZGate, SXGate, XGate
-from qiskit.transpiler import InstructionProperties, Target
+from qiskit.transpiler import InstructionProperties, PassManager, Target
+from qiskit.transpiler.passes import Optimize1qGatesDecomposition
+from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 
 from triplane.hal.device import ADC_HZ, DAC_HZ, Device, Qubit
+from triplane.host.compiler.circuits.directions import Directed
 from triplane.host.compiler.gates import MARGIN
 from triplane.sim.qpu.events import Tone
 from triplane.sim.qpu.gates import READOUT_SAMPLES, TONE_SCALE, X_SAMPLES, cross_pulse
 from triplane.sim.qpu.resonator import best_tone_hz, separation
+
+Crosses: TypeAlias = dict[tuple[int, int], InstructionProperties]
+"""(control, target) -> of a `cx`."""
 
 DT_S = 1 / ADC_HZ
 """One clock of the board, 4.069 ns."""
@@ -50,6 +57,10 @@ def device_target(device: Device) -> Target:
     Durations are those of the pulses; errors follow from T1 and T2, that of a readout also from its noise, so that
     layouts prefer qubits that are better. A qubit without a readout tone cannot be measured or reset.
     """
+    return _target(device, _crosses(device))
+
+
+def _target(device: Device, crosses: Crosses) -> Target:
     target = Target(
         description=device.description, num_qubits=len(device.qubits), dt=DT_S, concurrent_measurements=None
     )
@@ -64,7 +75,7 @@ def device_target(device: Device) -> Target:
             gate,
             {(q,): InstructionProperties(turn_s, gate_error([device.qubits[q]], turn_s)) for q in qubits},
         )
-    target.add_instruction(CXGate(), _crosses(device))
+    target.add_instruction(CXGate(), crosses)
     reads = _reads(device)
     target.add_instruction(Measure(), reads)
     target.add_instruction(
@@ -116,13 +127,18 @@ def transpiled(
             raise ValueError(
                 f"initial_layout {tuple(initial_layout)} is not within 0 to {len(device.qubits) - 1} of {device.name}"
             )
-    return transpile(
-        circuit,
-        target=device_target(device),
-        optimization_level=optimization_level,
+    target, crosses = device_target(device), _crosses(device)
+    passes = generate_preset_pass_manager(
+        optimization_level,
+        target=_target(device, crosses | _against(crosses, target)),
         seed_transpiler=seed,
         initial_layout=None if initial_layout is None else list(initial_layout),
     )
+    behind: list[Any] = [Directed(crosses)]
+    if optimization_level:
+        behind.append(Optimize1qGatesDecomposition(target=target))
+    passes.post_optimization = PassManager(behind)
+    return passes.run(circuit)
 
 
 def gate_error(qubits: Sequence[Qubit], duration_s: float) -> float:
@@ -139,7 +155,7 @@ def _turn_cycles() -> int:
     return X_SAMPLES // 2 + MARGIN
 
 
-def _crosses(device: Device) -> dict[tuple[int, int], InstructionProperties]:
+def _crosses(device: Device) -> Crosses:
     found = {}
     for coupling in device.couplings:
         cycles = len(cross_pulse(coupling)) // 2 + MARGIN + _turn_cycles()
@@ -147,6 +163,16 @@ def _crosses(device: Device) -> dict[tuple[int, int], InstructionProperties]:
         found[coupling.control, coupling.target] = InstructionProperties(
             cycles * DT_S, gate_error(pair, cycles * DT_S)
         )
+    return found
+
+
+def _against(crosses: Crosses, target: Target) -> Crosses:
+    """Every `cx` against its coupling: between Hadamard gates on both of its qubits, before and after."""
+    found = {}
+    for (control, turned), along in crosses.items():
+        turns = [target["sx"][qubit,] for qubit in (control, turned)]
+        kept = (1 - along.error) * math.prod((1 - each.error) ** 2 for each in turns)
+        found[turned, control] = InstructionProperties(along.duration + 2 * turns[0].duration, 1 - kept)
     return found
 
 

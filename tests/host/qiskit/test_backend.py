@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import ClassicalRegister, Parameter
+from qiskit.circuit.classical import expr
 from qiskit.primitives import (
     BackendEstimatorV2,
     BackendSamplerV2,
@@ -156,3 +157,14 @@ def test_bits_as_qiskit_writes_them():
     wide = np.zeros((1, 70), dtype=bool)
     wide[0, 69] = True
     assert hexadecimal(wide) == [hex(1 << 69)]
+
+
+def test_a_shot_without_pulses_may_compute_for_long(backend):
+    """Its instructions take time too, which an estimate of pulses does not count."""
+    circuit = QuantumCircuit(1)
+    total = ClassicalRegister(8, "total")
+    circuit.add_register(total)
+    with circuit.for_loop(range(50)):
+        circuit.store(total, expr.add(total, 3))
+    counts = backend.run(circuit, shots=400).result().get_counts()
+    assert counts == {format(150, "08b"): 400}

@@ -3,12 +3,15 @@
 
 import pytest
 from qiskit import QuantumCircuit
-from qiskit.quantum_info import average_gate_fidelity
+from qiskit.circuit.classical import expr
+from qiskit.quantum_info import Operator, average_gate_fidelity
 from qiskit.transpiler import passes
 from qiskit_aer.noise import thermal_relaxation_error
 
 from triplane.hal.device import load_device
+from triplane.host.compiler.circuits import Options, compile_circuit
 from triplane.host.qiskit import device_target, transpiled
+from triplane.host.small import shape_of
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +58,35 @@ def test_transpiled_circuits_hold_to_the_target(line5, level):
     assert set(mapped.count_ops()) <= set(device_target(line5).operation_names)
 
 
+@pytest.mark.parametrize("level", range(4))
+def test_a_cx_against_its_coupling_is_turned(line5, level):
+    circuit = QuantumCircuit(5)
+    for control, turned in ((1, 0), (1, 2), (4, 3), (3, 2), (0, 1)):
+        circuit.ry(0.3 + control, control)
+        circuit.cx(control, turned)
+    mapped = transpiled(circuit, line5, optimization_level=level, initial_layout=range(5))
+    places = {
+        tuple(mapped.find_bit(bit).index for bit in each.qubits) for each in mapped.get_instructions("cx")
+    }
+    assert places <= set(device_target(line5)["cx"])
+    assert Operator.from_circuit(mapped).equiv(Operator(circuit))
+
+
+def test_a_cx_is_turned_in_branches_and_beside_variables(line5):
+    circuit = QuantumCircuit(2, 1)
+    flag = circuit.add_var("flag", expr.lift(False))
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.store(flag, expr.logic_not(flag))
+        with circuit.while_loop(flag):
+            circuit.cx(1, 0)
+            circuit.store(flag, expr.lift(False))
+    mapped = transpiled(circuit, line5, initial_layout=(0, 1))
+    check = passes.CheckGateDirection(None, device_target(line5))
+    check(mapped)
+    assert check.property_set["is_direction_mapped"]
+
+
 def test_a_bad_qubit_is_left_out(line5):
     """The layout knows errors: a pair of qubits is not put where relaxation is fast."""
     qubits = [
@@ -70,6 +102,15 @@ def test_a_bad_qubit_is_left_out(line5):
         circuit.x(1)
     assert used(transpiled(circuit, device)) == {3, 4}
     assert used(transpiled(circuit, device, initial_layout=(1, 0))) == {0, 1}
+
+
+def test_a_compiled_circuit_says_its_layout(line5):
+    circuit = QuantumCircuit(3, 1)
+    circuit.measure(2, 0)
+    for layout in ((0, 1, 2), (4, 3, 1)):
+        compiled = compile_circuit(circuit, line5, shape_of(line5), Options(initial_layout=layout))
+        assert compiled.layout == layout
+        assert used(compiled.transpiled) == {layout[2]}
 
 
 @pytest.mark.parametrize(
