@@ -216,6 +216,13 @@ def test_a_way_that_leads_nowhere(patient):
     assert found.text.startswith(f"{gone}: ")
 
 
+def test_a_way_to_another_board(patient, alone):
+    patient.ways = alone.ways
+    found = diagnosis(patient, "transports")
+    assert found.status is Status.FAILED
+    assert found.text == f"{alone.ways[0].url}: leads to another board of the same build"
+
+
 def test_a_way_that_loses_datagrams(alone):
     port = int(alone.url.rsplit(":", 1)[1])
     alone.board.close()
