@@ -95,7 +95,9 @@ def diagnosis(patient, name):
     return examine(patient, [name])[name]
 
 
-def test_a_board_that_is_well(patient):
+def test_a_board_that_is_well(patient, monkeypatch):
+    # On a busy machine the simulated board is slow, and an answer that is late is none that was lost.
+    monkeypatch.setattr("triplane.host.doctor.links.ANSWER_S", 5.0)
     findings = examine(patient)
     assert list(findings) == list(CHECKS)
     assert {name: found.text for name, found in findings.items() if found.status is not Status.OK} == {}
