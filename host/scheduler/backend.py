@@ -9,6 +9,7 @@ import json
 import threading
 from collections.abc import Coroutine, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -23,6 +24,7 @@ from triplane.host.compiler.circuits.target import device_target
 from triplane.host.scheduler.bus import DEFAULT_URL, Bus
 from triplane.host.scheduler.client import Jobs
 from triplane.host.scheduler.contracts import State, checked_request
+from triplane.host.scheduler.credentials import given_credentials
 from triplane.host.scheduler.errors import UnfinishedError
 from triplane.host.scheduler.requests import needs_of, this_user
 
@@ -87,28 +89,36 @@ class RemoteBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
     Args:
         url: of the service.
         device: whose target Qiskit's transpiler sees, a name or a device.
+        credentials: file of those for a secured service; None: that which TRIPLANE_CREDENTIALS names, if any.
         request: fields of all requests, as of `contracts.Request`: `priority`, `board`, `session` and others.
 
     Raises:
         ServiceError: nothing answers there.
     """
 
-    def __init__(self, url: str = DEFAULT_URL, device: Device | str = "line5", **request: Any) -> None:
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        device: Device | str = "line5",
+        *,
+        credentials: Path | None = None,
+        **request: Any,
+    ) -> None:
         self.device = load_device(device) if isinstance(device, str) else device
         super().__init__(
             name=f"triplane_jobs_{self.device.name}", description=url, backend_version=version("triplane")
         )
         self._target = device_target(self.device)
-        self._request = {"user": this_user(), **request}
         # Qiskit's calls block, and the connection must live between them.
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=self.name, daemon=True)
         self._thread.start()
         try:
-            self._bus = self.ask(Bus.connect(url))
+            self._bus = self.ask(Bus.connect(url, credentials=given_credentials(credentials)))
         except BaseException:
             self._stop()
             raise
+        self._request = {"user": self._bus.user or this_user(), **request}
         self.jobs = Jobs(self._bus, self._request["user"])
 
     @property

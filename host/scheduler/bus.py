@@ -4,26 +4,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from io import BytesIO
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
-import nats
 from nats.aio.client import Client
+from nats.errors import NoRespondersError
+from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import (
-    KeyValueConfig,
-    ObjectStoreConfig,
-    RetentionPolicy,
-    StorageType,
-    StreamConfig,
+    AckPolicy,
+    ConsumerConfig,
 )
 from nats.js.errors import (
-    BadRequestError,
-    BucketNotFoundError,
     KeyNotFoundError,
     KeyWrongLastSequenceError,
     NotFoundError,
@@ -33,27 +30,28 @@ from nats.js.kv import KeyValue
 from nats.js.object_store import ObjectStore
 
 from triplane.host.provenance.canonical import sha256
+from triplane.host.scheduler.connection import connected
 from triplane.host.scheduler.contracts import (
     INLINE_BYTES,
-    MAX_MESSAGE_BYTES,
     MAX_PAYLOAD_BYTES,
+    BoardState,
     Lease,
     Payload,
     encode,
 )
+from triplane.host.scheduler.credentials import Credentials
 from triplane.host.scheduler.errors import ContractError, FencedError, ServiceError, UnknownJobError
-from triplane.host.scheduler.following import RETRY_S, TRANSIENT, Change, follow
+from triplane.host.scheduler.exchange import Leases, parts_of
+from triplane.host.scheduler.following import RETRY_S, TRANSIENT, Change, follow, retried
+from triplane.host.scheduler.streams import WORK, made_streams
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_URL = "nats://127.0.0.1:4222"
-WORK = "triplane_work"
-"""Stream of leases; subject `triplane.work.BOARD`."""
+WHY = "triplane.ask.why"
+"""Subject of what a job waits for; the scheduler answers."""
 
-HISTORY = 64
-"""Revisions of a record that are kept: its decisions. JetStream has no more for a key."""
-
-Result = TypeVar("Result")
+ACK_WAIT_S = 30.0
 
 
 @dataclass
@@ -66,64 +64,44 @@ class Bus:
     boards: KeyValue
     windows: KeyValue
     objects: ObjectStore
+    parts: KeyValue | None = None
+    """Of a secured service: payloads and results, by owner."""
 
     @classmethod
-    async def connect(cls, url: str = DEFAULT_URL, *, replicas: int = 1, wait_s: float = 5.0) -> Bus:
+    async def connect(
+        cls,
+        url: str = DEFAULT_URL,
+        *,
+        credentials: Credentials | None = None,
+        replicas: int = 1,
+        wait_s: float = 5.0,
+    ) -> Bus:
         """Connect, and make what is not there yet; it reconnects by itself for ever.
 
         Args:
             url: of a server, or several with commas.
+            credentials: for a secured service; those of a user or a board give a bus that asks the gate.
             replicas: of streams that are made now.
             wait_s: for the first answer.
 
         Raises:
-            ServiceError: nothing answers there.
+            ServiceError: nothing answers there, or it does not take the credentials.
         """
-
-        async def quiet(error: Exception) -> None:
-            logger.debug("connection: %s", error)
-
-        try:
-            client = await asyncio.wait_for(
-                nats.connect(
-                    url.split(","),
-                    max_reconnect_attempts=-1,
-                    reconnect_time_wait=RETRY_S,
-                    connect_timeout=2,
-                    error_cb=quiet,
-                ),
-                wait_s,
-            )
-        except TRANSIENT as error:
-            raise ServiceError(
-                f"no service of jobs at {url}: {str(error) or 'no answer'}; start one: triplane serve"
-            ) from error
+        client, refused = await connected(url, credentials, wait_s)
         js = client.jetstream(timeout=2)
-        async with asyncio.timeout(wait_s):
-            return await retried(lambda: cls._made(client, js, replicas))
+        if credentials and credentials.role != "service":
+            from triplane.host.scheduler.gated import GatedBus  # which is a bus itself
 
-    @classmethod
-    async def _made(cls, client: Client, js: JetStreamContext, replicas: int) -> Bus:
-        buckets = [await _bucket(js, f"triplane_{name}", history, replicas) for name, history in
-                   (("jobs", HISTORY), ("boards", 1), ("windows", HISTORY))]  # fmt: skip
+            return GatedBus.of(client, credentials, refused)
         try:
-            objects = await js.object_store("triplane_objects")
-        except (BucketNotFoundError, NotFoundError):
-            objects = await js.create_object_store(
-                "triplane_objects", ObjectStoreConfig(storage=StorageType.FILE, replicas=replicas)
-            )
-        await js.add_stream(
-            StreamConfig(
-                name=WORK,
-                subjects=["triplane.work.*"],
-                retention=RetentionPolicy.WORK_QUEUE,
-                storage=StorageType.FILE,
-                num_replicas=replicas,
-                max_msg_size=2 * MAX_MESSAGE_BYTES,
-            )
-        )
-        jobs, boards, windows = buckets
-        return cls(client, js, jobs, boards, windows, objects)
+            async with asyncio.timeout(wait_s):
+                made = await made_streams(js, replicas, secured=credentials is not None)
+        except TimeoutError:
+            await client.close()
+            raise ServiceError(
+                f"{url} answers, but has no streams after {wait_s:g} s; a cluster needs most of its nodes"
+            ) from None
+        return cls(client, js, *made)
 
     async def __aenter__(self) -> Self:
         return self
@@ -133,9 +111,19 @@ class Bus:
     ) -> None:
         await self.close()
 
+    @property
+    def user(self) -> str | None:
+        """Whom the service knows us as; None: whatever we say."""
+        return None
+
+    def key(self, job: str) -> str:
+        """Name under which a job that we name so is known."""
+        return job
+
     async def close(self) -> None:
-        """End the connection."""
-        await self.client.close()
+        """End the connection; one that has broken already is no error."""
+        with contextlib.suppress(OSError):
+            await self.client.close()
 
     async def create(self, key: str, value: bytes) -> int:
         """A new record; its revision. Doing it again with the same bytes changes nothing.
@@ -161,6 +149,11 @@ class Bus:
                 found = await retried(lambda: self.find(key, store))
                 if found is not None and found.value == value:
                     return found.revision
+                if (found.revision if found else 0) <= revision:
+                    # Nobody has written: the leader of a cluster refuses a second try while the first is on its way,
+                    # and forgets the first where it loses its office. A replica may also be behind.
+                    await asyncio.sleep(RETRY_S)
+                    continue
                 raise FencedError(f"{key} was changed by somebody else") from None
             except TRANSIENT as error:
                 logger.debug("write of %s: %s", key, error)
@@ -191,8 +184,42 @@ class Bus:
         header = {"Nats-Msg-Id": f"{lease.job}.{lease.revision}"}
         await retried(lambda: self.js.publish(subject, data, stream=WORK, headers=header))
 
-    async def put(self, data: bytes) -> Payload:
+    async def leases(self, board: str) -> Leases:
+        """Where an agent takes the leases of its board."""
+        subject, name = f"triplane.work.{board}", f"board_{board}"
+        configuration = ConsumerConfig(
+            durable_name=name,
+            filter_subject=subject,
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=ACK_WAIT_S,
+            max_ack_pending=1_024,
+        )
+        return await retried(
+            lambda: self.js.pull_subscribe(subject, durable=name, stream=WORK, config=configuration)
+        )
+
+    async def beat(self, state: BoardState) -> None:
+        """Say that a board's agent lives; raises what is transient."""
+        await self.boards.put(state.name, encode(state))
+
+    async def leave(self, board: str) -> None:
+        """Say that a board's agent ends; raises what is transient."""
+        await self.boards.delete(board)
+
+    async def why(self, job: str) -> str | None:
+        """What is between a job and its start, as the scheduler sees it now; None: no scheduler answers."""
+        try:
+            answer: bytes = (await self.client.request(WHY, job.encode(), timeout=2)).data
+            return answer.decode()
+        except (NoRespondersError, NatsTimeoutError):
+            return None
+
+    async def put(self, data: bytes, job: str = "") -> Payload:
         """Keep bytes under their SHA-256, where they are too many to travel in a message.
+
+        Args:
+            data: at most MAX_PAYLOAD_BYTES.
+            job: whose result it is; a board keeps it for the job's user.
 
         Raises:
             ContractError: they are more than may be kept.
@@ -202,60 +229,54 @@ class Bus:
         name = sha256(data)
         if len(data) <= INLINE_BYTES:
             return Payload.model_construct(sha256=name, size=len(data), inline=data)
-        await retried(lambda: self._put(name, data))
+        await self._keep(name, data, job)
         return Payload(sha256=name, size=len(data))
 
-    async def _put(self, name: str, data: bytes) -> None:
-        try:
-            await self.objects.get_info(name)
-        except (ObjectNotFoundError, NotFoundError):
-            await self.objects.put(name, BytesIO(data))
+    async def _keep(self, name: str, data: bytes, job: str) -> None:
+        async def kept() -> None:
+            try:
+                await self.objects.get_info(name)
+            except (ObjectNotFoundError, NotFoundError):
+                await self.objects.put(name, BytesIO(data))
 
-    async def get(self, payload: Payload) -> bytes:
+        await retried(kept)
+
+    async def get(self, payload: Payload, job: str = "") -> bytes:
         """The bytes of a payload, hashed again.
+
+        Args:
+            payload: or a result.
+            job: that it is of.
 
         Raises:
             ContractError: they are missing, or not what they should be.
         """
         data = payload.inline
         if data is None:
-            try:
-                data = (await retried(lambda: self.objects.get(payload.sha256))).data
-            except (ObjectNotFoundError, NotFoundError):
-                raise ContractError(f"object {payload.sha256} is not in the store; submit again") from None
-        if data is None or len(data) != payload.size or sha256(data) != payload.sha256:
+            data = await self._kept(payload, job)
+        if data is None:
+            raise ContractError(f"object {payload.sha256} is not in the store; submit again")
+        if len(data) != payload.size or sha256(data) != payload.sha256:
             raise ContractError(f"object {payload.sha256} is damaged; submit again")
         return data
 
+    async def _kept(self, payload: Payload, job: str) -> bytes | None:
+        owner, dot, _ = job.partition(".")
+        if dot and self.parts is not None:
+            parts = [await self.part(owner, payload.sha256, part) for part in range(parts_of(payload.size))]
+            return None if None in parts else b"".join(each or b"" for each in parts)
+        try:
+            return (await retried(lambda: self.objects.get(payload.sha256))).data
+        except (ObjectNotFoundError, NotFoundError):
+            return None
+
+    async def part(self, owner: str, sha256: str, part: int) -> bytes | None:
+        """A part of an object of a secured service; None: there is none."""
+        found = await retried(lambda: self.find(f"{owner}.{sha256}.{part}", self.parts))
+        return found.value if found else None
+
     def follow(
-        self, bucket: KeyValue, key: str = ">", *, history: bool = False
+        self, bucket: KeyValue, key: str = ">", *, history: bool = False, after: int = 0
     ) -> AsyncGenerator[Change | None, None]:
         """As `following.follow`."""
-        return follow(self.client, self.js, bucket, key, history=history)
-
-
-async def _bucket(js: JetStreamContext, name: str, history: int, replicas: int) -> KeyValue:
-    try:
-        return await js.key_value(name)
-    except (BucketNotFoundError, NotFoundError):
-        return await js.create_key_value(
-            KeyValueConfig(
-                bucket=name,
-                history=history,
-                max_value_size=MAX_MESSAGE_BYTES,
-                storage=StorageType.FILE,
-                replicas=replicas,
-            )
-        )
-
-
-async def retried(call: Callable[[], Awaitable[Result]]) -> Result:
-    """Call until the server answers; what it says is not there is an answer."""
-    while True:
-        try:
-            return await call()
-        except (NotFoundError, BadRequestError):
-            raise
-        except TRANSIENT as error:
-            logger.debug("call: %s", error)
-            await asyncio.sleep(RETRY_S)
+        return follow(self.client, self.js, bucket, key, history=history, after=after)

@@ -36,9 +36,13 @@ class Service:
 
     def __init__(self, url, stack):
         self.url, self.stack = url, stack
+        self.credentials = {}
 
-    async def bus(self):
-        return await self.stack.enter_async_context(await Bus.connect(self.url))
+    async def bus(self, name=None):
+        return await self.bus_of(self.credentials.get(name))
+
+    async def bus_of(self, credentials):
+        return await self.stack.enter_async_context(await Bus.connect(self.url, credentials=credentials))
 
     async def spawn(self, work):
         task = asyncio.create_task(work)
@@ -52,28 +56,36 @@ class Service:
         return stop
 
     async def scheduler(self):
-        return await self.spawn(Scheduler(await self.bus()).run())
+        return await self.spawn(Scheduler(await self.bus("scheduler")).run())
 
     async def agent(self, name="board", runner=None):
-        agent = Agent(await self.bus(), runner or ModelRunner(), name=name, url="model")
-        return await self.spawn(agent.run())
+        return await self.spawn((await self.agent_of(name, name, runner)).run())
+
+    async def agent_of(self, name, credentials, runner=None):
+        return Agent(await self.bus(credentials), runner or ModelRunner(), name=name, url="model")
 
     async def client(self, by="ada"):
-        return Jobs(await self.bus(), by)
+        return Jobs(await self.bus(by), by)
 
 
 @pytest.fixture
-def run(server):
-    """Runs a test's coroutine with a `Service`."""
+def run_at():
+    """Runs a test's coroutine with a `Service` at a URL."""
 
-    def run(body):
+    def run(url, body):
         async def running():
             async with asyncio.timeout(TIMEOUT_S), contextlib.AsyncExitStack() as stack:
-                return await body(Service(server, stack))
+                return await body(Service(url, stack))
 
         return asyncio.run(running())
 
     return run
+
+
+@pytest.fixture
+def run(server, run_at):
+    """Runs a test's coroutine with a `Service` that everybody may use."""
+    return lambda body: run_at(server, body)
 
 
 @pytest.fixture
