@@ -99,19 +99,13 @@ class BoardRunner:
 
     def __init__(self, url: str, device: Device, progress: Callable[[str], None] | None = None) -> None:
         from triplane.host.qiskit import TriplaneBackend
-        from triplane.host.small import shape_of, small_target
 
         self.device = device
-        self._board: hal.Board | None = None
-        if url != "sim":
-            target = small_target()
-            self._board = hal.connect(
-                url, graph=target.graph, table=target.shape, fabric=shape_of(device), progress=progress
-            )
         self._backend: TriplaneBackend = TriplaneBackend(
-            device, board=self._board or "sim", record_jobs=False, progress=progress
+            device, board=url, record_jobs=False, progress=progress
         )
-        self._gateware = self._backend.board().identify().build_hash
+        with self._backend.leased("an agent that begins"):
+            self._gateware = self._backend.board().identify().build_hash
 
     @property
     def capability(self) -> Capability:
@@ -144,8 +138,6 @@ class BoardRunner:
     def close(self) -> None:
         """Free the board."""
         self._backend.close()
-        if self._board is not None:
-            self._board.close()
 
     def _program(self, payload: bytes) -> bytes:
         program = _assembled(payload)
@@ -154,9 +146,10 @@ class BoardRunner:
                 f"the program has channels ({', '.join(program.channels)}): a job cannot carry the tables of "
                 "their pulses yet; submit a circuit"
             )
-        board = self._backend.board()
-        board.load_control(hal.ControlProgram(program))
-        done = board.execute(limit_cycles=LIMIT_CYCLES, records=True)
+        with self._backend.leased("a control program"):
+            board = self._backend.board()
+            board.load_control(hal.ControlProgram(program))
+            done = board.execute(limit_cycles=LIMIT_CYCLES, records=True)
         return _ended(done.exit_code, done.outcomes.tolist())
 
     def _circuits(self, request: Request, payload: bytes, check: Check) -> bytes:
