@@ -103,7 +103,8 @@ def connect(
         progress: called with a line of text as a build goes on.
 
     Raises:
-        ValueError: unknown driver, or not exactly one of `graph` and `plan`.
+        errors.UrlError: unknown driver.
+        ValueError: not exactly one of `graph` and `plan`.
         errors.BuildError: the simulated board must be built and a tool is missing, or failed.
         errors.LinkError: the board cannot be reached, or does not answer.
         errors.BoardError: the board is not what it should be.
@@ -159,7 +160,7 @@ def driver_of(url: str) -> str:
     """The driver for a board: "sim", "udp", "uart", "pynq" or "qick".
 
     Raises:
-        ValueError: there is none, or a part of the address is missing or out of range.
+        errors.UrlError: there is none, or a part of the address is missing or out of range.
     """
     if url == "sim":
         return url
@@ -168,7 +169,7 @@ def driver_of(url: str) -> str:
         try:
             _ = parts.port
         except ValueError as error:
-            raise ValueError(f"board {url!r}: {error}") from error
+            raise errors.UrlError(f"board {url!r}: {error}") from error
         return parts.scheme
     if parts.scheme == "pynq" and not parts.netloc and parts.path:
         return "pynq"
@@ -176,4 +177,4 @@ def driver_of(url: str) -> str:
         return "uart"
     if parts.scheme == "qick" and url.removeprefix("qick:"):
         return "qick"
-    raise ValueError(f"no driver for board {url!r}; there are: {', '.join(DRIVERS)}")
+    raise errors.UrlError(f"no driver for board {url!r}; there are: {', '.join(DRIVERS)}")

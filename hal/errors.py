@@ -42,6 +42,10 @@ class BuildError(BoardError):
     """The simulated board could not be built: a tool is missing, or failed."""
 
 
+class UrlError(BoardError, ValueError):
+    """No driver is for this URL, or a part of the address is missing or out of range."""
+
+
 class BoardClosedError(BoardError):
     """The board was closed."""
 

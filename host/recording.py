@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from triplane import hal
+from triplane.gateware.faults import CONDITIONS
 from triplane.hal.datagrams import PacketSource, StreamSocket
 from triplane.host.built import BuiltFor
 from triplane.host.replay.progress import ProgressView
@@ -72,6 +73,8 @@ def tell(path: Path, result: dict[str, Any]) -> None:
     print(
         f"{path}: {counts} records in {result['packets']:,} packets, {result['fetched']:,} of them fetched again"
     )
+    for name, count in result["conditions"].items():
+        print(f"fault: {count:,} times {name}: {CONDITIONS[name]}")
     for name, count in result["lost"].items():
         if count:
             print(f"lost: {count:,} {name} records, which the board had no room for; take them faster")

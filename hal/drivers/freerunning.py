@@ -63,7 +63,7 @@ class FreeRunningBoard(RegisterBoard):
                 raise IdentityError(
                     f"the board carries build {found.build_hash[:12]} (register map {found.version}), and this host "
                     f"expects {self._expected[:12]}: flash the board with the bundle that you connect with, or "
-                    "connect with the bundle that is in it"
+                    "connect with the bundle, or for the code, that is in it"
                 )
             each, per_second = self._pace()
             if self._control is not None:

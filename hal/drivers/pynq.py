@@ -119,7 +119,8 @@ def open_overlay(bitfile: Path, host: str | None = None, port: int | None = None
         port: of its server, if not that which pynq looks for.
 
     Raises:
-        LinkError: pynq is not installed, or the board cannot be reached.
+        LinkError: the board cannot be reached.
+        BoardError: pynq is not installed.
         IdentityError: the board refuses the overlay.
         BoardError: the overlay is not there, or none of Triplane.
     """
@@ -179,7 +180,7 @@ def _pynq() -> Any:
             warnings.simplefilter("ignore")
             import pynq
     except ImportError as error:
-        raise LinkError(
+        raise BoardError(
             f"a board under PYNQ needs pynq ({error}): uv sync --extra pynq, or pip install 'triplane[pynq]'; it needs "
             "NumPy 1, and so an environment without Qiskit"
         ) from error

@@ -5,21 +5,31 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from triplane.host.bench.registry import BenchContext, BenchError, benchmark
 from triplane.host.replay.progress import ProgressView
 
+if TYPE_CHECKING:
+    from triplane.host.bench.service.cluster import Survived
+    from triplane.host.bench.service.hostile import Hostile
+
+Row = Callable[..., None]
 COMMAND = "triplane bench jobs"
 SEED = 2026
 
 
 @benchmark("jobs", help="The service of jobs: killed agents, scheduler and server; jobs a second.")
 def bench_jobs(ctx: BenchContext) -> None:
-    """Chaos, pace and latency; needs the extras `jobs` and `qiskit`."""
+    """Chaos, pace, latency, hostile messages, a cluster; needs the extras `jobs` and `qiskit`, for the last root."""
     try:
         from triplane.host.bench.service.chaos import AGENTS, Chaos, chaos, on_boards
-        from triplane.host.bench.service.pace import first_shot, flow, pace
+        from triplane.host.bench.service.cluster import cluster
+        from triplane.host.bench.service.hostile import hostile
+        from triplane.host.bench.service.namespaces import may_make_namespaces
+        from triplane.host.bench.service.pace import first_shot, flow, pace, secured_flow
         from triplane.host.scheduler.contracts import State
     except ModuleNotFoundError as error:
         raise BenchError(f"{error}; jobs need extras: pip install 'triplane[jobs,qiskit]'") from error
@@ -68,6 +78,9 @@ def bench_jobs(ctx: BenchContext) -> None:
             "jobs/s",
             ">= 500",
         )
+        view.step("empty jobs of a secured service")
+        secured = asyncio.run(secured_flow(made("secured"), count=number))
+        row("empty jobs of a secured service", "from submission to end", secured, "jobs/s")
         view.step("submission to first shot")
         shot = asyncio.run(first_shot(made("first"), 30))
         work = "circuits of one shot, idle simulated board"
@@ -96,3 +109,41 @@ def bench_jobs(ctx: BenchContext) -> None:
             short.per_s / long.per_s,
             goal="<= 1.3",
         )
+        rounds, other = (5, 20) if ctx.quick else (100, 500)
+        view.step("hostile messages")
+        _rows_of_hostile(
+            row, asyncio.run(hostile(made("hostile"), jobs=other, rounds=rounds, seed=SEED)), other
+        )
+        if may_make_namespaces():
+            per_s, partition_s, calm_s = (5.0, 10.0, 4.0) if ctx.quick else (20.0, 30.0, 15.0)
+            view.step(f"a cluster of three, one node cut off for {partition_s:g} s, another killed")
+            survived = asyncio.run(
+                cluster(made("cluster"), per_s=per_s, partition_s=partition_s, calm_s=calm_s)
+            )
+            _rows_of_cluster(row, survived, partition_s)
+        else:
+            ctx.skip(
+                work="a cluster of three", reason="network namespaces take root, and `ip`", command=command
+            )
+
+
+def _rows_of_hostile(row: Row, seen: Hostile, jobs: int) -> None:
+    from triplane.host.bench.service.hostile import AUDITED
+
+    tried = sum(seen.tried.values())
+    work = f"{tried} hostile messages beside {jobs} jobs of another"
+    row(work, "refused with a reason", sum(seen.refused.values()), goal=f"== {tried}")
+    row(work, "kinds of them in the audit log", len(seen.audited), goal=f"== {len(AUDITED)}")
+    row(work, "leaks, or changes of what is another's", seen.leaks, goal="== 0")
+    row(work, "jobs of the other that ended once, with their result", seen.once, goal=f"== {jobs}")
+
+
+def _rows_of_cluster(row: Row, seen: Survived, partition_s: float) -> None:
+    accepted = len(seen.accepted)
+    work = f"{accepted} jobs on 3 nodes, one cut off for {partition_s:g} s, then another killed"
+    once = sum(seen.ends[job] == 1 for job in seen.accepted)
+    row(work, "accepted jobs that ended exactly once", once, goal=f"== {accepted}")
+    row(work, "results that are wrong or missing", seen.wrong, goal="== 0")
+    row(work, "starts beyond one for each job", seen.starts - accepted)
+    row(work, "slowest submission", seen.slowest_s, "s")
+    row(work, "time", seen.seconds, "s")

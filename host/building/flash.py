@@ -87,7 +87,8 @@ def flash(
     if bundle.manifest.bitstream is None:
         raise FlashError(
             f"{bundle.folder}: holds no bitstream yet. Run `vivado -mode batch -source build.tcl` in its folder "
-            f"project, then `triplane build {bundle.manifest.board} --collect` with the folder `out` that this leaves"
+            f"project, then `triplane build {bundle.manifest.board} --distance {bundle.manifest.distance} --collect` "
+            "with the folder `out` that this leaves"
         )
     if bundle.manifest.board in LOADER_BOARDS:
         _load(bundle, permanent, report)

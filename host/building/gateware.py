@@ -18,7 +18,7 @@ from triplane.gateware.decoder.window import WindowPlan
 from triplane.gateware.shape import FabricShape
 from triplane.hal import BAUDRATE
 from triplane.hal.descriptor import Descriptor, load_descriptor
-from triplane.host.building.decoders import fabric_shape, window_plan
+from triplane.host.building.decoders import DesignError, fabric_shape, window_plan
 from triplane.sim.cache import cached, content_key, seal, sealed
 from triplane.sim.quiet import quiet
 
@@ -94,7 +94,7 @@ def elaborate(board: str, distance: int, *, report: Callable[[str], None] = lamb
 
     Raises:
         ValueError: no such board; the message lists those that are.
-        DesignError: no such code.
+        DesignError: no such code, or one that no decoder is for.
     """
     descriptor = load_descriptor(descriptor_path(board))
     report(f"compiling the decoding graph, d={distance}")
@@ -152,13 +152,17 @@ def _soc(board: str, descriptor: Descriptor, plan: WindowPlan, fabric: FabricSha
         "result_depth": descriptor.control.result_fifo_words,
         "image": committed().content,
     }
+    try:
+        engine = DecodeEngine(plan)
+    except ValueError as error:
+        raise DesignError(f"no decoder of this distance, choose a smaller one: {error}") from error
     if fabric is None:
         from triplane.boards.ecpix5.target import ecpix5_soc
 
-        return ecpix5_soc(DecodeEngine(plan), baudrate=BAUDRATE, **sizes)
+        return ecpix5_soc(engine, baudrate=BAUDRATE, **sizes)
     from triplane.boards.rfsoc.target import rfsoc_soc
 
-    return rfsoc_soc(DecodeEngine(plan), fabric, board, **sizes)
+    return rfsoc_soc(engine, fabric, board, **sizes)
 
 
 def _pins(platform: Any, names: Any) -> list[dict[str, Any]]:

@@ -6,7 +6,18 @@ Exit codes: 0 done; 1 an error, told in one message; 2 a command line that canno
 143 and 129 ended by SIGTERM and SIGHUP.
 """
 
-from triplane.host.cli import building, calibrating, decoding, doctor, jobs, programs, runs, service, serving
+from triplane.host.cli import (
+    access,
+    building,
+    calibrating,
+    decoding,
+    doctor,
+    jobs,
+    programs,
+    runs,
+    service,
+    serving,
+)
 from triplane.host.cli.app import app
 from triplane.host.termination import terminable
 

@@ -19,7 +19,7 @@ from triplane.host.cli.serving import ClosedLoop, OfCode, built_for_data, refuse
     epilog="Examples:\n\n"
     "triplane doctor\n\n"
     "triplane board --distance 3 &  triplane doctor --distance 3 --board udp://127.0.0.1:1234\n\n"
-    "triplane doctor --bundle build/ecpix5 --board udp://192.168.1.50 --board uart:/dev/ttyUSB1 --json health.json\n\n"
+    "triplane doctor --bundle ecpix5-d3 --board udp://192.168.1.50 --board uart:/dev/ttyUSB1 --json health.json\n\n"
     "Exit codes: 0 nothing has failed, 1 something has."
 )
 def doctor(

@@ -22,7 +22,21 @@ Given = TypeVar("Given")
 
 Service = Annotated[
     str,
-    typer.Option("--url", envvar="TRIPLANE_JOBS", metavar="nats://HOST:PORT", help="The service of jobs."),
+    typer.Option(
+        "--url",
+        envvar="TRIPLANE_JOBS",
+        metavar="nats://HOST:PORT",
+        help="The service of jobs; several with commas.",
+    ),
+]
+Known = Annotated[
+    Path | None,
+    typer.Option(
+        "--credentials",
+        envvar="TRIPLANE_CREDENTIALS",
+        metavar="FILE",
+        help="Who you are to a secured service.",
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Id = Annotated[str, typer.Argument(metavar="ID", show_default=False, help="Name of a job.")]
@@ -68,19 +82,20 @@ def submit(
     wait: Annotated[bool, typer.Option("--wait", help="Wait, and print the result.")] = False,
     as_json: AsJson = False,
     url: Service = URL,
+    credentials: Known = None,
 ) -> None:
     """Submit a job; prints its name, and it is on the server's disk then."""
     with errors():
         import time
 
         from triplane.host.scheduler.contracts import Session, checked_request
-        from triplane.host.scheduler.requests import read_job, this_user
+        from triplane.host.scheduler.requests import read_job
 
         kind, payload, needs = read_job(file, device)
 
         async def ask(there: Jobs) -> tuple[str, bytes | None]:
             request = checked_request(
-                user=user or this_user(),
+                user=user or there.by,
                 name=file.name,
                 kind=kind,
                 payload=await there.bus.put(payload),
@@ -97,7 +112,7 @@ def submit(
             name = await there.submit(request, job=job, held=hold)
             return name, await there.result(name) if wait else None
 
-        name, result = _asked(url, ask)
+        name, result = _asked(url, credentials, ask)
         if as_json:
             _print({"id": name, "result": None if result is None else json.loads(result)})
         else:
@@ -105,11 +120,13 @@ def submit(
 
 
 @jobs.callback()
-def list_jobs(context: typer.Context, as_json: AsJson = False, url: Service = URL) -> None:
+def list_jobs(
+    context: typer.Context, as_json: AsJson = False, url: Service = URL, credentials: Known = None
+) -> None:
     """List all jobs, those that changed last at the end."""
     if context.invoked_subcommand is None:
         with errors():
-            found = _asked(url, lambda there: there.all())
+            found = _asked(url, credentials, lambda there: there.all())
             if as_json:
                 _print([_shown(each) for each in found])
                 return
@@ -121,14 +138,14 @@ def list_jobs(context: typer.Context, as_json: AsJson = False, url: Service = UR
 
 
 @jobs.command()
-def why(job: Id, as_json: AsJson = False, url: Service = URL) -> None:
+def why(job: Id, as_json: AsJson = False, url: Service = URL, credentials: Known = None) -> None:
     """Every decision about a job with its reason, and what it waits for now."""
     with errors():
 
         async def ask(there: Jobs) -> tuple[list[Record], str | None]:
             return await there.history(job), await there.why(job)
 
-        decisions, now = _asked(url, ask)
+        decisions, now = _asked(url, credentials, ask)
         if as_json:
             _print({"decisions": [_decision(each) for each in decisions], "now": now})
             return
@@ -139,21 +156,29 @@ def why(job: Id, as_json: AsJson = False, url: Service = URL) -> None:
 
 
 @jobs.command()
-def hold(job: Id, url: Service = URL) -> None:
+def hold(job: Id, url: Service = URL, credentials: Known = None) -> None:
     """Let a job that waits wait on."""
-    _do(url, job, lambda there: there.hold(job), "held", "it does not wait")
+    _do(url, credentials, job, lambda there: there.hold(job), "held", "it does not wait")
 
 
 @jobs.command()
-def release(job: Id, url: Service = URL) -> None:
+def release(job: Id, url: Service = URL, credentials: Known = None) -> None:
     """Let a held job go on."""
-    _do(url, job, lambda there: there.release(job), "queued", "it is not held")
+    _do(url, credentials, job, lambda there: there.release(job), "queued", "it is not held")
 
 
 @app.command()
-def cancel(job: Id, as_json: AsJson = False, url: Service = URL) -> None:
+def cancel(job: Id, as_json: AsJson = False, url: Service = URL, credentials: Known = None) -> None:
     """End a job, wherever it is."""
-    _do(url, job, lambda there: there.cancel(job), "cancelled", "it has ended already", as_json=as_json)
+    _do(
+        url,
+        credentials,
+        job,
+        lambda there: there.cancel(job),
+        "cancelled",
+        "it has ended already",
+        as_json=as_json,
+    )
 
 
 @app.command()
@@ -162,6 +187,7 @@ def logs(
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on until it ends.")] = False,
     as_json: AsJson = False,
     url: Service = URL,
+    credentials: Known = None,
 ) -> None:
     """Print what has become of a job, and with -f what becomes of it."""
     with errors():
@@ -176,7 +202,7 @@ def logs(
                     if each.at > told:
                         _tell(each, as_json)
 
-        _asked(url, ask)
+        _asked(url, credentials, ask)
 
 
 @app.command()
@@ -185,6 +211,7 @@ def results(
     wait: Annotated[bool, typer.Option("--wait", help="For its end.")] = False,
     as_json: AsJson = False,
     url: Service = URL,
+    credentials: Known = None,
 ) -> None:
     """Print the result of a job, JSON; with --json also the manifest of what it was made of."""
     with errors():
@@ -193,7 +220,7 @@ def results(
             result = await there.result(job, wait_s=None if wait else 0)
             return result, (await there.get(job)).record
 
-        result, record = _asked(url, ask)
+        result, record = _asked(url, credentials, ask)
         assert record.outcome is not None
         if as_json:
             _print(
@@ -207,21 +234,23 @@ def results(
             print(result.decode())
 
 
-def _asked(url: str, ask: Callable[[Jobs], Awaitable[Given]]) -> Given:
+def _asked(url: str, credentials: Path | None, ask: Callable[[Jobs], Awaitable[Given]]) -> Given:
     """What a connection of its own answers."""
     from triplane.host.scheduler.bus import Bus
     from triplane.host.scheduler.client import Jobs
+    from triplane.host.scheduler.credentials import given_credentials
     from triplane.host.scheduler.requests import this_user
 
     async def asking() -> Given:
-        async with await Bus.connect(url) as bus:
-            return await ask(Jobs(bus, this_user()))
+        async with await Bus.connect(url, credentials=given_credentials(credentials)) as bus:
+            return await ask(Jobs(bus, bus.user or this_user()))
 
     return asyncio.run(asking())
 
 
 def _do(
     url: str,
+    credentials: Path | None,
     job: str,
     change: Callable[[Jobs], Awaitable[bool]],
     done: str,
@@ -232,7 +261,7 @@ def _do(
     with errors():
         from triplane.host.scheduler.errors import JobsError
 
-        changed = _asked(url, change)
+        changed = _asked(url, credentials, change)
         if as_json:
             _print({"id": job, "changed": changed})
         elif not changed:

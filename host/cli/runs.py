@@ -27,6 +27,16 @@ Server = Annotated[
     ),
 ]
 
+Secrets = Annotated[
+    Path | None,
+    typer.Option(
+        "--credentials",
+        metavar="FILE",
+        show_default="$TRIPLANE_CREDENTIALS",
+        help="With --server: of the service itself, where it is secured.",
+    ),
+]
+
 
 @app.command(epilog="Example:   triplane report 3f2a91   (the first digits of a run's id)")
 def report(
@@ -36,12 +46,13 @@ def report(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
     server: Server = None,
+    credentials: Secrets = None,
 ) -> None:
     """Show what a run was made of, after verifying every byte it names, and its signature."""
     with errors():
         from triplane.host.provenance.report import show_verified
 
-        found, _ = _verified(run, server)
+        found, _ = _verified(run, server, credentials)
         show_verified(found, as_json=as_json)
 
 
@@ -53,6 +64,7 @@ def rerun(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     server: Server = None,
+    credentials: Secrets = None,
 ) -> None:
     """Run a run again from what was kept of it alone, and compare: exit code 1 where anything differs."""
     with errors():
@@ -60,7 +72,7 @@ def rerun(
 
         from triplane.host.scheduler.rerun import rerun as run_again
 
-        found, store = _verified(run, server)
+        found, store = _verified(run, server, credentials)
         compared = run_again(found, store, lambda line: print(line, file=sys.stderr, flush=True))
         if as_json:
             rows = [each._asdict() for each in compared]
@@ -73,7 +85,7 @@ def rerun(
         raise typer.Exit(1)
 
 
-def _verified(run: str, server: str | None) -> tuple[Verification, Store]:
+def _verified(run: str, server: str | None, credentials: Path | None) -> tuple[Verification, Store]:
     """A run of the person's store, or, copied there, of a service."""
     from triplane.host.provenance import Store, verify_run
 
@@ -83,9 +95,10 @@ def _verified(run: str, server: str | None) -> tuple[Verification, Store]:
 
     async def mirrored(url: str) -> Verification:
         from triplane.host.scheduler.bus import Bus
+        from triplane.host.scheduler.credentials import given_credentials
         from triplane.host.scheduler.ledger import ServiceLedger
 
-        async with await Bus.connect(url) as bus:
+        async with await Bus.connect(url, credentials=given_credentials(credentials)) as bus:
             return await (await ServiceLedger.read(bus)).mirror(bus, run, store)
 
     return asyncio.run(mirrored(server)), store

@@ -12,7 +12,7 @@ import typer
 
 from triplane.host.cli.app import app
 from triplane.host.cli.common import errors
-from triplane.host.cli.jobs import URL, Service
+from triplane.host.cli.jobs import URL, Known, Service
 
 
 @app.command(epilog="Example:   triplane serve   (then, in another terminal: triplane agent --board sim)")
@@ -21,26 +21,58 @@ def serve(
         Path | None,
         typer.Option("--folder", show_default="nats in the person's store", help="Of the server's data."),
     ] = None,
-    port: Annotated[int, typer.Option("--port", min=1, max=65_535, help="On loopback.")] = 4222,
+    port: Annotated[int, typer.Option("--port", min=1, max=65_535)] = 4222,
+    listen: Annotated[
+        str,
+        typer.Option(
+            "--listen", metavar="ADDRESS", help="Of this machine; 0.0.0.0 is all. Implies --secure."
+        ),
+    ] = "127.0.0.1",
+    secure: Annotated[bool, typer.Option("--secure", help="Ask who connects, also on loopback.")] = False,
+    host: Annotated[
+        list[str] | None,
+        typer.Option("--host", help="Name or address that clients use, for the certificate."),
+    ] = None,
+    node: Annotated[str | None, typer.Option("--node", help="Name of this server in a cluster.")] = None,
+    cluster: Annotated[
+        str, typer.Option("--cluster", metavar="HOST:PORT", help="To listen on for the cluster's others.")
+    ] = "127.0.0.1:6222",
+    route: Annotated[
+        list[str] | None,
+        typer.Option("--route", metavar="HOST:PORT", help="Of another server of the cluster."),
+    ] = None,
     url: Annotated[
         str | None,
         typer.Option(
-            "--url", show_default="a server of its own", help="Schedule for the NATS cluster there."
+            "--url", show_default="a server of its own", help="Schedule for the server or cluster there."
         ),
     ] = None,
     replicas: Annotated[
         int, typer.Option("--replicas", min=1, max=5, help="Of streams that are made now.")
     ] = 1,
+    credentials: Known = None,
 ) -> None:
     """Serve jobs on this machine: a nats-server that keeps them on disk, and the scheduler. Runs until Ctrl-C.
 
-    Who may connect to loopback may do everything: there is no authentication yet, so it listens nowhere else.
+    On loopback, who may connect may do everything. With --secure, and on every other address, each has a key of the
+    own: triplane access add.
     """
     with errors():
         from triplane.host.provenance.store import default_root
+        from triplane.host.scheduler.access import Access
+        from triplane.host.scheduler.credentials import given_credentials
+        from triplane.host.scheduler.server import LOOPBACK, Cluster, Node
         from triplane.host.scheduler.service import serve as run
 
-        run((folder or default_root() / "nats").absolute(), port, url, replicas)
+        root = (folder or default_root() / "nats").absolute()
+        if url is not None:
+            run(root, None, url, replicas, given_credentials(credentials))
+            return
+        access = Access(root / "access") if secure or listen != LOOPBACK else None
+        if access:
+            access.certify([*(host or ()), listen, cluster.rpartition(":")[0]])
+        others = Cluster(node, cluster, tuple(route or ())) if node else None
+        run(root, Node(port, listen, access, others), None, replicas, None)
 
 
 @app.command(epilog="Example:   triplane agent --board udp://10.0.0.7:1234 --name fridge-1")
@@ -56,7 +88,11 @@ def agent(
     ],
     name: Annotated[
         str | None,
-        typer.Option("--name", show_default="from the URL", help="Of the board; each has its own."),
+        typer.Option(
+            "--name",
+            show_default="of the credentials, or from the URL",
+            help="Of the board; each has its own.",
+        ),
     ] = None,
     device: Annotated[
         str, typer.Option("--device", help="Behind the board: a name, or a YAML file.")
@@ -71,10 +107,21 @@ def agent(
         ),
     ] = None,
     url: Service = URL,
+    credentials: Known = None,
 ) -> None:
     """Let a board take jobs. Runs until Ctrl-C; what it has not done goes to others."""
     with errors():
+        from triplane.host.scheduler.credentials import given_credentials
         from triplane.host.scheduler.service import attend
 
-        named = name or re.sub(r"[^A-Za-z0-9_-]+", "-", board).strip("-")
-        attend(url, board, named, device, lambda line: print(line, file=sys.stderr, flush=True), snapshot)
+        known = given_credentials(credentials)
+        named = name or (known.name if known else None) or re.sub(r"[^A-Za-z0-9_-]+", "-", board).strip("-")
+        attend(
+            url,
+            board,
+            named,
+            device,
+            lambda line: print(line, file=sys.stderr, flush=True),
+            snapshot,
+            known,
+        )

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from triplane import hal
 from triplane.hal.datagrams import PacketSource, StreamSocket
-from triplane.hal.errors import BoardError, IdentityError
+from triplane.hal.errors import BoardError, IdentityError, LinkError
 from triplane.host.built import BuiltFor, loopback_board
 from triplane.host.doctor.examine import CHECKS, examine
 from triplane.host.doctor.finding import Finding, Status, failed, skipped
@@ -114,6 +114,11 @@ def _examined(
                 f"--board {url}: a board is examined over a link, udp, uart or pynq; without --board a simulated one "
                 "is started"
             )
+    for url in boards:
+        if boards.count(url) > 1:
+            raise DoctorError(
+                f"--board {url} is given twice, and a link has one host at a time; give each way once"
+            )
     tell = functools.partial(_tell, console)
     try:
         board = built_for.connect(boards[0], progress=view.build)
@@ -144,12 +149,15 @@ def _unreachable(
     """What can be said of a board that nobody gets through to."""
     wrong = isinstance(error, IdentityError)
     name = "versions" if wrong else "transports"
-    fix = (
-        "flash the board with the bundle that this host has, or name the gateware that is in it (--distance, "
-        "--closed-loop, --bundle)"
-        if wrong
-        else "check power, cable and address; `ping` the board; a serial line takes one host at a time"
-    )
+    if wrong:
+        fix = (
+            "flash the board with the bundle that this host has, or name the gateware that is in it (--distance, "
+            "--closed-loop, --bundle)"
+        )
+    elif isinstance(error, LinkError):
+        fix = "check power, cable and address; `ping` the board; a serial line takes one host at a time"
+    else:
+        fix = ""  # No matter of cables; the error says what is missing, and what to do.
     findings = {name: failed(str(error), fix)}
     findings |= {other: skipped("the board was not reached") for other in names if other != name}
     for check in [name, *(other for other in names if other != name)]:

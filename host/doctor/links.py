@@ -45,9 +45,15 @@ def transports(patient: Patient) -> Finding:
     """Words go there and come back over every way to the board."""
     findings = {patient.url: _echo(patient.board, patient.rng)}
     for way in patient.ways:
+        mark = int(patient.rng.integers(2**32))
+        patient.board.write(patient.board.registers[SCRATCH].address, mark)
         try:
             with way.connect() as board:
-                findings[way.url] = _echo(board, patient.rng)
+                findings[way.url] = (
+                    _echo(board, patient.rng)
+                    if board.read(board.registers[SCRATCH].address) == mark
+                    else failed("leads to another board of the same build", "check which board is at its end")
+                )
         except BoardError as error:
             findings[way.url] = failed(f"{error}", "check cable, address and port of this way")
     measured = {

@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self, cast
@@ -22,7 +21,6 @@ from qiskit.transpiler import Target
 from triplane import hal
 from triplane.gateware.shape import FabricShape
 from triplane.hal.device import Device, load_device
-from triplane.hal.place import place_of
 from triplane.host.calibration.qubit.snapshot import Snapshot
 from triplane.host.compiler.circuits import (
     CircuitError,
@@ -36,13 +34,14 @@ from triplane.host.compiler.circuits.target import device_target
 from triplane.host.provenance import Store
 from triplane.host.provenance.canonical import sha256
 from triplane.host.qiskit.archive import Archive, Piece
+from triplane.host.qiskit.connection import Connection
 from triplane.host.qiskit.evidence import record
 from triplane.host.qiskit.job import TriplaneJob
 from triplane.host.qiskit.task import Circuits, Task, warnings_of
 from triplane.host.runtime.circuits import Sweep, run_points
-from triplane.host.runtime.leases import Leases, user
+from triplane.host.runtime.leases import Leases
 from triplane.host.runtime.mitigation import ReadoutErrors
-from triplane.host.small import shape_of, small_target
+from triplane.host.small import shape_of
 
 SHOTS, MAX_SHOTS = 1_024, 10_000_000
 
@@ -58,10 +57,10 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
             "nats://HOST:PORT", makes a `RemoteBackend`, which takes the arguments of that class.
         snapshot: what calibration has found since; programs are for the device as it was found. Where it is stale, a
             warning says so, now and when a job begins.
-        board: "sim": a simulated one in this process, with the device emulated behind it, built when a job needs it.
-            Another address, as of `hal.connect`: connected when the first job needs it, by a job that holds the
-            device's qubits, since to connect is to end what others do there. Or a board that is connected, with a
-            fabric of `shape`: its owner closes it; its qubits are held while a job runs, if others can reach it.
+        board: "sim": a simulated one in this process, with the device emulated behind it, built when the first job
+            needs it. Another address, as of `hal.connect`: connected by the first job, while it holds the device's
+            qubits, since to connect ends what others do there. Or a board that is connected, with a fabric of `shape`:
+            its owner closes it; the qubits are held while a job runs, if others can reach it.
         shape: of the board's fabric; None: that of `host.small.shape_of`.
         options: of the compiler.
         emulated: what is behind a simulated board, if that is not the device itself: what calibration has missed.
@@ -104,14 +103,13 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         )
         self.shape = shape or shape_of(self.device)
         self.compiler_options = options or Options()
-        self._url = board if isinstance(board, str) else None
-        self._board = None if isinstance(board, str) else board
-        self._place = None if board == "sim" else place_of(board) if isinstance(board, str) else board.place
-        self._emulated, self._seed, self._progress = emulated or known, seed, progress
         self._target = device_target(self.device)
         self._compiled: dict[str, CompiledCircuit] = {}
-        self._origin: dict[str, Any] = {}
         self._store = store or Store()
+        leases = Leases(self._store.root)
+        self._connection = Connection(
+            board, self.shape, emulated or known, seed=seed, leases=leases, progress=progress
+        )
         self._archive = Archive(self._store.root / "jobs") if record_jobs else None
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self.name)
 
@@ -140,9 +138,7 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
     def close(self) -> None:
         """End what runs, and free a board of the backend's own."""
         self._pool.shutdown(wait=True, cancel_futures=True)
-        if self._url is not None and self._board is not None:
-            self._board.close()
-            self._board = None
+        self._connection.close()
 
     def run(
         self,
@@ -192,7 +188,7 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
     @property
     def emulated(self) -> Device | None:
         """The device behind a simulated board of the backend's own; None for others."""
-        return self._emulated if self._url == "sim" else None
+        return self._connection.emulated
 
     def jobs(self) -> list[str]:
         """Names of the jobs that are kept, the newest first."""
@@ -241,7 +237,7 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         part: Sequence[int] = (),
     ) -> Sweep:
         """Play points of a circuit for a job, in its thread; `seed` is an emulator's, `part` numbers what it is for."""
-        board = self._connected(seed, part)
+        board = self._connection.ready(seed, part)
         return run_points(board, compiled, shots, values, progress=job.count)
 
     def recalibrate(self, device: Device) -> None:
@@ -249,18 +245,18 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         self.device, self._target = device, device_target(device)
         self._compiled.clear()
 
-    def leased(self, job_id: str) -> AbstractContextManager[Callable[[], None]]:
-        """Hold the qubits of the device while a job runs, on a board that others can reach.
+    def leased(self, what: str) -> AbstractContextManager[Callable[[], None]]:
+        """Hold the qubits of the device, of a board that others can reach, while a block runs.
 
         The context gives a function that raises LeaseLostError where they were lost.
+
+        Args:
+            what: needs them, for others to read.
 
         Raises:
             LeaseConflictError: others hold them.
         """
-        if self._place is None:
-            return nullcontext(lambda: None)
-        holder = f"{user()}, process {os.getpid()}, job {job_id}"
-        return Leases(self._store.root).holding(self._place, range(len(self.device.qubits)), holder=holder)
+        return self._connection.leased(len(self.device.qubits), what)
 
     def stale(self) -> list[str]:
         """What is to be said of the snapshot, with its age, if it is stale; it is a warning as well."""
@@ -269,7 +265,8 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
     @property
     def origin(self) -> dict[str, Any]:
         """What results say of the board: gateware, clock, device, whether it is simulated; empty before the first."""
-        return dict(self._origin)
+        found = self._connection.origin
+        return found | {"device": self.device.name} if found else {}
 
     def readout_errors(self, shots: int = 4_096, *, seed_simulator: int | None = None) -> ReadoutErrors:
         """Measure how often bits are wrong, all qubits at once: prepared in 0, and in 1.
@@ -301,41 +298,7 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
 
     def board(self) -> hal.Board:
         """The board, connected; a simulated one is built now if it was not yet. Jobs that run use it too."""
-        if self._board is None:
-            assert self._url is not None
-            target = small_target()
-            self._board = hal.connect(
-                self._url, graph=target.graph, table=target.shape, fabric=self.shape, progress=self._progress
-            )
-            if self._url == "sim":
-                self._attach(self._seed, ())
-        return self._board
-
-    def _connected(self, seed: int | None, part: Sequence[int]) -> hal.Board:
-        board = self.board()
-        try:
-            identity = board.identify()
-        except hal.errors.SessionLostError:
-            identity = board.identify()  # others had it between two jobs: this begins another session
-        if not self._origin:
-            self._origin = {
-                "gateware": identity.build_hash,
-                "clock_hz": identity.clock_hz,
-                "device": self.device.name,
-                "simulated": board.descriptor.modality.simulated,
-            }
-        if self._url == "sim" and seed is not None:
-            self._attach(seed, part)
-        return board
-
-    def _attach(self, seed: int, part: Sequence[int]) -> None:
-        """A new emulator. Parts of a job are not shots of each other, also where one is made in another process."""
-        from triplane.hal.drivers.sim import SimBoard
-        from triplane.sim.qpu import Processor
-
-        assert isinstance(self._board, SimBoard)
-        state = np.random.SeedSequence([seed, *part]).generate_state(1)[0]
-        self._board.attach(Processor(self._emulated, seed=int(state)))
+        return self._connection.board()
 
 
 def checked_shots(shots: Any) -> int:

@@ -74,7 +74,7 @@ class TriplaneJob(JobV1):  # type: ignore[misc]  # Qiskit ships no types
                 piece = self._archive.piece(self.job_id(), number) if self._archive else None
                 if piece is None:
                     if self._check_lease is None:
-                        self._check_lease = held.enter_context(self.backend().leased(self.job_id()))
+                        self._check_lease = held.enter_context(self.backend().leased(f"job {self.job_id()}"))
                         self.warnings += self.backend().stale()
                     self.check()
                     piece = self._task.work(self, number)

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +15,8 @@ from typing import Any, BinaryIO, Self
 
 import numpy as np
 
-from triplane.gateware.link.records.layouts import KINDS, VERSION, Kind, record_of
+from triplane.gateware.faults import CONDITIONS
+from triplane.gateware.link.records.layouts import FAULT, KINDS, VERSION, Kind, record_of
 from triplane.gateware.syndrome.shape import SyndromeShape
 from triplane.hal.board import Identity
 from triplane.hal.packets import Packet, StreamRecord, encode
@@ -56,6 +59,10 @@ class Recording:
         session: number of the session.
         shape: of the board's syndrome formation; None where it has none.
         correction_words: that may be behind a result.
+
+    Attributes:
+        records: name of a data set -> rows so far.
+        conditions: condition of a fault record -> how often it has arisen.
     """
 
     def __init__(
@@ -70,6 +77,7 @@ class Recording:
         h5py = _hdf5()
         self.path = path
         self.records = dict.fromkeys((kind.name.lower() for kind in KINDS), 0)
+        self.conditions: Counter[str] = Counter()
         self._correction_words = correction_words
         handle, name = tempfile.mkstemp(prefix=".", suffix=".partial", dir=path.parent)
         os.close(handle)
@@ -148,6 +156,11 @@ class Recording:
                 name, row = self._row(item, record)
                 rows.setdefault(name, []).append(row)
                 self.records[name] = self.records.get(name, 0) + 1
+                if name == "fault":
+                    arisen = int(FAULT.parse(record.words[None])["conditions"][0])
+                    self.conditions.update(
+                        condition for bit, condition in enumerate(CONDITIONS) if arisen >> bit & 1
+                    )
         self._append("packets", packets)
         self._append("overwritten", gone)
         for name, some in rows.items():
@@ -183,11 +196,11 @@ class Recording:
 
         Args:
             run: id of the manifest.
-            result: JSON values; numbers and texts become attributes.
+            result: JSON values; those that are objects become attributes of JSON text.
         """
         self._file.attrs["run"] = run
         for name, value in result.items():
-            self._file.attrs[name] = str(value) if isinstance(value, dict) else value
+            self._file.attrs[name] = json.dumps(value) if isinstance(value, dict) else value
         self._file.close()
         with self._temporary.open("rb") as file:
             os.fsync(file.fileno())

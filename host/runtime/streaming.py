@@ -75,6 +75,7 @@ def record_stream(
             "ended": ended,
             "packets": receiver.counts["delivered"],
             "records": {name: count for name, count in recording.records.items() if count},
+            "conditions": dict(recording.conditions),
             "lost": {kind.name.lower(): count for kind, count in receiver.lost_on_board().items()},
             **{name: receiver.counts[name] for name in ("overwritten", "fetched", "repeated", "strays")},
         }

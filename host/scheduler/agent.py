@@ -11,16 +11,12 @@ import time
 from importlib.metadata import version
 from uuid import uuid4
 
-from nats.aio.msg import Msg
-from nats.js.api import AckPolicy, ConsumerConfig
-from nats.js.client import JetStreamContext
-
 from triplane.hal.errors import LinkError
 from triplane.host.provenance import RunRecorder
 from triplane.host.provenance.canonical import sha256
 from triplane.host.provenance.signing import Signer
 from triplane.host.provenance.store import default_root
-from triplane.host.scheduler.bus import WORK, Bus, retried
+from triplane.host.scheduler.bus import Bus
 from triplane.host.scheduler.contracts import (
     BoardState,
     Lease,
@@ -33,6 +29,7 @@ from triplane.host.scheduler.contracts import (
 )
 from triplane.host.scheduler.errors import ContractError, FencedError
 from triplane.host.scheduler.evidence import Evidence
+from triplane.host.scheduler.exchange import Leases, Taken
 from triplane.host.scheduler.following import RETRY_S, TRANSIENT
 from triplane.host.scheduler.ledger import BoardLedger
 from triplane.host.scheduler.runners import Ran, Runner
@@ -42,7 +39,6 @@ logger = logging.getLogger(__name__)
 BEAT_S = 1.0
 CHECK_S = 0.25
 FETCH_S = 5.0
-ACK_WAIT_S = 30.0
 MAX_REASON = 900
 
 
@@ -68,14 +64,14 @@ class Agent:
 
     async def run(self) -> None:
         """Work until it is cancelled; then say so, for others to take what is left."""
-        consumer = await self._consumer()
+        leases = await self.bus.leases(self.name)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._beat())
-                tasks.create_task(self._work(consumer))
+                tasks.create_task(self._work(leases))
         finally:
             with contextlib.suppress(*TRANSIENT):
-                await self.bus.boards.delete(self.name)
+                await self.bus.leave(self.name)
 
     def state(self) -> BoardState:
         """What the agent says of its board."""
@@ -83,33 +79,16 @@ class Agent:
             name=self.name, instance=self.instance, url=self.url, **self.runner.capability.fields
         )
 
-    async def _consumer(self) -> JetStreamContext.PullSubscription:
-        configuration = ConsumerConfig(
-            durable_name=f"board_{self.name}",
-            filter_subject=f"triplane.work.{self.name}",
-            ack_policy=AckPolicy.EXPLICIT,
-            ack_wait=ACK_WAIT_S,
-            max_ack_pending=1_024,
-        )
-        return await retried(
-            lambda: self.bus.js.pull_subscribe(
-                f"triplane.work.{self.name}",
-                durable=f"board_{self.name}",
-                stream=WORK,
-                config=configuration,
-            )
-        )
-
     async def _beat(self) -> None:
         while True:
             with contextlib.suppress(*TRANSIENT):
-                await self.bus.boards.put(self.name, encode(self.state()))
+                await self.bus.beat(self.state())
             await asyncio.sleep(BEAT_S)
 
-    async def _work(self, consumer: JetStreamContext.PullSubscription) -> None:
+    async def _work(self, leases: Leases) -> None:
         while True:
             try:
-                messages = await consumer.fetch(1, timeout=FETCH_S)
+                messages = await leases.fetch(1, FETCH_S)
             except TRANSIENT as error:
                 # Nothing to do for so long, or the server is away: it answers at once then.
                 logger.debug("leases of %s: %s", self.name, error)
@@ -118,7 +97,7 @@ class Agent:
             for message in messages:
                 await self._take(message)
 
-    async def _take(self, message: Msg) -> None:
+    async def _take(self, message: Taken) -> None:
         """Run a job if its lease is this agent's and holds still; the message is done with in any case."""
         try:
             lease = decode(Lease, message.data)
@@ -155,13 +134,13 @@ class Agent:
         """The record of the end."""
         began = time.time()
         try:
-            payload = await self.bus.get(running.request.payload)
+            payload = await self.bus.get(running.request.payload, lease.job)
             recorder, objects = self._evidence.begin(running.request, payload)
             ran = await self._supervised(lease.job, running, payload, revision, recorder)
-            kept = await self.bus.put(ran.result)
+            kept = await self.bus.put(ran.result, lease.job)
             facts = {"job": lease.job, "lease": lease.revision, "instance": self.instance}
             signed = self._evidence.end(recorder, ran, self.runner.capability.gateware, facts)
-            run = await self._ledger.append(signed, objects.kept)
+            run = await self._ledger.append(lease.job, signed, objects.kept)
         except (FencedError, LinkError):
             raise
         except Exception as error:  # noqa: BLE001 (whatever a job does, the agent lives on, and the job's owner sees it)

@@ -8,6 +8,7 @@ import io
 import json
 import threading
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from qiskit import qpy
@@ -22,6 +23,7 @@ from triplane.host.qiskit.task import Task
 from triplane.host.scheduler.bus import DEFAULT_URL, Bus
 from triplane.host.scheduler.client import Jobs
 from triplane.host.scheduler.contracts import State, checked_request
+from triplane.host.scheduler.credentials import given_credentials
 from triplane.host.scheduler.errors import JobsError, UnfinishedError
 from triplane.host.scheduler.primitives import TASKS, parts_of, shots_of
 from triplane.host.scheduler.requests import duration_us, needs_of, this_user
@@ -116,6 +118,7 @@ class RemoteBackend(TriplaneBackend):
     Args:
         url: of the service.
         device: whose target Qiskit's transpiler sees, a name or a device.
+        credentials: file of those for a secured service; None: that which TRIPLANE_CREDENTIALS names, if any.
         request: fields of all requests, as of `contracts.Request`: `priority`, `board`, `session` and others.
 
     Attributes:
@@ -125,19 +128,27 @@ class RemoteBackend(TriplaneBackend):
         ServiceError: nothing answers there.
     """
 
-    def __init__(self, url: str = DEFAULT_URL, /, device: Device | str = "line5", **request: Any) -> None:
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        /,
+        device: Device | str = "line5",
+        *,
+        credentials: Path | None = None,
+        **request: Any,
+    ) -> None:
         super().__init__(device, record_jobs=False)
         self.name, self.description = f"triplane_jobs_{self.device.name}", url
-        self._request = {"user": this_user(), **request}
         # Qiskit's calls block, and the connection must live between them.
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=self.name, daemon=True)
         self._thread.start()
         try:
-            self.bus = self.ask(Bus.connect(url))
+            self.bus = self.ask(Bus.connect(url, credentials=given_credentials(credentials)))
         except BaseException:
             self._stop()
             raise
+        self._request = {"user": self.bus.user or this_user(), **request}
         self.service = Jobs(self.bus, self._request["user"])
 
     def close(self) -> None:

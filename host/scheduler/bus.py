@@ -4,26 +4,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from io import BytesIO
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
-import nats
 from nats.aio.client import Client
+from nats.errors import NoRespondersError
+from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import (
-    KeyValueConfig,
-    ObjectStoreConfig,
-    RetentionPolicy,
-    StorageType,
-    StreamConfig,
+    AckPolicy,
+    ConsumerConfig,
+    DeliverPolicy,
 )
 from nats.js.errors import (
-    BadRequestError,
-    BucketNotFoundError,
+    APIError,
     KeyNotFoundError,
     KeyWrongLastSequenceError,
     NotFoundError,
@@ -33,30 +32,34 @@ from nats.js.kv import KeyValue
 from nats.js.object_store import ObjectStore
 
 from triplane.host.provenance.canonical import sha256
+from triplane.host.scheduler.connection import connected
 from triplane.host.scheduler.contracts import (
     INLINE_BYTES,
-    MAX_MESSAGE_BYTES,
     MAX_PAYLOAD_BYTES,
+    BoardState,
     Lease,
     Payload,
     encode,
 )
+from triplane.host.scheduler.credentials import Credentials
 from triplane.host.scheduler.errors import ContractError, FencedError, ServiceError, UnknownJobError
-from triplane.host.scheduler.following import RETRY_S, TRANSIENT, Change, follow
+from triplane.host.scheduler.exchange import Leases, parts_of
+from triplane.host.scheduler.following import RETRY_S, TRANSIENT, Change, follow, retried
+from triplane.host.scheduler.streams import LEDGER, WORK, made_streams
 
 logger = logging.getLogger(__name__)
 
 DEFAULT_URL = "nats://127.0.0.1:4222"
-WORK = "triplane_work"
-"""Stream of leases; subject `triplane.work.BOARD`."""
+WHY = "triplane.ask.why"
+"""Subject of what a job waits for; the scheduler answers."""
 
-LEDGER = "triplane_ledger"
-"""Stream of runs; subject `triplane.ledger.BOARD`."""
+LEDGER_SUBJECT = "triplane.ledger."
 
-HISTORY = 64
-"""Revisions of a record that are kept: its decisions. JetStream has no more for a key."""
+WRONG_LAST_SEQUENCE = 10_071
+"""JetStream's code for "somebody else has written"."""
 
-Result = TypeVar("Result")
+READ_AT_ONCE = 256
+ACK_WAIT_S = 30.0
 
 
 @dataclass
@@ -69,76 +72,44 @@ class Bus:
     boards: KeyValue
     windows: KeyValue
     objects: ObjectStore
+    parts: KeyValue | None = None
+    """Of a secured service: payloads and results, by owner."""
 
     @classmethod
-    async def connect(cls, url: str = DEFAULT_URL, *, replicas: int = 1, wait_s: float = 5.0) -> Bus:
+    async def connect(
+        cls,
+        url: str = DEFAULT_URL,
+        *,
+        credentials: Credentials | None = None,
+        replicas: int = 1,
+        wait_s: float = 5.0,
+    ) -> Bus:
         """Connect, and make what is not there yet; it reconnects by itself for ever.
 
         Args:
             url: of a server, or several with commas.
+            credentials: for a secured service; those of a user or a board give a bus that asks the gate.
             replicas: of streams that are made now.
             wait_s: for the first answer.
 
         Raises:
-            ServiceError: nothing answers there.
+            ServiceError: nothing answers there, or it does not take the credentials.
         """
-
-        async def quiet(error: Exception) -> None:
-            logger.debug("connection: %s", error)
-
-        try:
-            client = await asyncio.wait_for(
-                nats.connect(
-                    url.split(","),
-                    max_reconnect_attempts=-1,
-                    reconnect_time_wait=RETRY_S,
-                    connect_timeout=2,
-                    error_cb=quiet,
-                ),
-                wait_s,
-            )
-        except TRANSIENT as error:
-            raise ServiceError(
-                f"no service of jobs at {url}: {str(error) or 'no answer'}; start one: triplane serve"
-            ) from error
+        client, refused = await connected(url, credentials, wait_s)
         js = client.jetstream(timeout=2)
-        async with asyncio.timeout(wait_s):
-            return await retried(lambda: cls._made(client, js, replicas))
+        if credentials and credentials.role != "service":
+            from triplane.host.scheduler.gated import GatedBus  # which is a bus itself
 
-    @classmethod
-    async def _made(cls, client: Client, js: JetStreamContext, replicas: int) -> Bus:
-        buckets = [await _bucket(js, f"triplane_{name}", history, replicas) for name, history in
-                   (("jobs", HISTORY), ("boards", 1), ("windows", HISTORY))]  # fmt: skip
+            return GatedBus.of(client, credentials, refused)
         try:
-            objects = await js.object_store("triplane_objects")
-        except (BucketNotFoundError, NotFoundError):
-            objects = await js.create_object_store(
-                "triplane_objects", ObjectStoreConfig(storage=StorageType.FILE, replicas=replicas)
-            )
-        await js.add_stream(
-            StreamConfig(
-                name=WORK,
-                subjects=["triplane.work.*"],
-                retention=RetentionPolicy.WORK_QUEUE,
-                storage=StorageType.FILE,
-                num_replicas=replicas,
-                max_msg_size=2 * MAX_MESSAGE_BYTES,
-            )
-        )
-        await js.add_stream(
-            StreamConfig(
-                name=LEDGER,
-                subjects=["triplane.ledger.*"],
-                storage=StorageType.FILE,
-                num_replicas=replicas,
-                max_msg_size=MAX_MESSAGE_BYTES,
-                deny_delete=True,
-                deny_purge=True,
-                allow_rollup_hdrs=False,
-            )
-        )
-        jobs, boards, windows = buckets
-        return cls(client, js, jobs, boards, windows, objects)
+            async with asyncio.timeout(wait_s):
+                made = await made_streams(js, replicas, secured=credentials is not None)
+        except TimeoutError:
+            await client.close()
+            raise ServiceError(
+                f"{url} answers, but has no streams after {wait_s:g} s; a cluster needs most of its nodes"
+            ) from None
+        return cls(client, js, *made)
 
     async def __aenter__(self) -> Self:
         return self
@@ -148,9 +119,19 @@ class Bus:
     ) -> None:
         await self.close()
 
+    @property
+    def user(self) -> str | None:
+        """Whom the service knows us as; None: whatever we say."""
+        return None
+
+    def key(self, job: str) -> str:
+        """Name under which a job that we name so is known."""
+        return job
+
     async def close(self) -> None:
-        """End the connection."""
-        await self.client.close()
+        """End the connection; one that has broken already is no error."""
+        with contextlib.suppress(OSError):
+            await self.client.close()
 
     async def create(self, key: str, value: bytes) -> int:
         """A new record; its revision. Doing it again with the same bytes changes nothing.
@@ -176,6 +157,11 @@ class Bus:
                 found = await retried(lambda: self.find(key, store))
                 if found is not None and found.value == value:
                     return found.revision
+                if (found.revision if found else 0) <= revision:
+                    # Nobody has written: the leader of a cluster refuses a second try while the first is on its way,
+                    # and forgets the first where it loses its office. A replica may also be behind.
+                    await asyncio.sleep(RETRY_S)
+                    continue
                 raise FencedError(f"{key} was changed by somebody else") from None
             except TRANSIENT as error:
                 logger.debug("write of %s: %s", key, error)
@@ -206,77 +192,180 @@ class Bus:
         header = {"Nats-Msg-Id": f"{lease.job}.{lease.revision}"}
         await retried(lambda: self.js.publish(subject, data, stream=WORK, headers=header))
 
-    async def put(self, data: bytes) -> Payload:
+    async def leases(self, board: str) -> Leases:
+        """Where an agent takes the leases of its board."""
+        subject, name = f"triplane.work.{board}", f"board_{board}"
+        configuration = ConsumerConfig(
+            durable_name=name,
+            filter_subject=subject,
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=ACK_WAIT_S,
+            max_ack_pending=1_024,
+        )
+        return await retried(
+            lambda: self.js.pull_subscribe(subject, durable=name, stream=WORK, config=configuration)
+        )
+
+    async def beat(self, state: BoardState) -> None:
+        """Say that a board's agent lives; raises what is transient."""
+        await self.boards.put(state.name, encode(state))
+
+    async def leave(self, board: str) -> None:
+        """Say that a board's agent ends; raises what is transient."""
+        await self.boards.delete(board)
+
+    async def why(self, job: str) -> str | None:
+        """What is between a job and its start, as the scheduler sees it now; None: no scheduler answers."""
+        try:
+            answer: bytes = (await self.client.request(WHY, job.encode(), timeout=2)).data
+            return answer.decode()
+        except (NoRespondersError, NatsTimeoutError):
+            return None
+
+    async def put(self, data: bytes, job: str = "") -> Payload:
         """Keep bytes under their SHA-256, where they are too many to travel in a message.
+
+        Args:
+            data: at most MAX_PAYLOAD_BYTES.
+            job: whose result it is; a board keeps it for the job's user.
 
         Raises:
             ContractError: they are more than may be kept.
         """
         if len(data) > INLINE_BYTES:
-            return Payload(sha256=await self.keep(data), size=len(data))
+            return Payload(sha256=await self.keep(data, job), size=len(data))
         return Payload.model_construct(sha256=sha256(data), size=len(data), inline=data)
 
-    async def keep(self, data: bytes) -> str:
-        """Keep bytes in the object store, however few; their SHA-256. Raises as `put` does."""
+    async def keep(self, data: bytes, job: str = "") -> str:
+        """Keep bytes as an object, however few; their SHA-256. Arguments and errors as of `put`."""
         if len(data) > MAX_PAYLOAD_BYTES:
             raise ContractError(f"{len(data)} bytes; {MAX_PAYLOAD_BYTES} are the most of a payload")
         name = sha256(data)
-        await retried(lambda: self._put(name, data))
+        await self._keep(name, data, job)
         return name
 
-    async def _put(self, name: str, data: bytes) -> None:
-        try:
-            await self.objects.get_info(name)
-        except (ObjectNotFoundError, NotFoundError):
-            await self.objects.put(name, BytesIO(data))
+    async def _keep(self, name: str, data: bytes, job: str) -> None:
+        async def kept() -> None:
+            try:
+                await self.objects.get_info(name)
+            except (ObjectNotFoundError, NotFoundError):
+                await self.objects.put(name, BytesIO(data))
 
-    async def get(self, payload: Payload) -> bytes:
+        await retried(kept)
+
+    async def get(self, payload: Payload, job: str = "") -> bytes:
         """The bytes of a payload, hashed again.
+
+        Args:
+            payload: or a result.
+            job: that it is of.
 
         Raises:
             ContractError: they are missing, or not what they should be.
         """
-        data = await self.fetch(payload.sha256) if payload.inline is None else payload.inline
+        data = payload.inline
+        if data is None:
+            data = await self._kept(payload, job)
+        if data is None:
+            raise ContractError(f"object {payload.sha256} is not in the store; submit again")
         if len(data) != payload.size or sha256(data) != payload.sha256:
             raise ContractError(f"object {payload.sha256} is damaged; submit again")
         return data
 
-    async def fetch(self, name: str) -> bytes:
-        """An object of the object store, as it is there; raises ContractError where it is missing."""
+    async def fetch(self, name: str, job: str = "") -> bytes:
+        """An object as it is there, of which only the name is known.
+
+        Raises:
+            ContractError: there is none.
+        """
+        owner, dot, _ = job.partition(".")
+        if dot and self.parts is not None:
+            parts: list[bytes] = []
+            while (part := await self.part(owner, name, len(parts))) is not None:
+                parts.append(part)
+            found = b"".join(parts) if parts else None
+        else:
+            found = await self._kept(Payload(sha256=name, size=0), "")
+        if found is None:
+            raise ContractError(f"object {name} is not in the store")
+        return found
+
+    async def newest(self, board: str) -> tuple[bytes | None, int]:
+        """The newest entry of a board's ledger with its sequence number; None and 0 where there is none."""
         try:
-            return (await retried(lambda: self.objects.get(name))).data or b""
+            found = await retried(lambda: self.js.get_last_msg(LEDGER, f"{LEDGER_SUBJECT}{board}"))
+        except NotFoundError:
+            return None, 0
+        return found.data or b"", found.seq or 0
+
+    async def append(self, board: str, job: str, data: bytes, sequence: int) -> int:
+        """Continue a board's ledger behind its entry `sequence`; the new sequence number. Raises what is transient.
+
+        Args:
+            board: its name.
+            job: that the entry is of.
+            data: the entry.
+            sequence: of the newest entry, as of `newest`.
+
+        Raises:
+            FencedError: another entry is the newest.
+        """
+        try:
+            written = await self.js.publish(
+                f"{LEDGER_SUBJECT}{board}",
+                data,
+                stream=LEDGER,
+                headers={"Nats-Expected-Last-Subject-Sequence": str(sequence)},
+            )
+        except APIError as error:
+            if error.err_code != WRONG_LAST_SEQUENCE:
+                raise
+            raise FencedError(f"the ledger of {board} has another entry by now") from None
+        return written.seq
+
+    async def entries(self) -> list[tuple[str, bytes]]:
+        """Boards and entries of the whole ledger, in their order.
+
+        Raises:
+            ServiceError: some could not be read.
+        """
+        configuration = ConsumerConfig(
+            ack_policy=AckPolicy.NONE,
+            deliver_policy=DeliverPolicy.ALL,
+            inactive_threshold=30,
+            mem_storage=True,
+        )
+        every = f"{LEDGER_SUBJECT}*"
+        subscription = await self.js.pull_subscribe(every, stream=LEDGER, config=configuration)
+        found: list[tuple[str, bytes]] = []
+        left = (await subscription.consumer_info()).num_pending or 0
+        while left:
+            try:
+                messages = await subscription.fetch(min(READ_AT_ONCE, left), timeout=5)
+            except NatsTimeoutError as error:
+                raise ServiceError(f"{left} entries of the ledger could not be read; try again") from error
+            left -= len(messages)
+            found += [(message.subject.removeprefix(LEDGER_SUBJECT), message.data) for message in messages]
+        await subscription.unsubscribe()
+        return found
+
+    async def _kept(self, payload: Payload, job: str) -> bytes | None:
+        owner, dot, _ = job.partition(".")
+        if dot and self.parts is not None:
+            parts = [await self.part(owner, payload.sha256, part) for part in range(parts_of(payload.size))]
+            return None if None in parts else b"".join(each or b"" for each in parts)
+        try:
+            return (await retried(lambda: self.objects.get(payload.sha256))).data
         except (ObjectNotFoundError, NotFoundError):
-            raise ContractError(f"object {name} is not in the store; submit again") from None
+            return None
+
+    async def part(self, owner: str, sha256: str, part: int) -> bytes | None:
+        """A part of an object of a secured service; None: there is none."""
+        found = await retried(lambda: self.find(f"{owner}.{sha256}.{part}", self.parts))
+        return found.value if found else None
 
     def follow(
-        self, bucket: KeyValue, key: str = ">", *, history: bool = False
+        self, bucket: KeyValue, key: str = ">", *, history: bool = False, after: int = 0
     ) -> AsyncGenerator[Change | None, None]:
         """As `following.follow`."""
-        return follow(self.client, self.js, bucket, key, history=history)
-
-
-async def _bucket(js: JetStreamContext, name: str, history: int, replicas: int) -> KeyValue:
-    try:
-        return await js.key_value(name)
-    except (BucketNotFoundError, NotFoundError):
-        return await js.create_key_value(
-            KeyValueConfig(
-                bucket=name,
-                history=history,
-                max_value_size=MAX_MESSAGE_BYTES,
-                storage=StorageType.FILE,
-                replicas=replicas,
-            )
-        )
-
-
-async def retried(call: Callable[[], Awaitable[Result]]) -> Result:
-    """Call until the server answers; what it says is not there is an answer."""
-    while True:
-        try:
-            return await call()
-        except (NotFoundError, BadRequestError):
-            raise
-        except TRANSIENT as error:
-            logger.debug("call: %s", error)
-            await asyncio.sleep(RETRY_S)
+        return follow(self.client, self.js, bucket, key, history=history, after=after)

@@ -11,15 +11,12 @@ from contextlib import aclosing
 from typing import NamedTuple
 from uuid import uuid4
 
-from nats.errors import NoRespondersError
-from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.kv import KeyValue
 
 from triplane.host.scheduler.bus import Bus
 from triplane.host.scheduler.contracts import BoardState, Model, Record, Request, State, decode, encode
 from triplane.host.scheduler.errors import ContractError, FencedError, JobsError, UnfinishedError
 from triplane.host.scheduler.following import Change
-from triplane.host.scheduler.scheduler import WHY
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +51,7 @@ class Jobs:
         Raises:
             JobsError: another job has that name.
         """
-        name = job or uuid4().hex
+        name = self.bus.key(job or uuid4().hex)
         record = Record(
             request=request,
             state=State.HELD if held else State.QUEUED,
@@ -111,11 +108,7 @@ class Jobs:
 
     async def why(self, job: str) -> str | None:
         """What is between a job and its start, as the scheduler sees it now; None: no scheduler answers."""
-        try:
-            answer: bytes = (await self.bus.client.request(WHY, job.encode(), timeout=2)).data
-            return answer.decode()
-        except (NoRespondersError, NatsTimeoutError):
-            return None
+        return await self.bus.why(job)
 
     async def cancel(self, job: str) -> bool:
         """End a job, wherever it is; False where it has ended already."""
@@ -175,4 +168,4 @@ class Jobs:
                 pass
         if record.outcome is None:
             raise UnfinishedError(f"job {job} is {record.state}: {record.reason}")
-        return await self.bus.get(record.outcome.result)
+        return await self.bus.get(record.outcome.result, job)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from triplane.host.scheduler.errors import ContractError
 
@@ -15,6 +15,9 @@ MAX_MESSAGE_BYTES = 64 * 1024
 
 MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
 """Of a circuit, a program, a result."""
+
+PART_BYTES = 128 * 1024
+"""Of payloads and results in a secured service, in its messages and in its bucket."""
 
 INLINE_BYTES = 2_048
 """Up to which a payload travels in its message; larger ones lie in the object store."""
@@ -26,6 +29,9 @@ MAX_ATTEMPTS = 5
 """Starts of one job, after which it has failed: a job that ends its agents must not end all of them."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+JobKey = Annotated[str, Field(pattern=r"^([A-Za-z0-9_-]{1,64}\.)?[A-Za-z0-9_-]{1,64}$")]
+"""Name of a job; in a secured service USER.NAME."""
+
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -33,6 +39,7 @@ Text = Annotated[str, Field(max_length=1_000)]
 Feature = Literal["control", "circuits"]
 Kind = Literal["control", "qasm3", "qpy", "sampler", "estimator"]
 Model = TypeVar("Model", bound=BaseModel)
+_names = TypeAdapter(Name)
 
 
 class State(StrEnum):
@@ -117,7 +124,7 @@ class Request(Part):
 class Manifest(Part):
     """What a result was made of."""
 
-    job: Name
+    job: JobKey
     lease: Count
     """Revision of the record by which the board was leased: the fencing token."""
     user: Name
@@ -177,7 +184,7 @@ class Lease(Part):
     """A job for an agent: the record, and the revision that it has while the lease holds."""
 
     version: Literal[1] = 1
-    job: Name
+    job: JobKey
     revision: Count
     record: Record
 
@@ -223,6 +230,14 @@ def checked_request(**fields: Any) -> Request:
         return Request(**fields)
     except ValidationError as error:
         raise ContractError(told("request", error)) from error
+
+
+def checked_name(name: str) -> str:
+    """A name of a user or a board that somebody has typed; raises ContractError where it is none."""
+    try:
+        return _names.validate_python(name)
+    except ValidationError as error:
+        raise ContractError(f"{name!r} is no name: letters, digits, _ and -, at most 64") from error
 
 
 def encode(model: BaseModel) -> bytes:

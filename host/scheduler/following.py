@@ -6,13 +6,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator
-from typing import NamedTuple
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import NamedTuple, TypeVar
 
 from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+from nats.js.errors import BadRequestError, NotFoundError
 from nats.js.kv import KeyValue
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,9 @@ TRANSIENT = (NatsError, asyncio.TimeoutError, OSError)
 """What passes when the server is back; what it says while it starts is among them."""
 
 
+Result = TypeVar("Result")
+
+
 class Change(NamedTuple):
     """A new revision of a key; `value` is empty where the key was deleted."""
 
@@ -33,22 +37,31 @@ class Change(NamedTuple):
 
 
 async def follow(
-    client: Client, js: JetStreamContext, bucket: KeyValue, key: str = ">", *, history: bool = False
+    client: Client,
+    js: JetStreamContext,
+    bucket: KeyValue,
+    key: str = ">",
+    *,
+    history: bool = False,
+    after: int = 0,
 ) -> AsyncGenerator[Change | None, None]:
     """The newest revision of all keys, or with `history` all that are kept, in order; then None; then every new one.
+
+    With `after`, a revision, all that came after it instead of the newest.
 
     The consumer is made anew where it left off when its heartbeat is missing, as after a restart of the server;
     the one of nats-py gives up then.
     """
-    prefix, last, told = f"$KV.{bucket._name}.", 0, False
+    prefix, last, told = f"$KV.{bucket._name}.", after, False
     while True:
         inbox = client.new_inbox()
         subscription = await client.subscribe(inbox, pending_msgs_limit=-1, pending_bytes_limit=-1)
-        expected = 1
+        expected, name = 1, None
         try:
             info = await js.add_consumer(
                 bucket._stream, _following(inbox, prefix + key, last, history=history)
             )
+            name = info.name
             # What was sent before the server answered is on its way; the last of it says that it is.
             sent_already = info.delivered and info.delivered.consumer_seq
             if not told and not info.num_pending and not sent_already:
@@ -76,6 +89,8 @@ async def follow(
         finally:
             with contextlib.suppress(*TRANSIENT):
                 await subscription.unsubscribe()
+                if name and client.is_connected:
+                    await js.delete_consumer(bucket._stream, name)
 
 
 def _following(inbox: str, subject: str, last: int, *, history: bool) -> ConsumerConfig:
@@ -91,3 +106,15 @@ def _following(inbox: str, subject: str, last: int, *, history: bool) -> Consume
         mem_storage=True,
         num_replicas=1,
     )
+
+
+async def retried(call: Callable[[], Awaitable[Result]]) -> Result:
+    """Call until the server answers; what it says is not there is an answer."""
+    while True:
+        try:
+            return await call()
+        except (NotFoundError, BadRequestError):
+            raise
+        except TRANSIENT as error:
+            logger.debug("call: %s", error)
+            await asyncio.sleep(RETRY_S)

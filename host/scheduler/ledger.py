@@ -14,9 +14,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from nats.errors import TimeoutError as NatsTimeoutError
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
-from nats.js.errors import APIError, NotFoundError
 from pydantic import Base64Bytes, Field
 
 from triplane.host.provenance import CorruptLedgerError, Manifest, Store, Verification
@@ -25,10 +22,10 @@ from triplane.host.provenance.errors import CorruptObjectError
 from triplane.host.provenance.ledger import GENESIS, Chain, Entry
 from triplane.host.provenance.signing import Signature, Signer
 from triplane.host.provenance.verification import find_run, verify_objects
-from triplane.host.scheduler.bus import LEDGER, Bus, retried
-from triplane.host.scheduler.contracts import INLINE_BYTES, Count, Part, Sha256, decode, encode
-from triplane.host.scheduler.errors import ContractError
-from triplane.host.scheduler.following import RETRY_S, TRANSIENT
+from triplane.host.scheduler.bus import Bus
+from triplane.host.scheduler.contracts import INLINE_BYTES, Count, JobKey, Part, Sha256, decode, encode
+from triplane.host.scheduler.errors import ContractError, FencedError
+from triplane.host.scheduler.following import RETRY_S, TRANSIENT, retried
 
 logger = logging.getLogger(__name__)
 
@@ -36,16 +33,13 @@ INLINE_MANIFEST_BYTES = 16 * 1024
 INLINE_TOTAL_BYTES = 24 * 1024
 """Of all objects in an entry: in base64, with the rest, it stays below a message's limit."""
 
-READ_AT_ONCE = 256
-WRONG_LAST_SEQUENCE = 10_071
-"""JetStream's code for "somebody else has written"."""
-
 
 class Line(Part):
     """An entry on the wire: fields of `Entry`, signature, small objects by their SHA-256."""
 
     version: Literal[1] = 1
     seq: Count
+    job: JobKey
     time: Annotated[str, Field(max_length=64)]
     kind: Literal["run"] = "run"
     object: Sha256
@@ -73,17 +67,27 @@ class BoardLedger:
         self.bus, self.board, self.signer = bus, board, signer
         self._last: tuple[Entry | None, int] | None = None
         self._kept: set[str] = set()
+        self._owner = ""
 
-    async def append(self, manifest: Manifest, objects: dict[str, bytes]) -> str:
+    async def append(self, job: str, manifest: Manifest, objects: dict[str, bytes]) -> str:
         """Keep a run with everything that its manifest names; the run's id, once the server has it.
 
         Waits for a server that is away. An answer that was lost is found out.
+
+        Args:
+            job: that was run.
+            manifest: of the run.
+            objects: SHA-256 -> bytes.
 
         Raises:
             ContractError: an object is larger than may be kept.
         """
         content = manifest.to_bytes()
         run = sha256(content)
+        if self._owner != (owner := job.partition(".")[0]):
+            # Objects of a secured service are kept for each user anew.
+            self._owner = owner
+            self._kept.clear()
         inline, room = {}, INLINE_TOTAL_BYTES
         for name, data in {run: content, **objects}.items():
             if name in self._kept:
@@ -92,7 +96,7 @@ class BoardLedger:
                 inline[name] = data
                 room -= len(data)
             else:
-                await self.bus.keep(data)
+                await self.bus.keep(data, job)
                 self._kept.add(name)
         signature = self.signer.sign(run)
         while True:
@@ -103,32 +107,23 @@ class BoardLedger:
                 return run
             now = datetime.now(UTC).isoformat(timespec="microseconds")
             entry = Entry.make(last.seq + 1 if last else 0, now, "run", run, last.hash if last else GENESIS)
-            line = Line.model_construct(**vars(entry), signature=signature, objects=inline)
+            line = Line.model_construct(**vars(entry), job=job, signature=signature, objects=inline)
             try:
-                written = await self.bus.js.publish(
-                    f"triplane.ledger.{self.board}",
-                    encode(line),
-                    stream=LEDGER,
-                    headers={"Nats-Expected-Last-Subject-Sequence": str(sequence)},
-                )
-            except APIError as error:
+                written = await self.bus.append(self.board, job, encode(line), sequence)
+            except FencedError:
                 self._last = None
-                if error.err_code != WRONG_LAST_SEQUENCE:
-                    raise
+                await asyncio.sleep(RETRY_S)
             except TRANSIENT as error:
                 logger.debug("ledger of %s: %s", self.board, error)
                 self._last = None
                 await asyncio.sleep(RETRY_S)
             else:
-                self._last = entry, written.seq
+                self._last = entry, written
                 return run
 
     async def _newest(self) -> tuple[Entry | None, int]:
-        try:
-            found = await self.bus.js.get_last_msg(LEDGER, f"triplane.ledger.{self.board}")
-        except NotFoundError:
-            return None, 0
-        return decode(Line, found.data or b"").entry, found.seq or 0
+        data, sequence = await retried(lambda: self.bus.newest(self.board))
+        return (None if data is None else decode(Line, data).entry), sequence
 
 
 @dataclass(frozen=True)
@@ -147,7 +142,7 @@ class ServiceLedger:
 
     @classmethod
     async def read(cls, bus: Bus) -> ServiceLedger:
-        """Read and verify the whole ledger.
+        """Read and verify the whole ledger; of a secured service with the credentials of the service itself.
 
         Raises:
             CorruptLedgerError: an entry is none, was changed, or does not continue the one before.
@@ -155,7 +150,7 @@ class ServiceLedger:
         """
         entries: dict[str, list[Entry]] = {}
         lines, boards = {}, {}
-        for board, data in await _messages(bus):
+        for board, data in await bus.entries():
             chain = entries.setdefault(board, [])
             try:
                 line = decode(Line, data)
@@ -201,32 +196,13 @@ async def _mirrored(bus: Bus, line: Line, name: str, size: int | None, store: St
     data = line.objects.get(name)
     if data is None:
         try:
-            data = await bus.fetch(name)
+            data = await bus.fetch(name, line.job)
         except ContractError as error:
             raise CorruptObjectError(f"run {line.object[:12]}: {error}") from error
     if sha256(data) != name or size not in (None, len(data)):
         raise CorruptObjectError(f"run {line.object[:12]}: object {name} of the service is damaged")
     store.put(data)
     return data
-
-
-async def _messages(bus: Bus) -> list[tuple[str, bytes]]:
-    """Boards and data of all entries, in their order."""
-    configuration = ConsumerConfig(
-        ack_policy=AckPolicy.NONE, deliver_policy=DeliverPolicy.ALL, inactive_threshold=30, mem_storage=True
-    )
-    subscription = await bus.js.pull_subscribe("triplane.ledger.*", stream=LEDGER, config=configuration)
-    found: list[tuple[str, bytes]] = []
-    left = (await subscription.consumer_info()).num_pending or 0
-    while left:
-        try:
-            messages = await subscription.fetch(min(READ_AT_ONCE, left), timeout=5)
-        except NatsTimeoutError as error:
-            raise CorruptLedgerError(f"{left} entries of the ledger could not be read; try again") from error
-        left -= len(messages)
-        found += [(message.subject.rpartition(".")[2], message.data) for message in messages]
-    await subscription.unsubscribe()
-    return found
 
 
 def _damaged(board: str, number: int, why: str) -> CorruptLedgerError:

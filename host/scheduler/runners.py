@@ -131,20 +131,14 @@ class BoardRunner:
     ) -> None:
         from triplane.host.calibration.qubit.live import LiveDevice
         from triplane.host.qiskit import TriplaneBackend
-        from triplane.host.small import shape_of, small_target
 
         self._live = LiveDevice(device, snapshot)
-        self._board: hal.Board | None = None
-        if url != "sim":
-            target = small_target()
-            self._board = hal.connect(
-                url, graph=target.graph, table=target.shape, fabric=shape_of(device), progress=progress
-            )
         self._backend: TriplaneBackend = TriplaneBackend(
-            device, board=self._board or "sim", record_jobs=False, progress=progress
+            device, board=url, record_jobs=False, progress=progress
         )
         self._backend.recalibrate(self._live.device)
-        self._gateware = self._backend.board().identify().build_hash
+        with self._backend.leased("an agent that begins"):
+            self._gateware = self._backend.board().identify().build_hash
         self._rated, self._rating = self._live.device, _rating(self._live.device)
 
     @property
@@ -166,8 +160,6 @@ class BoardRunner:
     def close(self) -> None:
         """Free the board."""
         self._backend.close()
-        if self._board is not None:
-            self._board.close()
 
     def _program(self, payload: bytes) -> Ran:
         program = _assembled(payload)
@@ -176,9 +168,10 @@ class BoardRunner:
                 f"the program has channels ({', '.join(program.channels)}): a job cannot carry the tables of "
                 "their pulses yet; submit a circuit"
             )
-        board = self._backend.board()
-        board.load_control(hal.ControlProgram(program))
-        done = board.execute(limit_cycles=LIMIT_CYCLES, records=True)
+        with self._backend.leased("a control program"):
+            board = self._backend.board()
+            board.load_control(hal.ControlProgram(program))
+            done = board.execute(limit_cycles=LIMIT_CYCLES, records=True)
         return _ended(done.exit_code, done.outcomes.tolist())
 
     def _circuits(self, request: Request, payload: bytes, check: Check, recorder: RunRecorder) -> Ran:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 
 from nats.aio.msg import Msg
 
-from triplane.host.scheduler.bus import Bus, retried
+from triplane.host.scheduler.bus import WHY, Bus
 from triplane.host.scheduler.contracts import (
     MAX_ATTEMPTS,
     BoardState,
@@ -23,9 +24,9 @@ from triplane.host.scheduler.contracts import (
     decode,
     encode,
 )
-from triplane.host.scheduler.errors import ContractError, FencedError
+from triplane.host.scheduler.errors import ContractError, FencedError, ServiceError
 from triplane.host.scheduler.fleet import Fleet, Member
-from triplane.host.scheduler.following import Change
+from triplane.host.scheduler.following import TRANSIENT, Change, retried
 from triplane.host.scheduler.policy import Policy, Score, estimated_fidelity
 from triplane.host.scheduler.queue import Next, Queue
 from triplane.host.scheduler.sessions import Sessions, opened
@@ -36,7 +37,6 @@ TICK_S = 0.25
 TURN = 64
 """Leases that are written side by side."""
 
-WHY = "triplane.ask.why"
 BY = "scheduler"
 
 
@@ -79,7 +79,8 @@ class Scheduler:
                 tasks.create_task(self._decide())
                 tasks.create_task(self._watch())
         finally:
-            await subscription.unsubscribe()
+            with contextlib.suppress(*TRANSIENT):
+                await subscription.unsubscribe()
 
     async def _follow(
         self,
@@ -209,6 +210,8 @@ class Scheduler:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
+            if self.bus.client.is_closed:
+                raise ServiceError("the server has ended the connection for good; its log says why")
             if not self.bus.client.is_connected:
                 self._connected = False
                 continue
@@ -268,6 +271,8 @@ class Scheduler:
             return "it is held until somebody releases it"
         if state is not State.QUEUED:
             return f"board {known.record.board} has it"
+        if job not in self.queue:
+            return "it is about to be leased"
         obstacles = self.fleet.obstacles(request)
         lines = [f"board {name}: {why}" for name, why in obstacles.items()]
         if not self.fleet.boards:

@@ -4,42 +4,106 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from triplane.hal.errors import LinkError
+from triplane.host.scheduler.access import Access
 from triplane.host.scheduler.agent import Agent
+from triplane.host.scheduler.audit import Audit
 from triplane.host.scheduler.bus import Bus
+from triplane.host.scheduler.credentials import Credentials
+from triplane.host.scheduler.errors import ServiceError
+from triplane.host.scheduler.gate import Gate
 from triplane.host.scheduler.runners import BoardRunner, ModelRunner, Runner
 from triplane.host.scheduler.scheduler import Scheduler
-from triplane.host.scheduler.server import serving
+from triplane.host.scheduler.server import START_S, Node, reload_server, running
 
 AGAIN_S = 2.0
 """Before a board that was lost is tried again."""
+
+LOOK_S = 0.5
+"""After which somebody who was added can connect, and who was revoked cannot."""
+
+FORMED_S = 600.0
+"""For a cluster, whose nodes somebody starts one after another."""
 
 MODEL = "model"
 """URL of the golden model."""
 
 
-def serve(folder: Path, port: int, url: str | None, replicas: int) -> None:
-    """A server and a scheduler; with a URL only the scheduler, for the server there.
+def serve(
+    folder: Path, node: Node | None, url: str | None, replicas: int, credentials: Credentials | None = None
+) -> None:
+    """A server, a scheduler, and for a secured server its gate.
 
     Args:
         folder: of the server's data.
-        port: that it listens on, on loopback.
-        url: of a cluster that is there already.
+        node: that is started; None: there is one already.
+        url: of a cluster to connect to, several URLs with commas; None: the own node.
         replicas: of streams that are made now.
+        credentials: of the service, for a secured cluster.
+
+    Raises:
+        ServiceError: the server does not start, or is not reached.
     """
+    if node is None:
+        assert url is not None
+        asyncio.run(_scheduling(url, credentials, replicas, wait_s=FORMED_S))
+        return
+    with running(folder, node) as process:
+        at = url or f"nats://{node.here}:{node.port}"
+        wait_s = FORMED_S if node.cluster else START_S
+        if node.access is None:
+            asyncio.run(_scheduling(at, None, replicas, wait_s=wait_s))
+        else:
+            access = node.access
 
-    async def scheduling(at: str) -> None:
-        async with await Bus.connect(at, replicas=replicas) as bus:
-            print(f"jobs: {at}", flush=True)
-            await Scheduler(bus).run()
+            def watched(audit: Audit) -> list[Coroutine[Any, Any, None]]:
+                return [
+                    audit.follow_log(folder / "server.log"),
+                    admitting(access, audit, lambda: reload_server(folder, node, process)),
+                ]
 
-    with contextlib.nullcontext(url) if url else serving(folder, port) as at:
-        asyncio.run(scheduling(at))
+            asyncio.run(_scheduling(at, access.service, replicas, watched, wait_s))
+
+
+async def _scheduling(
+    url: str,
+    credentials: Credentials | None,
+    replicas: int,
+    watches: Callable[[Audit], list[Coroutine[Any, Any, None]]] = lambda _: [],
+    wait_s: float = START_S,
+) -> None:
+    if credentials and credentials.role != "service":
+        raise ServiceError(
+            "to schedule takes the credentials of the service itself, access/service.json in its folder"
+        )
+    async with (
+        await Bus.connect(url, credentials=credentials, replicas=replicas, wait_s=wait_s) as bus,
+        asyncio.TaskGroup() as tasks,
+    ):
+        if credentials:
+            audit = await Audit.made(bus, replicas)
+            tasks.create_task(Gate(bus, audit).run())
+            for work in watches(audit):
+                tasks.create_task(work)
+        print(f"jobs: {url}", flush=True)
+        tasks.create_task(Scheduler(bus).run())
+
+
+async def admitting(access: Access, audit: Audit, reload: Callable[[], None]) -> None:
+    """Let the server hear of who comes and goes, and the log as well; until it is cancelled."""
+    known = access.principals()
+    await audit.admitted(known)
+    while True:
+        await asyncio.sleep(LOOK_S)
+        if (now := access.principals()) != known:
+            known = now
+            reload()
+            await audit.admitted(known)
 
 
 def attend(
@@ -49,6 +113,7 @@ def attend(
     device: str,
     progress: Callable[[str], None],
     snapshot: Path | None = None,
+    credentials: Credentials | None = None,
 ) -> None:
     """An agent for a board; it connects again when the board is lost, as another instance.
 
@@ -59,25 +124,47 @@ def attend(
         device: behind the board: a name, or a YAML file.
         progress: called with lines for people.
         snapshot: file of the device's calibration.
+        credentials: of the board, for a secured service.
+
+    Raises:
+        ServiceError: the credentials are of somebody else.
     """
+    if credentials and (credentials.role, credentials.name) != ("board", name):
+        raise ServiceError(
+            f"the credentials are of {credentials.role} {credentials.name}, not of board {name}"
+        )
     while True:
         try:
             runner = _runner(board, device, progress, snapshot)
             try:
-                asyncio.run(_attending(url, runner, name, board, progress))
+                asyncio.run(_attending(url, credentials, runner, name, board, progress))
             finally:
                 runner.close()
         except* LinkError as lost:
             progress(f"{lost.exceptions[0]}; trying again in {AGAIN_S:g} s")
             time.sleep(AGAIN_S)
+        except* ServiceError as refused:
+            raise _first(refused) from None
 
 
 async def _attending(
-    url: str, runner: Runner, name: str, board: str, progress: Callable[[str], None]
+    url: str,
+    credentials: Credentials | None,
+    runner: Runner,
+    name: str,
+    board: str,
+    progress: Callable[[str], None],
 ) -> None:
-    async with await Bus.connect(url) as bus:
+    async with await Bus.connect(url, credentials=credentials) as bus:
         progress(f"agent of board {name} ({board}) takes jobs of {url}")
         await Agent(bus, runner, name=name, url=board).run()
+
+
+def _first(group: BaseExceptionGroup[ServiceError]) -> ServiceError:
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return ServiceError(str(found))
 
 
 def _runner(board: str, device: str, progress: Callable[[str], None], snapshot: Path | None) -> Runner:

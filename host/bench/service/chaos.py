@@ -147,7 +147,7 @@ async def _audit(bus: Bus, final: list[Job], seen: Chaos) -> None:
         if line is None:
             seen.unfiled += 1
             continue
-        content = line.objects.get(line.object) or await bus.fetch(line.object)
+        content = line.objects.get(line.object) or await bus.fetch(line.object, line.job)
         manifest = json.loads(content)
         seen.unfiled += (
             sha256(content) != record.outcome.run

@@ -8,23 +8,26 @@ import io
 import json
 import statistics
 import time
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
 from qiskit import QuantumCircuit, qpy
 
 from triplane.hal.device import Device, load_device
-from triplane.host.bench.service.processes import Processes
+from triplane.host.bench.service.processes import Processes, Secured
 from triplane.host.compiler.circuits import compile_circuit
 from triplane.host.scheduler.bus import Bus
 from triplane.host.scheduler.client import Jobs
 from triplane.host.scheduler.contracts import Record, Request, State, decode
 from triplane.host.scheduler.ledger import ServiceLedger
+from triplane.host.scheduler.server import START_S
 from triplane.host.small import shape_of
 
 AT_ONCE = 256
 AGENTS = 4
+SECURED_AT_ONCE = 32
+"""Of one user; a gate takes 64 questions of one at a time."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,42 @@ async def flow(folder: Path, *, count: int) -> float:
                             break
             await task
             return count / (time.monotonic() - began)
+
+
+async def secured_flow(folder: Path, *, count: int) -> float:
+    """As `flow`, of a secured service: each step of each job is a question to its gate; a user for each agent."""
+    async with AsyncExitStack() as stack:
+        service = stack.enter_context(Secured(folder))
+        users = []
+        for number in range(AGENTS):
+            service.agent(service.access.add("board", f"board-{number}"))
+            known = service.access.add("user", f"user-{number}")
+            bus = await stack.enter_async_context(
+                await Bus.connect(service.url, credentials=known, wait_s=START_S)
+            )
+            users.append(Jobs(bus, known.name))
+        watching = await stack.enter_async_context(
+            await Bus.connect(service.url, credentials=service.access.service)
+        )
+        payload = await users[0].bus.put(b"halt 0\n")
+        requests = [Request(user=each.by, kind="control", payload=payload) for each in users]
+        await asyncio.gather(*(_done(*each) for each in zip(users, requests, strict=True)))
+
+        async def submit(jobs: Jobs, request: Request) -> None:
+            for first in range(0, count // AGENTS, SECURED_AT_ONCE):
+                batch = range(first, min(first + SECURED_AT_ONCE, count // AGENTS))
+                await asyncio.gather(*(jobs.submit(request, job=f"job-{k}") for k in batch))
+
+        began, ended = time.monotonic(), 0
+        submitting = asyncio.gather(*(submit(*each) for each in zip(users, requests, strict=True)))
+        async with aclosing(watching.follow(watching.jobs)) as changes:
+            async for change in changes:
+                if change and ".job-" in change.key and b'"state":"done"' in change.value:
+                    ended += 1
+                    if ended == count // AGENTS * AGENTS:
+                        break
+        await submitting
+        return ended / (time.monotonic() - began)
 
 
 async def _done(jobs: Jobs, request: Request) -> None:

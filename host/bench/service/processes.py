@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from triplane.host.scheduler.access import Access
+from triplane.host.scheduler.credentials import Credentials
 from triplane.host.scheduler.server import LOOPBACK, start_server
 
 COMMAND = (sys.executable, "-m", "triplane.host")
@@ -26,7 +28,7 @@ class Processes:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._port = _free(socket.SOCK_STREAM)
+        self._port = free_port()
         self.url = f"nats://{LOOPBACK}:{self._port}"
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self._arguments: dict[str, Sequence[str]] = {}
@@ -69,7 +71,7 @@ class Processes:
 
     def board(self, name: str, device: str) -> None:
         """Start a simulated board on loopback, with that device behind it, and its agent, which has the name."""
-        port = _free(socket.SOCK_DGRAM)
+        port = free_port(socket.SOCK_DGRAM)
         self.start(f"{name}-itself", "board", "--device", device, "--udp-port", str(port))
         self.agent(name, f"udp://{LOOPBACK}:{port}")
 
@@ -89,7 +91,50 @@ class Processes:
         return sum(map(int, ticks)) / 100  # USER_HZ is 100 on every Linux
 
 
-def _free(kind: socket.SocketKind) -> int:
+class Secured:
+    """A secured service and agents on golden models, as somebody starts them who has a shell. Leaving it ends all.
+
+    Args:
+        folder: of the server's data, and of what the others print.
+
+    Attributes:
+        access: to give keys.
+        url: of the service.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._stack = folder, contextlib.ExitStack()
+        self._port = free_port()
+        self.url = f"nats://{LOOPBACK}:{self._port}"
+
+    def __enter__(self) -> Self:
+        root = self._folder / "nats"
+        self.access = Access(root / "access")
+        self._start("serve", "serve", "--secure", "--port", str(self._port), "--folder", str(root))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def agent(self, credentials: Credentials) -> None:
+        """Start an agent on a golden model."""
+        file = self._folder / f"{credentials.name}.credentials"
+        credentials.write(file)
+        self._start(
+            credentials.name, "agent", "--board", "model", "--url", self.url, "--credentials", str(file)
+        )
+
+    def _start(self, name: str, *arguments: str) -> None:
+        with (self._folder / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen([*COMMAND, *arguments], stdout=log, stderr=log)
+        self._stack.callback(process.wait)
+        self._stack.callback(process.terminate)
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
+    """A port of loopback that nobody has now."""
     with contextlib.closing(socket.socket(type=kind)) as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]

@@ -142,6 +142,13 @@ def test_distances_that_are_none():
         window_plan(4)
 
 
+def test_distance_whose_worst_case_is_too_long(monkeypatch, tmp_path):
+    monkeypatch.setenv("TRIPLANE_CACHE", str(tmp_path))
+    monkeypatch.setattr("triplane.gateware.decoder.engine.MAX_CYCLES", 100)
+    with pytest.raises(DesignError, match=r"choose a smaller one: the worst case of \d+ cycles"):
+        build_bundle("zcu216", tmp_path / "out")
+
+
 @pytest.mark.parametrize(
     ("board", "distance", "expected"),
     [

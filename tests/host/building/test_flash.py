@@ -179,7 +179,9 @@ def test_without_openfpgaloader(make_bundle, monkeypatch, tmp_path):
 
 
 def test_without_bitstream(make_bundle):
-    with pytest.raises(FlashError, match=r"holds no bitstream yet. Run `vivado .*--collect"):
+    with pytest.raises(
+        FlashError, match=r"holds no bitstream yet. Run `vivado .* build zcu216 --distance 3 --collect"
+    ):
         flash(make_bundle(bitstream=None), "10.0.0.7")
 
 

@@ -63,6 +63,13 @@ def test_nobody_answers(capsys):
     assert lines[2:] == ["skipped pll         the board was not reached", "1 failed, 1 skipped"]
 
 
+def test_an_overlay_that_is_missing(capsys):
+    assert not doctor(loopback_board(), ["pynq:none.bit"], cabled=True, only=["transports"])
+    found = capsys.readouterr().out.splitlines()
+    assert found[0].startswith("failed  transports  there is no overlay none.bit; give the .bit file")
+    assert found[1:] == ["1 failed"]
+
+
 def test_another_gateware(serve, capsys):
     design, _ = simulated_design(small_target(), fabric=CABLED)
     other = loopback_board()
@@ -78,6 +85,9 @@ def test_another_gateware(serve, capsys):
     ("arguments", "says"),
     [
         (["--board", "sim"], "--board sim: a board is examined over a link"),
+        (["--board", "udp://h", "--board", "udp://h"], "--board udp://h is given twice"),
+        (["--board", "tcp://h"], "no driver for board 'tcp://h'"),
+        (["--board", "udp://h:99999"], "Port out of range"),
         (["--board", "udp://127.0.0.1:1", "--only", "heart"], "no check named 'heart'"),
         (
             ["--closed-loop", "--loopback", "--board", "udp://h"],

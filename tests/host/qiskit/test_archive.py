@@ -58,7 +58,7 @@ def test_results_are_found_again(backend, other):
     assert np.array_equal(found[1][0].data.stds, results[1][0].data.stds)
     assert found[1][0].metadata == results[1][0].metadata
     assert found[2].get_memory() == results[2].get_memory()
-    assert other._board is None
+    assert not other._connection.is_open
     assert other.jobs()[:3] == [job.job_id() for job in jobs[::-1]]
 
 

@@ -57,10 +57,15 @@ def test_every_record_is_in_its_place(tmp_path):
         made.add([PACKETS[1]])
         assert not path.exists()
         assert made.packets().read_bytes() == b"".join(map(encode, PACKETS))
+        # 302, the word of conditions, has these bits.
+        assert made.conditions == dict.fromkeys(
+            ("empty_read", "unmatched", "starved", "sequencer", "refused"), 1
+        )
         made.finish("f" * 64, {"packets": 2, "records": {"result": 2}})
     assert [file.name for file in tmp_path.iterdir()] == ["run.h5"]
     with h5py.File(path) as file:
         assert file.attrs["run"] == "f" * 64
+        assert json.loads(file.attrs["records"]) == {"result": 2}
         assert (file.attrs["build_hash"], file.attrs["layouts_version"]) == ("ab" * 32, VERSION)
         assert file["packets"][:].tolist() == [(0, 1000, 0, 2), (3, 1003, 0, 4)]
         assert file["overwritten"][:].tolist() == [(1, 2)]

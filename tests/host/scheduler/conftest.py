@@ -37,9 +37,13 @@ class Service:
 
     def __init__(self, url, stack, signer):
         self.url, self.stack, self.signer = url, stack, signer
+        self.credentials = {}
 
-    async def bus(self):
-        return await self.stack.enter_async_context(await Bus.connect(self.url))
+    async def bus(self, name=None):
+        return await self.bus_of(self.credentials.get(name))
+
+    async def bus_of(self, credentials):
+        return await self.stack.enter_async_context(await Bus.connect(self.url, credentials=credentials))
 
     async def spawn(self, work):
         task = asyncio.create_task(work)
@@ -53,14 +57,17 @@ class Service:
         return stop
 
     async def scheduler(self):
-        return await self.spawn(Scheduler(await self.bus()).run())
+        return await self.spawn(Scheduler(await self.bus("scheduler")).run())
 
     async def agent(self, name="board", runner=None):
-        agent = Agent(await self.bus(), runner or ModelRunner(), name=name, url="model", signer=self.signer)
-        return await self.spawn(agent.run())
+        return await self.spawn((await self.agent_of(name, name, runner)).run())
+
+    async def agent_of(self, name, credentials, runner=None):
+        bus = await self.bus(credentials)
+        return Agent(bus, runner or ModelRunner(), name=name, url="model", signer=self.signer)
 
     async def client(self, by="ada"):
-        return Jobs(await self.bus(), by)
+        return Jobs(await self.bus(by), by)
 
 
 @pytest.fixture
@@ -69,17 +76,23 @@ def signer(tmp_path):
 
 
 @pytest.fixture
-def run(server, signer):
-    """Runs a test's coroutine with a `Service`."""
+def run_at(signer):
+    """Runs a test's coroutine with a `Service` at a URL."""
 
-    def run(body):
+    def run(url, body):
         async def running():
             async with asyncio.timeout(TIMEOUT_S), contextlib.AsyncExitStack() as stack:
-                return await body(Service(server, stack, signer))
+                return await body(Service(url, stack, signer))
 
         return asyncio.run(running())
 
     return run
+
+
+@pytest.fixture
+def run(server, run_at):
+    """Runs a test's coroutine with a `Service` that everybody may use."""
+    return lambda body: run_at(server, body)
 
 
 @pytest.fixture

@@ -9,10 +9,13 @@ import subprocess
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
+from triplane.host.cli import app
 from triplane.host.scheduler.bus import Bus
 from triplane.host.scheduler.client import Jobs
 from triplane.host.scheduler.contracts import Request, State
+from triplane.host.scheduler.credentials import read_credentials
 from triplane.host.scheduler.errors import ServiceError
 from triplane.host.scheduler.server import serving, start_server
 
@@ -48,11 +51,11 @@ def service(tmp_path, port):
         process.wait(30)
 
 
-async def answers(url):
+async def answers(url, credentials=None):
     async with asyncio.timeout(TIMEOUT_S):
         while True:
             with contextlib.suppress(ServiceError):
-                return await (await Bus.connect(url)).close()
+                return await (await Bus.connect(url, credentials=credentials)).close()
             await asyncio.sleep(0.1)
 
 
@@ -201,3 +204,54 @@ def test_followers_and_writers_go_on_when_the_server_comes_back(tmp_path, port):
     finally:
         server.kill()
         server.wait()
+
+
+def test_people_and_boards_of_a_secured_service(tmp_path, port, monkeypatch):
+    url, folder, running = f"nats://127.0.0.1:{port}", str(tmp_path / "nats"), []
+    environment = {**os.environ, "TRIPLANE_HOME": str(tmp_path / "home"), "TRIPLANE_JOBS": url}
+    monkeypatch.chdir(tmp_path)
+
+    def ask(*arguments, credentials=None):
+        named = {"TRIPLANE_CREDENTIALS": str(tmp_path / credentials)} if credentials else {}
+        done = CliRunner().invoke(app, arguments, env={**environment, **named})
+        return done.exit_code, done.stdout, done.stderr
+
+    def start(*arguments):
+        command = [sys.executable, "-m", "triplane.host", *arguments]
+        running.append(subprocess.Popen(command, env=environment, cwd=tmp_path))
+
+    (tmp_path / "halt.tasm").write_text("halt 9\n")
+    for kind, name in (("user", "ada"), ("user", "bob"), ("board", "fridge")):
+        assert ask("access", "add", kind, name, "--folder", folder) == (0, f"{name}.credentials\n", "")
+    assert "has a key" in ask("access", "add", "user", "ada", "-o", "again", "--folder", folder)[2]
+    assert "is no name" in ask("access", "add", "user", "a.b", "-o", "again", "--folder", folder)[2]
+    try:
+        start("serve", "--secure", "--port", str(port), "--folder", folder)
+        start("agent", "--board", "model", "--credentials", "fridge.credentials")
+        asyncio.run(answers(url, read_credentials(tmp_path / "ada.credentials")))
+        code, output, error = ask("submit", "halt.tasm", "--wait", "--id", "a", credentials="ada.credentials")
+        assert (code, json.loads(output)) == (0, {"exit_code": 9, "outcomes": []}), error
+        assert "ada.a  done" in ask("jobs", credentials="ada.credentials")[1]
+        assert ask("results", "ada.a", credentials="bob.credentials") == (
+            1,
+            "",
+            "error: refused: job ada.a is another's\n",
+        )
+        assert "--credentials" in ask("jobs")[2]
+        (tmp_path / "ada.credentials").chmod(0o644)
+        assert "chmod 600" in ask("jobs", credentials="ada.credentials")[2]
+        assert (
+            "not of board"
+            in ask("agent", "--board", "model", "--name", "x", credentials="bob.credentials")[2]
+        )
+        assert ask("access", "revoke", "user", "bob", "--folder", folder)[0] == 0
+        asyncio.run(asyncio.sleep(1))
+        assert "does not take these credentials" in ask("jobs", credentials="bob.credentials")[2]
+        log = ask("access", "log", "--folder", folder)[1]
+        for text in ("user ada: submitted ada.a", "another's", "admin: revoked user bob"):
+            assert text in log
+        assert json.loads(ask("access", "list", "--json", "--folder", folder)[1])[2]["revoked"]
+    finally:
+        for process in reversed(running):
+            process.terminate()
+            process.wait(30)

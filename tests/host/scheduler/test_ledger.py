@@ -19,12 +19,12 @@ from triplane.host.provenance import (
 )
 from triplane.host.provenance.ledger import Chain
 from triplane.host.provenance.signing import Signer
-from triplane.host.scheduler.bus import LEDGER
 from triplane.host.scheduler.contracts import State
 from triplane.host.scheduler.errors import ContractError
 from triplane.host.scheduler.evidence import Objects
 from triplane.host.scheduler.ledger import BoardLedger, Line, ServiceLedger
 from triplane.host.scheduler.rerun import rerun
+from triplane.host.scheduler.streams import LEDGER
 
 
 def manifest(number):
@@ -88,10 +88,10 @@ def test_two_writers_of_a_chain_do_not_fork_it_and_a_lost_answer_is_found_out(ru
     async def body(service):
         bus = await service.bus()
         writers = [BoardLedger(bus, "board", Signer(tmp_path / str(k))) for k in range(2)]
-        await asyncio.gather(*(each.append(*manifest(k)) for k, each in enumerate(writers)))
+        await asyncio.gather(*(each.append("job", *manifest(k)) for k, each in enumerate(writers)))
         again = BoardLedger(bus, "board", Signer(tmp_path / "0"))
         last, objects = manifest(9)
-        assert await again.append(last, objects) == await writers[1].append(last, objects)
+        assert await again.append("job", last, objects) == await writers[1].append("job", last, objects)
         return await ServiceLedger.read(bus)
 
     ledger = run(body)
@@ -111,7 +111,7 @@ def test_a_forged_entry_is_found(run, field, value, error, signer):
         bus = await service.bus()
         writer = BoardLedger(bus, "board", signer)
         for number in range(2):
-            await writer.append(*manifest(number))
+            await writer.append("job", *manifest(number))
         forged = json.loads((await messages(bus))[1]) | {field: value}
         if field == "signature":
             forged |= {"seq": 2, "prev": forged["hash"]}
@@ -143,7 +143,7 @@ def test_a_changed_object_is_found_when_it_is_copied(run, request_of, tmp_path):
 
 
 def test_a_job_that_cannot_be_filed_is_not_done(run, request_of, monkeypatch):
-    async def refuse(self, manifest, objects):
+    async def refuse(self, job, manifest, objects):
         raise ContractError("no room")
 
     monkeypatch.setattr(BoardLedger, "append", refuse)

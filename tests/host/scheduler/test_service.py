@@ -6,6 +6,7 @@ import json
 import threading
 
 import pytest
+from nats.js.errors import KeyWrongLastSequenceError
 
 from triplane.host.scheduler.contracts import MAX_PAYLOAD_BYTES, Session, State, encode
 from triplane.host.scheduler.errors import (
@@ -139,6 +140,37 @@ def test_an_end_on_an_older_revision_is_refused(run, request_of):
         return (await jobs.get(job)).record.state
 
     assert run(body) is State.CANCELLED
+
+
+class Hasty:
+    """A bucket that refuses a write once though nobody has written, as the leader of a cluster may."""
+
+    def __init__(self, bucket):
+        self.bucket, self.refused = bucket, 0
+
+    async def update(self, key, value, last):
+        if not self.refused:
+            self.refused += 1
+            raise KeyWrongLastSequenceError
+        return await self.bucket.update(key, value, last=last)
+
+    async def get(self, key):
+        return await self.bucket.get(key)
+
+
+def test_a_refusal_without_a_newer_revision_is_none(run, request_of):
+    async def body(service):
+        jobs = await service.client()
+        job = await jobs.submit(await request_of(jobs))
+        found = await jobs.get(job)
+        held = found.record.model_copy(update={"state": State.HELD})
+        bucket = Hasty(jobs.bus.jobs)
+        revision = await jobs.bus.swap(job, encode(held), found.revision, bucket=bucket)
+        new = Hasty(jobs.bus.jobs)
+        first = await jobs.bus.swap("new", encode(held), 0, bucket=new)
+        return bucket.refused, new.refused, revision > found.revision, first > revision
+
+    assert run(body) == (1, 1, True, True)
 
 
 def test_why_names_what_is_missing(run, request_of):

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A connection to the server of a service, and why there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from nats.aio.client import Client
+
+from triplane.host.scheduler.credentials import Credentials
+from triplane.host.scheduler.errors import ServiceError
+from triplane.host.scheduler.following import RETRY_S, TRANSIENT
+
+logger = logging.getLogger(__name__)
+
+ADDED_S = 1.5
+"""How long credentials are tried that the server does not take: it may be about to hear of them."""
+
+
+PING_S = 4
+"""Of a connection; without an answer to two of them it goes to the next server."""
+
+
+class _WithoutEof(logging.Filter):
+    """Leaves out what asyncio says whenever a connection by TLS ends that nats-py has upgraded."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "eof_received" not in record.getMessage()
+
+
+logging.getLogger("asyncio").addFilter(_WithoutEof())
+
+
+async def connected(
+    url: str, credentials: Credentials | None, wait_s: float
+) -> tuple[Client, Callable[[], bool]]:
+    """A client that reconnects by itself for ever, and whether the server has turned its credentials away.
+
+    Args:
+        url: of a server, or several with commas.
+        credentials: for a secured one.
+        wait_s: for the first answer.
+
+    Raises:
+        ServiceError: nothing answers there, or it does not take the credentials.
+    """
+    why = ""
+    scope: asyncio.Timeout | None = None
+
+    async def note(error: Exception) -> None:
+        nonlocal why
+        logger.debug("connection: %s", error)
+        if (told := _refusal(error)) is not None:
+            if scope and not why and not scope.expired():
+                scope.reschedule(asyncio.get_running_loop().time() + min(ADDED_S, wait_s))
+            why = told
+
+    async def forget() -> None:
+        nonlocal why
+        why = ""
+
+    options: dict[str, Any] = {
+        "max_reconnect_attempts": -1,
+        "reconnect_time_wait": RETRY_S,
+        "connect_timeout": 2,
+        # A connection to a machine that is cut off hears nothing of it.
+        "ping_interval": PING_S,
+        "max_outstanding_pings": 2,
+        "error_cb": note,
+        "reconnected_cb": forget,
+        **(credentials.options() if credentials else {}),
+    }
+    client = Client()
+    try:
+        async with asyncio.timeout(wait_s) as scope:
+            await client.connect(url.split(","), **options)
+    except TRANSIENT as error:
+        with contextlib.suppress(*TRANSIENT):
+            await client.close()
+        if why:
+            raise ServiceError(f"{url} {why}") from None
+        hint = "" if credentials else "; for one that is secured give --credentials"
+        raise ServiceError(
+            f"no service of jobs at {url}: {str(error) or 'no answer'}; start one: triplane serve{hint}"
+        ) from error
+    scope, why = None, ""
+    return client, lambda: bool(why)
+
+
+def _refusal(error: Exception) -> str | None:
+    """What an error says of who refuses whom, for people; None: it may pass."""
+    if "authorization" in str(error).lower():
+        return "does not take these credentials; they may have been revoked"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"is not known by these credentials: {error.verify_message}; `triplane serve --host` names hosts"
+        )
+    return None

@@ -1,0 +1,460 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""A secured service on a real nats-server: its own way works, and everything else is refused, told and audited."""
+
+import asyncio
+import json
+import socket
+import ssl
+
+import nats
+import pytest
+
+from triplane.host.provenance import RunRecorder, Store
+from triplane.host.scheduler.access import Access
+from triplane.host.scheduler.asks import Ask, answered, header
+from triplane.host.scheduler.audit import STREAM, Audit, read_audit
+from triplane.host.scheduler.client import Jobs
+from triplane.host.scheduler.contracts import MAX_MESSAGE_BYTES, Lease, State, encode
+from triplane.host.scheduler.errors import FencedError, JobsError, ServiceError
+from triplane.host.scheduler.evidence import Objects
+from triplane.host.scheduler.gate import Gate
+from triplane.host.scheduler.ledger import BoardLedger, ServiceLedger
+from triplane.host.scheduler.server import Node, reload_server, running
+from triplane.host.scheduler.service import admitting
+
+PATIENCE_S = 30
+
+LARGE = ("; " + "x" * 70 + "\n").encode() * 5_000 + b"halt 3\n"
+"""Three parts."""
+
+
+@pytest.fixture
+def access(tmp_path):
+    access = Access(tmp_path / "access")
+    access.certify([])
+    return access
+
+
+@pytest.fixture
+def keys(access):
+    return {
+        **{name: access.add("user", name) for name in ("ada", "bob")},
+        **{name: access.add("board", name) for name in ("board", "other")},
+    }
+
+
+@pytest.fixture
+def secured(tmp_path, port, access, keys, run_at):
+    """Runs a test's coroutine with a secured `Service`, its scheduler and its gate."""
+    node = Node(port, access=access)
+    with running(tmp_path / "nats", node) as process:
+
+        def run(body):
+            async def with_gate(service):
+                service.credentials = {"scheduler": access.service, **keys}
+                bus = await service.bus("scheduler")
+                audit = await Audit.made(bus)
+                for work in (
+                    Gate(bus, audit).run(),
+                    audit.follow_log(tmp_path / "nats" / "server.log"),
+                    admitting(access, audit, lambda: reload_server(tmp_path / "nats", node, process)),
+                ):
+                    await service.spawn(work)
+                await service.scheduler()
+                return await body(service)
+
+            return run_at(f"nats://127.0.0.1:{port}", with_gate)
+
+        yield run
+
+
+async def audited(service, text):
+    """Waits until the audit log has a refusal with such a text."""
+    async with asyncio.timeout(PATIENCE_S):
+        bus = await service.bus("scheduler")
+        while True:
+            for each in await read_audit(bus):
+                if each.verdict == "refused" and text in f"{each.who}: {each.what}: {each.reason}":
+                    return each
+            await asyncio.sleep(0.1)
+
+
+async def raw(bus, ask, body=b""):
+    """A question as somebody writes it who does not use our client."""
+    text = ask if isinstance(ask, dict) else header(ask)
+    message = await bus.client.request(bus.credentials.gate, body, timeout=8, headers=text)
+    return answered(message), message.data
+
+
+def test_a_job_goes_its_way_and_its_large_payload_too(secured, request_of, states):
+    async def body(service):
+        await service.agent()
+        jobs = await service.client("ada")
+        payload = await jobs.bus.put(LARGE)
+        assert payload.inline is None
+        job = await jobs.submit((await request_of(jobs)).model_copy(update={"payload": payload}), job="mine")
+        result = json.loads(await jobs.result(job))
+        boards = [each.name for each in await jobs.boards()]
+        return job, result["exit_code"], await states(jobs, job), await jobs.bus.get(payload) == LARGE, boards
+
+    way = ["queued", "leased", "running", "done"]
+    assert secured(body) == ("ada.mine", 3, way, True, ["board"])
+
+
+def test_many_jobs_are_listed_in_pages_held_and_cancelled(secured, request_of):
+    async def body(service):
+        jobs = await service.client("ada")
+        held = [await jobs.submit(await request_of(jobs, name="x" * 900), held=True) for _ in range(150)]
+        assert [each.job for each in await jobs.all()] == held
+        assert await (await service.client("bob")).all() == []
+        assert await jobs.release(held[0])
+        assert await jobs.cancel(held[0])
+        assert not await jobs.hold(held[0])
+        assert "start an agent" in await jobs.why(await jobs.submit(await request_of(jobs)))
+        return [each.state.value for each in await jobs.history(held[0])]
+
+    assert secured(body) == ["held", "queued", "cancelled"]
+
+
+def test_nobody_reads_or_changes_what_is_anothers(secured, request_of):
+    async def body(service):
+        await service.agent()
+        ada, bob = await service.client("ada"), await service.client("bob")
+        payload = await ada.bus.put(LARGE)
+        job = await ada.submit((await request_of(ada)).model_copy(update={"payload": payload}))
+        await ada.result(job)
+        for attempt in (bob.get, bob.result, bob.history, bob.why, bob.cancel, bob.hold):
+            with pytest.raises(JobsError, match="another's"):
+                await attempt(job)
+        with pytest.raises(JobsError, match="not in the store"):
+            await bob.bus.get(payload)
+        for bucket, key in (("jobs", ">"), ("boards", "board")):
+            _, told = await raw(bob.bus, Ask(operation="changes", key=key, bucket=bucket))
+            assert job.encode() not in told
+        entry = await audited(service, "job ada.")
+        return entry.who
+
+    assert secured(body) == "user bob"
+
+
+def test_forged_records_are_refused(secured, request_of):
+    async def body(service):
+        ada, bob = await service.client("ada"), await service.client("bob")
+        with pytest.raises(JobsError, match="in the name of ada"):
+            await bob.submit(await request_of(bob))
+        job = await ada.submit(await request_of(ada), held=True)
+        found = await ada.get(job)
+        failed = found.record.model_copy(update={"state": State.FAILED})
+        with pytest.raises(JobsError, match="no step of a user"):
+            await ada.bus.swap(job, encode(failed), found.revision)
+        dear = found.record.request.model_copy(update={"priority": 100})
+        dearer = found.record.model_copy(update={"state": State.QUEUED, "request": dear})
+        with pytest.raises(JobsError, match="not the user's"):
+            await ada.bus.swap(job, encode(dearer), found.revision)
+        await audited(service, "no step of a user")
+        return (await ada.get(job)) == found
+
+    assert secured(body)
+
+
+def test_a_board_speaks_for_itself_only(secured, request_of):
+    async def body(service):
+        other, ada = await service.bus("other"), await service.client("ada")
+        agent = await service.agent_of("board", "other")
+        with pytest.raises(JobsError, match="does not speak for board board"):
+            await other.beat(agent.state())
+        job = await ada.submit(await request_of(ada), held=True)
+        found = await ada.get(job)
+        assert await other.find(job) is None
+        begun = found.record.model_copy(
+            update={"state": State.RUNNING, "by": "agent other", "board": "other", "instance": "i"}
+        )
+        with pytest.raises(FencedError, match="not on this board"):
+            await other.swap(job, encode(begun), found.revision)
+        with pytest.raises(JobsError, match="not on this board"):
+            await other.put(LARGE, job)
+        answer, _ = await raw(
+            other, Ask(operation="done", receipt="$JS.ACK.triplane_work.board_board.1.1.1.1.0")
+        )
+        assert "another board's lease" in answer.reason
+        answer, _ = await raw(ada.bus, Ask(operation="take"))
+        assert "only boards" in answer.reason
+        answer, _ = await raw(other, Ask(operation="changes", key=">"))
+        assert "boards follow no records" in answer.reason
+        entry = await audited(service, "does not speak")
+        return entry.who, (await ada.get(job)) == found
+
+    assert secured(body) == ("board other", True)
+
+
+def test_a_board_reads_and_writes_no_other_object_of_the_user(secured, request_of):
+    async def body(service):
+        board, ada = await service.bus("board"), await service.client("ada")
+        other = await ada.bus.put(LARGE)
+        job = await ada.submit(await request_of(ada))
+        await board.beat((await service.agent_of("board", "board")).state())
+        async with asyncio.timeout(PATIENCE_S):
+            while (await ada.get(job)).record.state is not State.LEASED:
+                await asyncio.sleep(0.05)
+        with pytest.raises(JobsError, match="nothing else of a user"):
+            await board.get(other, job)
+        spoilt = Ask(operation="put", key=job, sha256=other.sha256)
+        answer, _ = await raw(board, spoilt, b"spoilt")
+        assert "writes over nothing" in answer.reason
+        return await ada.bus.get(other) == LARGE
+
+    assert secured(body)
+
+
+def test_a_run_is_filed_through_the_gate_and_read_by_the_service_alone(secured, request_of, tmp_path):
+    async def body(service):
+        await service.agent()
+        ada = await service.client("ada")
+        payload = await ada.bus.put(LARGE)
+        job = await ada.submit((await request_of(ada)).model_copy(update={"payload": payload}))
+        await ada.result(job)
+        outcome = (await ada.get(job)).record.outcome
+        with pytest.raises(JobsError, match="credentials of the service itself"):
+            await ServiceLedger.read(ada.bus)
+        bus = await service.bus("scheduler")
+        found = await (await ServiceLedger.read(bus)).mirror(bus, outcome.run, Store(tmp_path / "mirror"))
+        return not found.problems, found.manifest.inputs["payload"].sha256 == payload.sha256
+
+    assert secured(body) == (True, True)
+
+
+def test_a_board_files_only_what_it_has_run_and_ends_nothing_unfiled(secured, request_of):
+    async def body(service):
+        board, ada = await service.bus("board"), await service.client("ada")
+        job, held = (
+            await ada.submit(await request_of(ada)),
+            await ada.submit(await request_of(ada), held=True),
+        )
+        agent = await service.agent_of("board", "board")
+        await board.beat(agent.state())
+        async with asyncio.timeout(PATIENCE_S):
+            while (await ada.get(job)).record.state is not State.LEASED:
+                await asyncio.sleep(0.05)
+        leased = await ada.get(job)
+        ledger = BoardLedger(board, "board", service.signer)
+        recorder = RunRecorder(["test"], objects := Objects())
+        manifest = recorder.manifest({"number": 1})
+        with pytest.raises(JobsError, match="not on this board"):
+            await ledger.append(held, manifest, objects.kept)
+        await ledger.append(job, manifest, objects.kept)
+        line, sequence = await board.newest("board")
+        answer, _ = await raw(board, Ask(operation="append", key=held, revision=sequence), line)
+        assert "not on this board" in answer.reason
+        other = await service.bus("other")
+        assert await other.newest("board") == (None, 0)  # a board sees its own ledger, whatever it asks for
+        running = leased.record.model_copy(
+            update={
+                "state": State.RUNNING,
+                "by": "agent board",
+                "lease": leased.revision,
+                "attempts": 1,
+            }
+        )
+        revision = await board.swap(job, encode(running), leased.revision)
+        ended = await agent._run(
+            Lease(job=job, revision=leased.revision, record=leased.record), running, revision
+        )
+        unfiled = ended.model_copy(update={"outcome": ended.outcome.model_copy(update={"run": "0" * 64})})
+        with pytest.raises(JobsError, match="not the newest of the board's ledger"):
+            await board.swap(job, encode(unfiled), revision)
+        await board.swap(job, encode(ended), revision)
+        return (await ada.get(job)).record.state
+
+    assert secured(body) is State.DONE
+
+
+def test_replayed_writes_meet_another_revision(secured, request_of):
+    async def body(service):
+        ada = await service.client("ada")
+        job = await ada.submit(await request_of(ada), held=True)
+        first = (await ada.bus.find(job)).value
+        assert await ada.bus.swap(job, first, 0)  # the answer was lost: the same again is harmless
+        await ada.release(job)
+        answer, _ = await raw(ada.bus, Ask(operation="write", key=job, revision=0), first)
+        return answer.verdict, (await ada.get(job)).record.state
+
+    assert secured(body) == ("fenced", State.QUEUED)
+
+
+MALFORMED = [
+    ({}, b"", "needs its header"),
+    ({"Triplane": "x" * 5_000}, b"", "at most 4 KiB"),
+    ({"Triplane": "nonsense"}, b"", "Invalid JSON"),
+    ({"Triplane": '{"operation":"write","key":"ada.*"}'}, b"", "key"),
+    ({"Triplane": '{"operation":"purge"}'}, b"", "operation"),
+    (header(Ask(operation="write", key="ada.a")), b"\x80\x04K\x01.", "Invalid JSON"),
+    (header(Ask(operation="write", key="ada.a")), b" " * (MAX_MESSAGE_BYTES + 1), "the most of a message"),
+    (header(Ask(operation="put", key="ada.a")), b"x", "SHA-256"),
+    (header(Ask(operation="put", sha256="0" * 64)), b"x" * 200_000, "the most of a part"),
+]
+
+
+def test_malformed_and_oversized_questions_are_named(secured):
+    async def body(service):
+        bus = await service.bus("ada")
+        for ask, data, text in MALFORMED:
+            answer, _ = await raw(bus, ask, data)
+            assert answer.verdict == "refused"
+            assert text in answer.reason
+            await audited(service, text)
+
+    secured(body)
+
+
+def test_the_server_turns_away_and_the_log_has_it(secured, keys, port, access):
+    async def body(service):
+        bus = await service.bus("ada")
+        heard = []
+
+        async def note(error):
+            heard.append(str(error))
+
+        options = {**keys["ada"].options(), "allow_reconnect": False, "error_cb": note}
+        there = await nats.connect(f"nats://127.0.0.1:{port}", **options)
+        for subject in (
+            "$KV.triplane_jobs.ada.a",
+            "triplane.gate.user.bob",
+            "triplane.work.board",
+            "$JS.API.INFO",
+        ):
+            await there.publish(subject, b"{}")
+        for subject in (">", "_INBOX.user.bob.>", "$KV.triplane_jobs.>", "triplane.gate.user.bob"):
+            await there.subscribe(subject)
+        await there.flush()
+        async with asyncio.timeout(PATIENCE_S):
+            while len(heard) < 8:
+                await asyncio.sleep(0.05)
+        assert all("permissions violation" in each.lower() for each in heard)
+        for subject in ("$KV.triplane_jobs.ada.a", "_INBOX.user.bob.>"):
+            await audited(service, subject)
+        # Past the client's own check of the size, as somebody does who has another client.
+        await there._send_publish(bus.credentials.gate, "", b"x" * 300_000, 300_000, None)
+        await audited(service, "maximum payload")
+        unknown = (
+            Access(access.folder / "unknown")
+            .add("user", "ada")
+            .model_copy(update={"authority": keys["ada"].authority})
+        )
+        with pytest.raises(ServiceError, match="does not take these credentials"):
+            await service.bus_of(unknown)
+        return (await audited(service, "authentication error")).who
+
+    assert secured(body) == "server"
+
+
+def test_answers_go_to_the_own_inbox_only(secured):
+    async def body(service):
+        ada, scheduler = await service.bus("ada"), await service.bus("scheduler")
+        other = await scheduler.client.subscribe("$KV.triplane_boards.x")
+        await ada.client.publish(
+            ada.credentials.gate, b"", reply="$KV.triplane_boards.x", headers=header(Ask(operation="take"))
+        )
+        await audited(service, "answers go to the own inbox")
+        with pytest.raises(nats.errors.TimeoutError):
+            await other.next_msg(timeout=0.5)
+
+    secured(body)
+
+
+def test_keys_come_and_go_while_the_service_runs(secured, access, keys, request_of):
+    async def body(service):
+        ada, bob = await service.client("ada"), await service.client("bob")
+        job = await ada.submit(await request_of(ada), held=True)
+        cleo = await service.bus_of(await asyncio.to_thread(access.add, "user", "cleo"))
+        assert await Jobs(cleo, "cleo").all() == []
+        await asyncio.to_thread(access.revoke, "user", "bob")
+
+        async def ask_on():
+            async with asyncio.timeout(PATIENCE_S):
+                while True:
+                    await bob.all()
+                    await asyncio.sleep(0.1)
+
+        with pytest.raises(ServiceError, match="no longer"):
+            await ask_on()
+        with pytest.raises(ServiceError, match="does not take"):
+            await service.bus_of(keys["bob"])
+        assert (await ada.get(job)).record.state is State.HELD
+        entries = await read_audit(await service.bus("scheduler"))
+        return [each.what.split(",")[0] for each in entries if each.who == "admin"]
+
+    assert secured(body)[-2:] == ["added user cleo", "revoked user bob"]
+
+
+def test_who_asks_too_much_waits(secured, request_of):
+    async def body(service):
+        ada, bob = await service.bus("ada"), await service.bus("bob")
+        answers = await asyncio.gather(*(raw(ada, Ask(operation="find", key="ada.a")) for _ in range(1_500)))
+        verdicts = {answer.verdict for answer, _ in answers}
+        answer, _ = await raw(bob, Ask(operation="find", key="bob.a"))
+        return verdicts, answer.verdict
+
+    assert secured(body) == ({"missing", "later"}, "missing")
+
+
+def test_the_audit_log_takes_no_deletion_and_no_flood(secured):
+    async def body(service):
+        ada, scheduler = await service.bus("ada"), await service.bus("scheduler")
+        for _ in range(150):
+            await raw(ada, Ask(operation="take"))
+        for attempt in (scheduler.js.delete_msg(STREAM, 1), scheduler.js.purge_stream(STREAM)):
+            with pytest.raises(nats.js.errors.Error):
+                await attempt
+        found = [each for each in await read_audit(scheduler) if each.who == "user ada"]
+        return 100 <= len(found) < 150
+
+    assert secured(body)
+
+
+def test_no_secret_is_in_a_log_or_a_configuration(secured, tmp_path, keys, access):
+    async def body(service):
+        bus = await service.bus("ada")
+        await raw(bus, Ask(operation="take"))
+        assert "SecretStr" not in repr(bus.credentials)
+
+    secured(body)
+    seeds = [each.seed.get_secret_value() for each in (*keys.values(), access.service)]
+    files = [each for each in tmp_path.rglob("*") if each.is_file() and each.name != "service.json"]
+    assert any(each.name == "server.log" for each in files)
+    for file in files:
+        data = file.read_bytes()
+        assert not any(seed.encode() in data for seed in seeds), file
+        if b"PRIVATE KEY" in data or file.name == "service.json":
+            assert file.stat().st_mode & 0o077 == 0, file
+
+
+def test_a_client_that_expects_another_authority_does_not_speak(secured, tmp_path, keys):
+    stranger = Access(tmp_path / "stranger").service.authority
+
+    async def body(service):
+        with pytest.raises(ServiceError, match="is not known by these credentials"):
+            await service.bus_of(keys["ada"].model_copy(update={"authority": stranger}))
+
+    secured(body)
+
+
+def test_nothing_is_said_in_clear(secured, port):
+    async def body(_):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await reader.read(1)
+        writer.close()
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with socket.create_connection(("127.0.0.1", port)) as plain, context.wrap_socket(plain) as secure:
+            assert secure.recv(4) == b"INFO"
+
+    secured(body)
+
+
+def test_no_other_address_without_authentication():
+    with pytest.raises(ServiceError, match=r"nothing listens there unsecured"):
+        Node(4222, "0.0.0.0")
+    with pytest.raises(ServiceError, match="IPv4 address"):
+        Node(4222, "fridge.lab")
