@@ -11,6 +11,7 @@ from importlib.metadata import version
 from types import TracebackType
 from typing import Any, Self, cast
 from uuid import uuid4
+from weakref import WeakSet
 
 import numpy as np
 from qiskit import QuantumCircuit
@@ -111,6 +112,7 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
             board, self.shape, emulated or known, seed=seed, leases=leases, progress=progress
         )
         self._archive = Archive(self._store.root / "jobs") if record_jobs else None
+        self._alive: WeakSet[TriplaneJob] = WeakSet()
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self.name)
 
     @property
@@ -133,10 +135,17 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None:
+            # Somebody has pressed Ctrl-C, or a job is of no use any more: nobody waits for the rest.
+            for job in list(self._alive):
+                job.cancel()
         self.close()
 
     def close(self) -> None:
-        """End what runs, and free a board of the backend's own."""
+        """Wait for what runs, give up what waits, and free a board of the backend's own.
+
+        Where the block of a `with` ends by an exception, what runs is cancelled first.
+        """
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._connection.close()
 
@@ -293,6 +302,7 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
             return record(self, job_id, task.request(), task.compiled(), pieces, self._store)
 
         job = TriplaneJob(self, job_id, task, self._archive, file if self._archive else None)
+        self._alive.add(job)
         job.submit_to(self._pool)
         return job
 

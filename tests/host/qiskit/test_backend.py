@@ -20,6 +20,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 from triplane.host.compiler.circuits import CircuitError
 from triplane.host.compiler.qasm import loads
+from triplane.host.qiskit import TriplaneBackend
 from triplane.host.qiskit.task import hexadecimal
 
 SPECIFICATION = (
@@ -168,3 +169,19 @@ def test_a_shot_without_pulses_may_compute_for_long(backend):
         circuit.store(total, expr.add(total, 3))
     counts = backend.run(circuit, shots=400).result().get_counts()
     assert counts == {format(150, "08b"): 400}
+
+
+def test_what_runs_is_cancelled_where_the_block_ends_by_an_exception():
+    jobs = []
+
+    def interrupted():
+        with TriplaneBackend("line5", record_jobs=False) as own:
+            jobs.append(own.run(bell(), shots=1_000_000))
+            while not jobs[0].done_shots:
+                time.sleep(0.05)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert jobs[0].status() is JobStatus.CANCELLED
+    assert jobs[0].done_shots < 1_000_000
