@@ -42,13 +42,13 @@ class Picture(Figure):
         self.savefig(image, format="png", dpi=dpi)
         return image.getvalue()
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path | str) -> None:
         """Write it as PNG; the file appears whole or not at all.
 
         Raises:
             OutputError: the file cannot be written.
         """
-        write_whole(path, self.png())
+        write_whole(Path(path), self.png())
 
 
 def cycles_and_ns(clock_hz: int) -> tuple[Scale, Scale]:

@@ -112,6 +112,7 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
             board, self.shape, emulated or known, seed=seed, leases=leases, progress=progress
         )
         self._archive = Archive(self._store.root / "jobs") if record_jobs else None
+        self._closed = False
         self._alive: WeakSet[TriplaneJob] = WeakSet()
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=self.name)
 
@@ -146,6 +147,7 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
 
         Where the block of a `with` ends by an exception, what runs is cancelled first.
         """
+        self._closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._connection.close()
 
@@ -177,9 +179,14 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
     def submit(self, task: Task) -> TriplaneJob:
         """Check a task, keep what it was asked for, and let it wait for its turn.
 
+        Raises:
+            CircuitError: it cannot be played, or the backend is closed; nothing has started then.
+
         Warns:
             CoherenceWarning: a circuit takes more than the budgets of the compiler's options.
         """
+        if self._closed:
+            raise CircuitError("the backend is closed; make another one")
         self.checked(task)
         job_id = str(uuid4())
         if self._archive:

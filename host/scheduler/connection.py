@@ -9,6 +9,7 @@ import logging
 import ssl
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from nats.aio.client import Client
 
@@ -34,6 +35,17 @@ class _WithoutEof(logging.Filter):
 
 
 logging.getLogger("asyncio").addFilter(_WithoutEof())
+
+
+def _check(url: str) -> None:
+    """Raise ServiceError for what is no address of a server."""
+    try:
+        parts = urlsplit(url.strip())
+        sound = parts.scheme in ("nats", "tls") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound:
+        raise ServiceError(f"{url!r} is no address of a service of jobs; it is nats://HOST:PORT")
 
 
 async def connected(
@@ -76,6 +88,8 @@ async def connected(
         **(credentials.options() if credentials else {}),
     }
     client = Client()
+    for each in url.split(","):
+        _check(each)
     try:
         async with asyncio.timeout(wait_s) as scope:
             await client.connect(url.split(","), **options)

@@ -23,7 +23,7 @@ from qiskit.circuit import (
     WhileLoopOp,
 )
 from qiskit.circuit.library import CXGate, RZGate, SXGate, XGate
-from qiskit.transpiler import InstructionProperties, PassManager, Target
+from qiskit.transpiler import InstructionProperties, PassManager, Target, TranspilerError
 from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 
@@ -109,7 +109,8 @@ def transpiled(
         initial_layout: qubit of the device for each of the circuit's.
 
     Raises:
-        ValueError: the circuit has more qubits than the device; the layout is none of its qubits.
+        ValueError: the circuit has more qubits than the device; the layout is none of its qubits; it has jumps out of
+            loops, and gates that are not between neighbours.
     """
     if circuit.num_qubits > len(device.qubits):
         raise ValueError(
@@ -128,8 +129,12 @@ def transpiled(
                 f"initial_layout {tuple(initial_layout)} is not within 0 to {len(device.qubits) - 1} of {device.name}"
             )
     target, crosses = device_target(device), _crosses(device)
+    jumps = _has_jumps(circuit)
     passes = generate_preset_pass_manager(
         optimization_level,
+        # Qiskit puts the swaps that bring qubits back behind the body of a loop, where a jump passes them over
+        # (Qiskit#16857): a circuit with jumps has to do without swaps.
+        routing_method="none" if jumps else None,
         target=_target(device, crosses | _against(crosses, target)),
         seed_transpiler=seed,
         initial_layout=None if initial_layout is None else list(initial_layout),
@@ -138,7 +143,23 @@ def transpiled(
     if optimization_level:
         behind.append(Optimize1qGatesDecomposition(target=target))
     passes.post_optimization = PassManager(behind)
-    return passes.run(circuit)
+    try:
+        return passes.run(circuit)
+    except TranspilerError as error:
+        if not jumps or "not routed" not in str(error):
+            raise
+        raise ValueError(
+            "a circuit with break_loop or continue_loop cannot be routed: its gates of two qubits must fit couplings "
+            f"of {device.name}; choose other qubits with initial_layout, or do without the jump"
+        ) from error
+
+
+def _has_jumps(circuit: QuantumCircuit) -> bool:
+    return any(
+        isinstance(each.operation, BreakLoopOp | ContinueLoopOp)
+        or any(map(_has_jumps, getattr(each.operation, "blocks", ())))
+        for each in circuit.data
+    )
 
 
 def gate_error(qubits: Sequence[Qubit], duration_s: float) -> float:

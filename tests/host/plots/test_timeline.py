@@ -75,7 +75,7 @@ def test_a_part_is_drawn(tmp_path):
     assert axes.get_xlim() == (0.0, 0.3)
     assert "qubit = 1" not in texts(axes)
     assert len(bars(axes)) == 2
-    picture.save(tmp_path / "a.png")
+    picture.save(str(tmp_path / "a.png"))
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -20,6 +20,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 from triplane.host.compiler.circuits import CircuitError
 from triplane.host.compiler.qasm import loads
+from triplane.host.provenance import Store
 from triplane.host.qiskit import TriplaneBackend
 from triplane.host.qiskit.task import hexadecimal
 
@@ -185,3 +186,11 @@ def test_what_runs_is_cancelled_where_the_block_ends_by_an_exception():
         interrupted()
     assert jobs[0].status() is JobStatus.CANCELLED
     assert jobs[0].done_shots < 1_000_000
+
+
+def test_a_closed_backend_takes_nothing(tmp_path):
+    own = TriplaneBackend("line5", store=Store(tmp_path))
+    own.close()
+    with pytest.raises(CircuitError, match="is closed"):
+        own.run(bell())
+    assert own.jobs() == []

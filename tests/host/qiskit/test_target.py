@@ -87,6 +87,31 @@ def test_a_cx_is_turned_in_branches_and_beside_variables(line5):
     assert check.property_set["is_direction_mapped"]
 
 
+@pytest.mark.parametrize("jump", ["break_loop", "continue_loop"])
+def test_a_loop_with_a_jump_is_not_routed(line5, jump):
+    """Qiskit's swaps behind its body would be passed over."""
+    circuit = QuantumCircuit(3, 4)
+    with circuit.for_loop(range(2)):
+        for pair in ((0, 1), (1, 2), (0, 2)):  # a triangle, on a line
+            circuit.cz(*pair)
+        circuit.measure(0, 3)
+        with circuit.if_test((circuit.clbits[3], 1)):
+            getattr(circuit, jump)()
+    with pytest.raises(ValueError, match="cannot be routed"):
+        transpiled(circuit, line5)
+    for level in range(4):
+        fits = QuantumCircuit(3, 1)
+        with fits.while_loop((fits.clbits[0], 0)):
+            fits.cx(0, 1)
+            fits.cx(2, 1)
+            fits.measure(1, 0)
+            getattr(fits, jump)()
+        mapped = transpiled(fits, line5, optimization_level=level)
+        check = passes.CheckMap(device_target(line5))
+        check(mapped)
+        assert check.property_set["is_swap_mapped"]
+
+
 def test_a_bad_qubit_is_left_out(line5):
     """The layout knows errors: a pair of qubits is not put where relaxation is fast."""
     qubits = [

@@ -178,6 +178,12 @@ def test_old_and_false_qpy_is_refused():
         circuits_of("qpy", b"\x80\x04K\x01.")
 
 
+@pytest.mark.parametrize("url", ["nats://", "nats://127.0.0.1:abc", "nats://127.0.0.1:4222,nats://:1"])
+def test_what_is_no_address_is_refused(url):
+    with pytest.raises(ServiceError, match="is no address of a service"):
+        TriplaneBackend(url)
+
+
 def test_without_a_service_it_says_so(port):
     with pytest.raises(ServiceError, match="triplane serve"):
         RemoteBackend(f"nats://127.0.0.1:{port}")
