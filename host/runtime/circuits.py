@@ -98,8 +98,9 @@ def _run(
             progress(sum(map(len, words)) // each - done)
 
     board.load_control(program)
-    shot = max(compiled.estimate.cycles, PASSES * len(program.sequence.words))
-    limit = min(SLACK_CYCLES + shots * SLACK * shot, MOST_CYCLES)
+    estimate = max(compiled.estimate.cycles, PASSES * len(program.sequence.words))
+    shot = compiled.options.shot_limit_cycles or SLACK * estimate
+    limit = min(SLACK_CYCLES + shots * shot, MOST_CYCLES)
     ended = board.execute(limit_cycles=limit, outcomes=take)
     bits = compiled.outcomes(np.concatenate(words))
     if not compiled.words_per_shot:

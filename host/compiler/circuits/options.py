@@ -24,6 +24,8 @@ class Options:
         refuse_late: refuse a circuit that takes more than a budget; else it is warned about where it is run.
         budget: share of the shorter of T1 and T2 of a qubit that feed-forward may take.
         duration_budget: share of the same for which a qubit may hold a state, from its first pulse to its readout.
+        shot_limit_cycles: after which a shot counts as hanging; None: 50 times its estimate, which has one pass of each
+            loop that depends on results.
     """
 
     optimization_level: int = 2
@@ -36,6 +38,7 @@ class Options:
     refuse_late: bool = False
     budget: float = 0.1
     duration_budget: float = 1.0
+    shot_limit_cycles: int | None = None
 
     def __post_init__(self) -> None:
         if self.alignment not in ("asap", "alap"):
@@ -44,5 +47,7 @@ class Options:
             raise CircuitError(f"optimization_level is 0 to 3, not {self.optimization_level}")
         if self.reset_rounds < 1:
             raise CircuitError(f"reset_rounds is 1 or more, not {self.reset_rounds}")
+        if self.shot_limit_cycles is not None and self.shot_limit_cycles < 1:
+            raise CircuitError(f"shot_limit_cycles is 1 or more, not {self.shot_limit_cycles}")
         if self.rest_cycles < 0:
             raise CircuitError(f"rest_cycles is 0 or more, not {self.rest_cycles}")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import ClassicalRegister, Parameter
-from qiskit.circuit.classical import expr
+from qiskit.circuit.classical import expr, types
 from qiskit.primitives import (
     BackendEstimatorV2,
     BackendSamplerV2,
@@ -18,11 +18,13 @@ from qiskit.primitives import (
 from qiskit.providers import JobError, JobStatus
 from qiskit.quantum_info import SparsePauliOp
 
-from triplane.host.compiler.circuits import CircuitError
+from triplane.hal.errors import BoardError
+from triplane.host.compiler.circuits import CircuitError, Options, compile_circuit
 from triplane.host.compiler.qasm import loads
 from triplane.host.provenance import Store
 from triplane.host.qiskit import TriplaneBackend
 from triplane.host.qiskit.task import hexadecimal
+from triplane.host.runtime.circuits import run_points
 
 SPECIFICATION = (
     'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; c[0] = measure q[0]; '
@@ -194,3 +196,21 @@ def test_a_closed_backend_takes_nothing(tmp_path):
     with pytest.raises(CircuitError, match="is closed"):
         own.run(bell())
     assert own.jobs() == []
+
+
+def test_a_loop_that_may_take_long_is_given_more_cycles(backend):
+    circuit = QuantumCircuit(1, 1)
+    passes = circuit.add_var("passes", expr.lift(0, types.Uint(16)))
+    with circuit.while_loop(expr.less(passes, 400)):
+        circuit.delay(1, 0, unit="us")
+        circuit.store(passes, expr.add(passes, 1))
+    circuit.measure(0, 0)
+    with pytest.raises(BoardError, match="aborted after"):
+        run_points(backend.board(), compiled_with(backend, circuit, 2_000), [1])
+    done = run_points(backend.board(), compiled_with(backend, circuit, 1_000_000), [1])
+    assert done.cycles > 400 * 245
+
+
+def compiled_with(backend, circuit, limit):
+    """For a limit of a shot's cycles."""
+    return compile_circuit(circuit, backend.device, backend.shape, Options(shot_limit_cycles=limit))

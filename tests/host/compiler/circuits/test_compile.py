@@ -219,6 +219,7 @@ def test_more_than_32_bits_are_given_out_word_by_word(rehearsed, line5, shape):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"shot_limit_cycles": 0}, "not 0"),
         ({"alignment": "late"}, "not 'late'"), ({"optimization_level": 4}, "not 4"),
         ({"reset_rounds": 0}, "not 0"), ({"rest_cycles": -1}, "not -1"),
     ],
