@@ -127,7 +127,7 @@ def test_what_is_missing_is_named(code, tmp_path):
     try:
         import pynq  # noqa: F401
     except ImportError:
-        with pytest.raises(errors.LinkError, match="uv sync --extra pynq"):
+        with pytest.raises(errors.BoardError, match="uv sync --extra pynq"):
             hal.connect(f"pynq://{HOST}", graph=code.graph)
     else:
         pytest.skip("pynq is installed here")
