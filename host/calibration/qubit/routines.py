@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,7 +21,7 @@ from triplane.host.calibration.experiments import (
     oscillation,
 )
 from triplane.host.calibration.qubit.station import CYCLE_HZ, Station, cycles_of
-from triplane.sim.qpu.gates import X_SAMPLES
+from triplane.sim.qpu.gates import X_SAMPLES, turn_pulse
 
 Reals = npt.NDArray[np.float64]
 
@@ -32,6 +33,8 @@ RABI_TURNS = 0.5
 
 RABI_AMPLITUDE = 1.9
 """Largest of a sweep, in units of the pulse that is known; below the generator's limit of 2."""
+HEADROOM = 0.99
+"""Of the converter's full scale, that a sweep of amplitudes may reach."""
 
 FRINGES = 6
 """Periods of a Ramsey fringe in a sweep: what the frame is turned ahead for, beside the detuning."""
@@ -105,7 +108,8 @@ def rabi(station: Station, qubit: int, *, points: int = POINTS, shots: int = SHO
         FitError: no oscillation.
         BoardError: of the board.
     """
-    step = int(RABI_AMPLITUDE * 2**SCALE_BITS / (points - 1))
+    peak = float(np.abs(turn_pulse(station.device.qubits[qubit], math.pi)).max())
+    step = int(min(RABI_AMPLITUDE, HEADROOM / peak) * 2**SCALE_BITS / (points - 1))
     body = f"    amp drive_{qubit}, r8, +4\n    x_{qubit}\n    amp drive_{qubit}, {1 << SCALE_BITS}, +4"
     populations = station.populations(
         qubit, body, [(0, step)], points=points, shots=shots, cycles=X_SAMPLES + 40

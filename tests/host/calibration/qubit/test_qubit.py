@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from triplane.gateware.dsp.layouts import SCALE_BITS
 from triplane.hal.device import load_device
 from triplane.host.bench.resetting import small_board
 from triplane.host.calibration.experiments import FitError, fit_rabi
@@ -30,6 +31,7 @@ from triplane.host.compiler import demodulation_of
 from triplane.host.provenance.store import Store
 from triplane.host.small import SHAPE
 from triplane.sim.qpu import Processor
+from triplane.sim.qpu.gates import turn_pulse
 
 DETUNING_HZ, T1_US, T2_US, RABI_MISSED = 350e3, 4.0, 3.0, 1.08
 """Of the emulated qubit: a short life, so that its board need not be simulated for long."""
@@ -251,3 +253,22 @@ def test_a_notebook_shows_a_snapshot_and_its_age(tmp_path, results, known):
 )
 def test_numbers_as_people_say_them(name, found, text):
     assert said_of(name, *found) == text
+
+
+@pytest.mark.parametrize("qubit", range(5))
+def test_a_sweep_of_amplitudes_stays_below_full_scale(qubit):
+    """Pulses of line5 are stronger than half of it."""
+
+    class Sweep:
+        device = load_device("line5")
+
+        def populations(self, qubit, body, registers, *, points, shots, cycles):
+            ((_, step),) = registers
+            self.amplitudes = np.arange(points) * step / 2**SCALE_BITS
+            return np.sin(np.pi / 2 * self.amplitudes) ** 2
+
+    sweep = Sweep()
+    found = rabi(sweep, qubit, points=21, shots=100)
+    peak = np.abs(turn_pulse(sweep.device.qubits[qubit], np.pi)).max()
+    assert 0.9 < sweep.amplitudes.max() * peak < 1
+    assert found.found["x_scale"][0] == pytest.approx(1, abs=0.01)
