@@ -13,6 +13,7 @@ import typer
 
 from triplane.host.cli.app import app
 from triplane.host.cli.common import errors
+from triplane.host.cli.options import Known
 
 if TYPE_CHECKING:
     from triplane.host.scheduler.client import Job, Jobs
@@ -27,15 +28,6 @@ Service = Annotated[
         envvar="TRIPLANE_JOBS",
         metavar="nats://HOST:PORT",
         help="The service of jobs; several with commas.",
-    ),
-]
-Known = Annotated[
-    Path | None,
-    typer.Option(
-        "--credentials",
-        envvar="TRIPLANE_CREDENTIALS",
-        metavar="FILE",
-        help="Who you are to a secured service.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

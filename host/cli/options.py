@@ -139,3 +139,13 @@ Vcd = Annotated[
     ),
 ]
 VcdShots = Annotated[int, typer.Option("--vcd-shots", min=1, max=1000, help="Shots in the waveform.")]
+
+Known = Annotated[
+    Path | None,
+    typer.Option(
+        "--credentials",
+        envvar="TRIPLANE_CREDENTIALS",
+        metavar="FILE",
+        help="Who you are to a secured service of jobs.",
+    ),
+]

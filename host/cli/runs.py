@@ -12,7 +12,7 @@ import typer
 
 from triplane.host.cli.app import app, installed_version
 from triplane.host.cli.common import errors, resolve_outputs
-from triplane.host.cli.options import Json
+from triplane.host.cli.options import Json, Known
 
 if TYPE_CHECKING:
     from triplane.host.provenance import Store, Verification
@@ -27,16 +27,6 @@ Server = Annotated[
     ),
 ]
 
-Secrets = Annotated[
-    Path | None,
-    typer.Option(
-        "--credentials",
-        metavar="FILE",
-        show_default="$TRIPLANE_CREDENTIALS",
-        help="With --server: of the service itself, where it is secured.",
-    ),
-]
-
 
 @app.command(epilog="Example:   triplane report 3f2a91   (the first digits of a run's id)")
 def report(
@@ -46,7 +36,7 @@ def report(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
     server: Server = None,
-    credentials: Secrets = None,
+    credentials: Known = None,
 ) -> None:
     """Show what a run was made of, after verifying every byte it names, and its signature."""
     with errors():
@@ -64,7 +54,7 @@ def rerun(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     server: Server = None,
-    credentials: Secrets = None,
+    credentials: Known = None,
 ) -> None:
     """Run a run again from what was kept of it alone, and compare: exit code 1 where anything differs."""
     with errors():

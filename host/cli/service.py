@@ -12,7 +12,8 @@ import typer
 
 from triplane.host.cli.app import app
 from triplane.host.cli.common import errors
-from triplane.host.cli.jobs import URL, Known, Service
+from triplane.host.cli.jobs import URL, Service
+from triplane.host.cli.options import Known
 
 
 @app.command(epilog="Example:   triplane serve   (then, in another terminal: triplane agent --board sim)")

@@ -3,6 +3,7 @@
 
 import numpy as np
 import pytest
+from qiskit import QuantumCircuit
 from scipy.stats import chisquare
 
 from triplane.hal.device import load_device
@@ -25,6 +26,18 @@ def kept_jobs(tmp_path_factory):
 def backend(ideal, kept_jobs):
     with TriplaneBackend(ideal, seed=3, store=kept_jobs) as backend:
         yield backend
+
+
+@pytest.fixture
+def decided():
+    """A circuit with feed-forward."""
+    circuit = QuantumCircuit(2, 2, name="decided")
+    circuit.h(0)
+    circuit.measure(0, 0)
+    with circuit.if_test((circuit.clbits[0], 1)):
+        circuit.x(1)
+    circuit.measure(1, 1)
+    return circuit
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from qiskit import QuantumCircuit
 from qiskit.providers import JobError, JobStatus
 
 from triplane.hal.device import load_device
@@ -23,16 +22,6 @@ from triplane.host.runtime import leases as module
 from triplane.host.runtime.leases import LeaseConflictError, LeaseLostError, Leases
 
 PLACE = "udp://192.0.2.1:1234"
-
-
-@pytest.fixture
-def decided():
-    circuit = QuantumCircuit(2, 2, name="decided")
-    circuit.h(0)
-    circuit.measure(0, 0)
-    with circuit.if_test((circuit.clbits[0], 1)):
-        circuit.x(1)
-    return circuit
 
 
 @pytest.fixture

@@ -17,17 +17,6 @@ from triplane.host.qiskit import EstimatorV2, SamplerV2
 from triplane.host.scheduler.rerun import rerun
 
 
-@pytest.fixture
-def decided():
-    circuit = QuantumCircuit(2, 2, name="decided")
-    circuit.h(0)
-    circuit.measure(0, 0)
-    with circuit.if_test((circuit.clbits[0], 1)):
-        circuit.x(1)
-    circuit.measure(1, 1)
-    return circuit
-
-
 def test_every_level_is_an_object_and_made_of_the_one_before(backend, kept_jobs, decided):
     job = backend.run(decided, shots=30, memory=True, seed_simulator=4)
     result = job.result()
