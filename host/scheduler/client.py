@@ -14,8 +14,23 @@ from uuid import uuid4
 from nats.js.kv import KeyValue
 
 from triplane.host.scheduler.bus import Bus
-from triplane.host.scheduler.contracts import BoardState, Model, Record, Request, State, decode, encode
-from triplane.host.scheduler.errors import ContractError, FencedError, JobsError, UnfinishedError
+from triplane.host.scheduler.contracts import (
+    BoardState,
+    Model,
+    Record,
+    Request,
+    State,
+    checked_key,
+    decode,
+    encode,
+)
+from triplane.host.scheduler.errors import (
+    ContractError,
+    FencedError,
+    JobsError,
+    UnfinishedError,
+    UnknownJobError,
+)
 from triplane.host.scheduler.following import Change
 
 logger = logging.getLogger(__name__)
@@ -30,7 +45,7 @@ class Job(NamedTuple):
 
 
 class Jobs:
-    """The jobs of a service.
+    """The jobs of a service. A user of a secured one may leave out the own name, which the names of jobs begin with.
 
     Args:
         bus: connected.
@@ -49,9 +64,9 @@ class Jobs:
             held: it waits until it is released.
 
         Raises:
-            JobsError: another job has that name.
+            JobsError: another job has that name, or it is none.
         """
-        name = self.bus.key(job or uuid4().hex)
+        name = checked_key(self.bus.key(job or uuid4().hex))
         record = Record(
             request=request,
             state=State.HELD if held else State.QUEUED,
@@ -68,8 +83,9 @@ class Jobs:
 
     async def get(self, job: str) -> Job:
         """A job; raises UnknownJobError."""
-        found = await self.bus.record(job)
-        return Job(job, found.revision, decode(Record, found.value))
+        name = self._named(job)
+        found = await self.bus.record(name)
+        return Job(name, found.revision, decode(Record, found.value))
 
     async def all(self) -> list[Job]:
         """All jobs, those that changed last at the end. What is no record is left out, and logged."""
@@ -102,13 +118,13 @@ class Jobs:
 
     async def history(self, job: str) -> list[Record]:
         """All decisions about a job, the first one first; raises UnknownJobError."""
-        await self.bus.record(job)
-        changes = await self._kept(self.bus.jobs, Record, job, history=True)
+        name = (await self.get(job)).job
+        changes = await self._kept(self.bus.jobs, Record, name, history=True)
         return [record for _, record in changes]
 
     async def why(self, job: str) -> str | None:
         """What is between a job and its start, as the scheduler sees it now; None: no scheduler answers."""
-        return await self.bus.why(job)
+        return await self.bus.why(self._named(job))
 
     async def cancel(self, job: str) -> bool:
         """End a job, wherever it is; False where it has ended already."""
@@ -132,15 +148,15 @@ class Jobs:
                 update={"state": state, "reason": reason, "by": self.by, "at": time.time()}
             )
             try:
-                await self.bus.swap(job, encode(changed), found.revision)
+                await self.bus.swap(found.job, encode(changed), found.revision)
             except FencedError:
                 continue
             return True
 
     async def follow(self, job: str) -> AsyncGenerator[Record, None]:
         """The newest record of a job and those that come, to its end; raises UnknownJobError."""
-        await self.bus.record(job)
-        async with aclosing(self.bus.follow(self.bus.jobs, job)) as changes:
+        name = (await self.get(job)).job
+        async with aclosing(self.bus.follow(self.bus.jobs, name)) as changes:
             async for change in changes:
                 if change is not None and change.value:
                     record = decode(Record, change.value)
@@ -158,7 +174,7 @@ class Jobs:
         Raises:
             UnfinishedError: it has not ended in that time, has failed, or was cancelled; the text says why.
         """
-        record = (await self.get(job)).record
+        name, _, record = await self.get(job)
         if not record.state.final and wait_s != 0:
             try:
                 async with asyncio.timeout(wait_s):
@@ -168,4 +184,10 @@ class Jobs:
                 pass
         if record.outcome is None:
             raise UnfinishedError(f"job {job} is {record.state}: {record.reason}")
-        return await self.bus.get(record.outcome.result, job)
+        return await self.bus.get(record.outcome.result, name)
+
+    def _named(self, job: str) -> str:
+        try:
+            return checked_key(self.bus.key(job))
+        except ContractError:
+            raise UnknownJobError(f"there is no job {job[:80]!r}; list them: triplane jobs") from None

@@ -40,6 +40,7 @@ Feature = Literal["control", "circuits"]
 Kind = Literal["control", "qasm3", "qpy", "sampler", "estimator"]
 Model = TypeVar("Model", bound=BaseModel)
 _names = TypeAdapter(Name)
+_keys = TypeAdapter(JobKey)
 
 
 class State(StrEnum):
@@ -238,6 +239,16 @@ def checked_name(name: str) -> str:
         return _names.validate_python(name)
     except ValidationError as error:
         raise ContractError(f"{name!r} is no name: letters, digits, _ and -, at most 64") from error
+
+
+def checked_key(job: str) -> str:
+    """A job's name that somebody has typed or written; raises ContractError where it is none."""
+    try:
+        return _keys.validate_python(job)
+    except ValidationError as error:
+        raise ContractError(
+            f"{job[:80]!r} is no name of a job: letters, digits, _ and -, at most 64, or USER.NAME"
+        ) from error
 
 
 def encode(model: BaseModel) -> bytes:

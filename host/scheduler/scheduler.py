@@ -21,6 +21,7 @@ from triplane.host.scheduler.contracts import (
     Request,
     State,
     Window,
+    checked_key,
     decode,
     encode,
 )
@@ -124,6 +125,7 @@ class Scheduler:
         record = decode(Record, change.value)
         if record.state.final:
             return
+        checked_key(change.key)  # what is no name cannot be leased, whoever wrote it
         self._jobs[change.key] = Seen(change.revision, record)
         self.sessions.add(change.key, record.request)
         if record.state is State.QUEUED:

@@ -110,6 +110,7 @@ def test_many_jobs_are_listed_in_pages_held_and_cancelled(secured, request_of):
         assert await jobs.release(held[0])
         assert await jobs.cancel(held[0])
         assert not await jobs.hold(held[0])
+        assert (await jobs.get(held[0].removeprefix("ada."))).job == held[0]
         assert "start an agent" in await jobs.why(await jobs.submit(await request_of(jobs)))
         return [each.state.value for each in await jobs.history(held[0])]
 

@@ -251,6 +251,31 @@ def test_a_malformed_record_hinders_nobody(run, request_of):
     assert run(body)
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "a.b.c", "a b", ">", "\N{LATIN SMALL LETTER U WITH DIAERESIS}", "../x"])
+def test_what_is_no_name_of_a_job_is_refused(run, request_of, name):
+    async def body(service):
+        jobs = await service.client()
+        with pytest.raises(ContractError, match="no name of a job"):
+            await jobs.submit(await request_of(jobs), job=name)
+        for attempt in (jobs.get, jobs.result, jobs.history, jobs.why, jobs.cancel):
+            with pytest.raises(UnknownJobError, match="there is no job"):
+                await attempt(name)
+
+    run(body)
+
+
+def test_a_record_under_a_bad_name_does_not_end_the_scheduler(run, request_of):
+    async def body(service):
+        jobs = await service.client()
+        good = await jobs.submit(await request_of(jobs))
+        await jobs.bus.create("x" * 300, (await jobs.bus.record(good)).value)
+        await service.scheduler()
+        await service.agent()
+        return json.loads(await jobs.result(good))["exit_code"]
+
+    assert run(body) == 7
+
+
 def test_unknown_jobs_are_named(run):
     async def body(service):
         jobs = await service.client()
