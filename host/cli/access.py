@@ -60,7 +60,7 @@ def add(
         file = output or Path(f"{name}.credentials")
         if file.exists():
             raise ServiceError(f"{file} is there already; move it away, or name another with --output")
-        _access(folder).add(kind.value, checked_name(name)).write(file)
+        _access(folder, new=True).add(kind.value, checked_name(name)).write(file)
         print(file)
 
 
@@ -105,11 +105,15 @@ def log(folder: Folder = None, as_json: AsJson = False, url: Service = URL) -> N
             print(f"{_when(each.at)}  {each.verdict:8}{each.who}: {each.what}{reason}{more}")
 
 
-def _access(folder: Path | None) -> Access:
+def _access(folder: Path | None, *, new: bool = False) -> Access:
     from triplane.host.provenance.store import default_root
     from triplane.host.scheduler.access import Access
+    from triplane.host.scheduler.errors import ServiceError
 
-    return Access((folder or default_root() / "nats").absolute() / "access")
+    where = (folder or default_root() / "nats").absolute() / "access"
+    if not new and not where.is_dir():
+        raise ServiceError(f"{where} is not there, so nobody has a key; --folder names that of triplane serve")
+    return Access(where)
 
 
 def _when(at: float) -> str:

@@ -55,8 +55,8 @@ def serve(
 ) -> None:
     """Serve jobs on this machine: a nats-server that keeps them on disk, and the scheduler. Runs until Ctrl-C.
 
-    On loopback, who may connect may do everything. With --secure, and on every other address, each has a key of the
-    own: triplane access add.
+    On loopback, who may connect may do everything. With --secure, on every other address, and where keys have been
+    given, each has a key of the own: triplane access add.
     """
     with errors():
         from triplane.host.provenance.store import default_root
@@ -69,7 +69,9 @@ def serve(
         if url is not None:
             run(root, None, url, replicas, given_credentials(credentials))
             return
-        access = Access(root / "access") if secure or listen != LOOPBACK else None
+        # Who starts a secured service again and forgets to say so does not open it to everybody.
+        keys = root / "access"
+        access = Access(keys) if secure or listen != LOOPBACK or keys.exists() else None
         if access:
             access.certify([*(host or ()), listen, cluster.rpartition(":")[0]])
         others = Cluster(node, cluster, tuple(route or ())) if node else None

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import fcntl
 import ipaddress
 import shutil
 import signal
@@ -137,18 +139,24 @@ def start_server(folder: Path, node: Node | int) -> subprocess.Popen[bytes]:
         node: or a port, on loopback and open to all who reach it.
 
     Raises:
-        ServiceError: the port is taken, or the server ended; its log is `server.log` in the folder.
+        ServiceError: the folder is served already, nobody can listen there, or the server ended; its log is
+            `server.log` in the folder.
     """
     node = Node(node) if isinstance(node, int) else node
-    with contextlib.closing(socket.socket()) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a") as lock:
         try:
-            probe.bind((node.address, node.port))
-        except OSError as error:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
             raise ServiceError(
-                f"port {node.port} is taken ({error.strerror}); another service may run: give --port"
-            ) from error
-    process = subprocess.Popen([server_binary(), "-c", str(node.write(folder))])
+                f"{folder} is served already, by a nats-server that may be left of a service that was killed: "
+                "end that one, or schedule for it: triplane serve --url"
+            ) from None
+        _probe(node)
+        # The server inherits the lock, and has it as long as it lives, whatever becomes of this process.
+        process = subprocess.Popen(
+            [server_binary(), "-c", str(node.write(folder))], pass_fds=[lock.fileno()]
+        )
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection((node.here, node.port), timeout=1):
@@ -157,6 +165,20 @@ def start_server(folder: Path, node: Node | int) -> subprocess.Popen[bytes]:
     process.kill()
     process.wait()
     raise ServiceError(f"nats-server did not start; its log is {folder / 'server.log'}")
+
+
+def _probe(node: Node) -> None:
+    """Raise ServiceError where nobody can listen; the server itself would only end."""
+    with contextlib.closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((node.address, node.port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                why = f"port {node.port} is taken; another service may run: give --port"
+            else:
+                why = f"cannot listen on {node.address}:{node.port}: {error.strerror}"
+            raise ServiceError(why) from error
 
 
 def reload_server(folder: Path, node: Node, process: subprocess.Popen[bytes]) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -56,25 +57,26 @@ def serve(
     with running(folder, node) as process:
         at = url or f"nats://{node.here}:{node.port}"
         wait_s = FORMED_S if node.cluster else START_S
-        if node.access is None:
-            asyncio.run(_scheduling(at, None, replicas, wait_s=wait_s))
-        else:
-            access = node.access
+        access = node.access
 
-            def watched(audit: Audit) -> list[Coroutine[Any, Any, None]]:
-                return [
-                    audit.follow_log(folder / "server.log"),
-                    admitting(access, audit, lambda: reload_server(folder, node, process)),
-                ]
+        def watched(audit: Audit | None) -> list[Coroutine[Any, Any, None]]:
+            work = [_living(process, folder)]
+            if access and audit:
+                work.append(audit.follow_log(folder / "server.log"))
+                work.append(admitting(access, audit, lambda: reload_server(folder, node, process)))
+            return work
 
-            asyncio.run(_scheduling(at, access.service, replicas, watched, wait_s))
+        try:
+            asyncio.run(_scheduling(at, access and access.service, replicas, watched, wait_s))
+        except* ServiceError as ended:
+            raise _first(ended) from None
 
 
 async def _scheduling(
     url: str,
     credentials: Credentials | None,
     replicas: int,
-    watches: Callable[[Audit], list[Coroutine[Any, Any, None]]] = lambda _: [],
+    watches: Callable[[Audit | None], list[Coroutine[Any, Any, None]]] = lambda _: [],
     wait_s: float = START_S,
 ) -> None:
     if credentials and credentials.role != "service":
@@ -85,13 +87,23 @@ async def _scheduling(
         await Bus.connect(url, credentials=credentials, replicas=replicas, wait_s=wait_s) as bus,
         asyncio.TaskGroup() as tasks,
     ):
-        if credentials:
-            audit = await Audit.made(bus, replicas)
+        audit = await Audit.made(bus, replicas) if credentials else None
+        if audit:
             tasks.create_task(Gate(bus, audit).run())
-            for work in watches(audit):
-                tasks.create_task(work)
+        for work in watches(audit):
+            tasks.create_task(work)
         print(f"jobs: {url}", flush=True)
         tasks.create_task(Scheduler(bus).run())
+
+
+async def _living(process: subprocess.Popen[bytes], folder: Path) -> None:
+    """Raise ServiceError when the server has ended: whoever started the service shall hear of it."""
+    while process.poll() is None:
+        await asyncio.sleep(LOOK_S)
+    raise ServiceError(
+        f"nats-server has ended, status {process.returncode}; its log is {folder / 'server.log'}. Start again: "
+        "triplane serve; what was accepted is on disk"
+    )
 
 
 async def admitting(access: Access, audit: Audit, reload: Callable[[], None]) -> None:

@@ -5,8 +5,10 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -168,6 +170,39 @@ def test_what_was_accepted_outlives_the_server(tmp_path, port):
     server.wait()
     with serving(folder, port) as url:
         assert asyncio.run(names(url)) == submitted
+
+
+def test_a_folder_has_one_server(tmp_path, port):
+    """Two servers on the same files would destroy them; one whose service was killed lives on and has them."""
+    with serving(tmp_path / "nats", port):
+        with pytest.raises(ServiceError, match="is served already"):
+            start_server(tmp_path / "nats", port + 1)
+
+
+def test_a_service_ends_with_its_server(tmp_path, port):
+    command = [sys.executable, "-m", "triplane.host", "serve", "--port", str(port), "--folder", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as serve:
+        assert serve.stdout.readline() == f"jobs: nats://127.0.0.1:{port}\n"
+        (server,) = Path(f"/proc/{serve.pid}/task/{serve.pid}/children").read_text().split()
+        os.kill(int(server), signal.SIGKILL)
+        _, error = serve.communicate(timeout=TIMEOUT_S)
+    assert serve.returncode == 1
+    assert error.startswith("error: nats-server has ended, status -9; its log is ")
+
+
+def test_keys_once_given_are_asked_for(tmp_path, port):
+    def access(*arguments):
+        return CliRunner().invoke(app, ["access", *arguments, "--folder", str(tmp_path)])
+
+    assert access("list").exit_code == 1
+    assert not list(tmp_path.iterdir())
+    assert access("add", "user", "ada", "--output", str(tmp_path / "ada")).exit_code == 0
+    command = [sys.executable, "-m", "triplane.host", "serve", "--port", str(port), "--folder", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as serve:
+        serve.stdout.readline()
+        with pytest.raises(ServiceError, match="give --credentials"):
+            asyncio.run(Bus.connect(f"nats://127.0.0.1:{port}"))
+        serve.terminate()
 
 
 def test_followers_and_writers_go_on_when_the_server_comes_back(tmp_path, port):
