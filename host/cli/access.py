@@ -112,7 +112,9 @@ def _access(folder: Path | None, *, new: bool = False) -> Access:
 
     where = (folder or default_root() / "nats").absolute() / "access"
     if not new and not where.is_dir():
-        raise ServiceError(f"{where} is not there, so nobody has a key; --folder names that of triplane serve")
+        raise ServiceError(
+            f"{where} is not there, so nobody has a key; --folder names that of triplane serve"
+        )
     return Access(where)
 
 

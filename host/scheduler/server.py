@@ -154,9 +154,7 @@ def start_server(folder: Path, node: Node | int) -> subprocess.Popen[bytes]:
             ) from None
         _probe(node)
         # The server inherits the lock, and has it as long as it lives, whatever becomes of this process.
-        process = subprocess.Popen(
-            [server_binary(), "-c", str(node.write(folder))], pass_fds=[lock.fileno()]
-        )
+        process = subprocess.Popen([server_binary(), "-c", str(node.write(folder))], pass_fds=[lock.fileno()])
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection((node.here, node.port), timeout=1):

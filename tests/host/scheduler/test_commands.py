@@ -174,9 +174,8 @@ def test_what_was_accepted_outlives_the_server(tmp_path, port):
 
 def test_a_folder_has_one_server(tmp_path, port):
     """Two servers on the same files would destroy them; one whose service was killed lives on and has them."""
-    with serving(tmp_path / "nats", port):
-        with pytest.raises(ServiceError, match="is served already"):
-            start_server(tmp_path / "nats", port + 1)
+    with serving(tmp_path / "nats", port), pytest.raises(ServiceError, match="is served already"):
+        start_server(tmp_path / "nats", port + 1)
 
 
 def test_a_service_ends_with_its_server(tmp_path, port):

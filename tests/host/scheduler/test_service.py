@@ -251,7 +251,9 @@ def test_a_malformed_record_hinders_nobody(run, request_of):
     assert run(body)
 
 
-@pytest.mark.parametrize("name", ["x" * 300, "a.b.c", "a b", ">", "\N{LATIN SMALL LETTER U WITH DIAERESIS}", "../x"])
+@pytest.mark.parametrize(
+    "name", ["x" * 300, "a.b.c", "a b", ">", "\N{LATIN SMALL LETTER U WITH DIAERESIS}", "../x"]
+)
 def test_what_is_no_name_of_a_job_is_refused(run, request_of, name):
     async def body(service):
         jobs = await service.client()
