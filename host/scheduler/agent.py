@@ -9,6 +9,7 @@ import logging
 import threading
 import time
 from importlib.metadata import version
+from typing import NamedTuple
 from uuid import uuid4
 
 from triplane.hal.errors import LinkError
@@ -27,10 +28,10 @@ from triplane.host.scheduler.contracts import (
     decode,
     encode,
 )
-from triplane.host.scheduler.errors import ContractError, FencedError
+from triplane.host.scheduler.errors import ContractError, FencedError, ServiceError
 from triplane.host.scheduler.evidence import Evidence
 from triplane.host.scheduler.exchange import Leases, Taken
-from triplane.host.scheduler.following import RETRY_S, TRANSIENT
+from triplane.host.scheduler.following import RETRY_S, TRANSIENT, retried
 from triplane.host.scheduler.ledger import BoardLedger
 from triplane.host.scheduler.runners import Ran, Runner
 
@@ -40,6 +41,14 @@ BEAT_S = 1.0
 CHECK_S = 0.25
 FETCH_S = 5.0
 MAX_REASON = 900
+OWN_NAME = "each board has a name of its own: --name"
+
+
+class _Said(NamedTuple):
+    """Of a board, by an agent of it."""
+
+    revision: int
+    instance: str
 
 
 class Agent:
@@ -58,20 +67,27 @@ class Agent:
     ) -> None:
         self.bus, self.runner, self.name, self.url = bus, runner, name, url
         self.instance = uuid4().hex
+        self._replaced = False
         self._software = version("triplane")
         self._ledger = BoardLedger(bus, name, signer or Signer(default_root()))
         self._evidence = Evidence(board=name, url=url)
 
     async def run(self) -> None:
-        """Work until it is cancelled; then say so, for others to take what is left."""
+        """Work until it is cancelled; then say so, for others to take what is left.
+
+        Raises:
+            ServiceError: the board has another agent. Two of one name would take each other's jobs away.
+        """
+        await self._wait_for_other()
         leases = await self.bus.leases(self.name)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._beat())
                 tasks.create_task(self._work(leases))
         finally:
-            with contextlib.suppress(*TRANSIENT):
-                await self.bus.leave(self.name)
+            if not self._replaced:
+                with contextlib.suppress(*TRANSIENT):
+                    await self.bus.leave(self.name)
 
     def state(self) -> BoardState:
         """What the agent says of its board."""
@@ -80,10 +96,38 @@ class Agent:
         )
 
     async def _beat(self) -> None:
+        """Say every second that this agent lives; of two that began at once the later to speak stays."""
+        others = None
         while True:
             with contextlib.suppress(*TRANSIENT):
+                newest = await self._newest()
+                if newest is None or newest.instance == self.instance:
+                    others = None
+                elif others is not None and newest.revision > others:
+                    self._replaced = True
+                    raise ServiceError(f"board {self.name} has another agent by now; {OWN_NAME}")
+                else:
+                    others = newest.revision  # of one that is gone, or from a replica that is behind
                 await self.bus.beat(self.state())
             await asyncio.sleep(BEAT_S)
+
+    async def _wait_for_other(self) -> None:
+        """Return at once where nobody speaks for the board; where somebody did, see whether he still does."""
+        if (before := await retried(self._newest)) is None:
+            return
+        await asyncio.sleep(1.5 * BEAT_S)
+        now = await retried(self._newest)
+        if now and now.revision > before.revision:
+            raise ServiceError(f"board {self.name} has an agent already; {OWN_NAME}")
+
+    async def _newest(self) -> _Said | None:
+        """What was said last; None: its agent has left, or never was."""
+        found = await self.bus.find(self.name, self.bus.boards)
+        if found is None or not found.value:
+            return None
+        with contextlib.suppress(ContractError):
+            return _Said(found.revision, decode(BoardState, found.value).instance)
+        return None
 
     async def _work(self, leases: Leases) -> None:
         while True:

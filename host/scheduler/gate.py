@@ -163,12 +163,13 @@ class Gate:
         return Answer(revision=revision), b""
 
     async def _find(self, who: Who, ask: Ask, _: bytes) -> Answered:
-        if ask.bucket == "boards" and who.role != "user":
+        own = who.role == "board" and ask.bucket == "boards" and ask.key == who.name
+        if ask.bucket == "boards" and who.role != "user" and not own:
             raise RefusedError("boards do not read of each other")
         if ask.bucket == "jobs" and who.role == "user" and not who.owns(ask.key):
             raise RefusedError(f"job {ask.key} is another's")
         found = await self._bus.find(ask.key, self._bus.boards if ask.bucket == "boards" else None)
-        if found is None or (who.role == "board" and not who.has(_record(found.value))):
+        if found is None or (who.role == "board" and not own and not who.has(_record(found.value))):
             return MISSING, b""
         return Answer(revision=found.revision), found.value
 

@@ -13,6 +13,7 @@ from triplane.host.scheduler.errors import (
     ContractError,
     FencedError,
     JobsError,
+    ServiceError,
     UnfinishedError,
     UnknownJobError,
 )
@@ -234,6 +235,37 @@ def test_large_payloads_go_through_the_object_store(run, request_of):
         return json.loads(await jobs.result(job))["exit_code"]
 
     assert run(body) == 3
+
+
+def test_a_board_has_one_agent(run, request_of):
+    async def body(service):
+        await service.scheduler()
+        stop = await service.agent()
+        jobs = await service.client()
+        await jobs.result(await jobs.submit(await request_of(jobs)))
+        with pytest.raises(ServiceError, match="has an agent already"):
+            await (await service.agent_of("board", "second")).run()
+        await stop()
+        await service.agent()  # whoever has left is in nobody's way
+        return json.loads(await jobs.result(await jobs.submit(await request_of(jobs))))["exit_code"]
+
+    assert run(body) == 7
+
+
+def test_of_two_agents_that_begin_at_once_one_stays(run, request_of):
+    async def body(service):
+        await service.scheduler()
+        agents = [await service.agent_of("board", name) for name in ("a", "b")]
+        running = [asyncio.create_task(each.run()) for each in agents]
+        (ended,), (other,) = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        assert "has another agent by now" in repr(ended.exception())
+        jobs = await service.client()
+        done = json.loads(await jobs.result(await jobs.submit(await request_of(jobs))))["exit_code"]
+        other.cancel()
+        await asyncio.wait([other])
+        return done
+
+    assert run(body) == 7
 
 
 def test_a_malformed_record_hinders_nobody(run, request_of):
