@@ -60,7 +60,13 @@ def add(
         file = output or Path(f"{name}.credentials")
         if file.exists():
             raise ServiceError(f"{file} is there already; move it away, or name another with --output")
-        _access(folder, new=True).add(kind.value, checked_name(name)).write(file)
+        granted = _access(folder, new=True)
+        credentials = granted.add(kind.value, checked_name(name))
+        try:
+            credentials.write(file)
+        except (OSError, ServiceError):
+            granted.revoke(kind.value, name)  # nobody has that key
+            raise
         print(file)
 
 

@@ -40,8 +40,10 @@ def resolve_outputs(json_file: Path | None, plot: Path | None = None, vcd: Path 
 
 
 @contextmanager
-def errors() -> Iterator[None]:
-    """Turn errors that a person can act on into one message and exit code 1, and Ctrl-C into 130.
+def errors(
+    stopped: str = "cancelled: the board is closed and no file is left half written",
+) -> Iterator[None]:
+    """Turn errors that a person can act on into one message and exit code 1, and Ctrl-C into `stopped` and 130.
 
     What is not expected keeps its traceback: it is a fault of ours, and the traceback is what a report of it
     needs.
@@ -49,7 +51,7 @@ def errors() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        print("cancelled: the board is closed and no file is left half written", file=sys.stderr)
+        print(stopped, file=sys.stderr)
         raise typer.Exit(130) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

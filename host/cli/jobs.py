@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -33,6 +34,7 @@ Service = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Id = Annotated[str, typer.Argument(metavar="ID", show_default=False, help="Name of a job.")]
 URL = "nats://127.0.0.1:4222"
+STOPPED = "stopped: jobs that were submitted go on; triplane jobs lists them"
 
 jobs = typer.Typer(
     help="List jobs, or say why one is where it is; hold and release them.", invoke_without_command=True
@@ -77,10 +79,10 @@ def submit(
     credentials: Known = None,
 ) -> None:
     """Submit a job; prints its name, and it is on the server's disk then."""
-    with errors():
+    with errors(STOPPED):
         import time
 
-        from triplane.host.scheduler.contracts import Session, checked_request
+        from triplane.host.scheduler.contracts import checked_request
         from triplane.host.scheduler.requests import read_job
 
         kind, payload, needs = read_job(file, device)
@@ -98,10 +100,12 @@ def submit(
                 due=None if due is None else time.time() + due,
                 board=board,
                 batch=batch,
-                session=None if session is None else Session(name=session, idle_timeout_s=idle_timeout),
+                session=None if session is None else {"name": session, "idle_timeout_s": idle_timeout},
                 needs=needs.model_copy(update={"minimum_fidelity": minimum_fidelity}),
             )
             name = await there.submit(request, job=job, held=hold)
+            if wait:  # whoever waits no longer finds the job again by its name
+                print(f"job {name}", file=sys.stderr, flush=True)
             return name, await there.result(name) if wait else None
 
         name, result = _asked(url, credentials, ask)
@@ -117,7 +121,7 @@ def list_jobs(
 ) -> None:
     """List all jobs, those that changed last at the end."""
     if context.invoked_subcommand is None:
-        with errors():
+        with errors(STOPPED):
             found = _asked(url, credentials, lambda there: there.all())
             if as_json:
                 _print([_shown(each) for each in found])
@@ -132,7 +136,7 @@ def list_jobs(
 @jobs.command()
 def why(job: Id, as_json: AsJson = False, url: Service = URL, credentials: Known = None) -> None:
     """Every decision about a job with its reason, and what it waits for now."""
-    with errors():
+    with errors(STOPPED):
 
         async def ask(there: Jobs) -> tuple[list[Record], str | None]:
             return await there.history(job), await there.why(job)
@@ -182,7 +186,7 @@ def logs(
     credentials: Known = None,
 ) -> None:
     """Print what has become of a job, and with -f what becomes of it."""
-    with errors():
+    with errors(STOPPED):
 
         async def ask(there: Jobs) -> None:
             told = 0.0
@@ -206,7 +210,7 @@ def results(
     credentials: Known = None,
 ) -> None:
     """Print the result of a job, JSON; with --json also the manifest of what it was made of."""
-    with errors():
+    with errors(STOPPED):
 
         async def ask(there: Jobs) -> tuple[bytes, Record]:
             result = await there.result(job, wait_s=None if wait else 0)
@@ -250,7 +254,7 @@ def _do(
     *,
     as_json: bool = False,
 ) -> None:
-    with errors():
+    with errors(STOPPED):
         from triplane.host.scheduler.errors import JobsError
 
         changed = _asked(url, credentials, change)

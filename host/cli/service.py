@@ -58,7 +58,7 @@ def serve(
     On loopback, who may connect may do everything. With --secure, on every other address, and where keys have been
     given, each has a key of the own: triplane access add.
     """
-    with errors():
+    with errors("stopped: what was accepted is on disk"):
         from triplane.host.provenance.store import default_root
         from triplane.host.scheduler.access import Access
         from triplane.host.scheduler.credentials import given_credentials
@@ -113,7 +113,7 @@ def agent(
     credentials: Known = None,
 ) -> None:
     """Let a board take jobs. Runs until Ctrl-C; what it has not done goes to others."""
-    with errors():
+    with errors("stopped: what this agent has not done goes to others"):
         from triplane.host.scheduler.credentials import given_credentials
         from triplane.host.scheduler.service import attend
 

@@ -22,9 +22,9 @@ from triplane.host.qiskit.calls import call_of, packed_call
 from triplane.host.qiskit.task import Task
 from triplane.host.scheduler.bus import DEFAULT_URL, Bus
 from triplane.host.scheduler.client import Jobs
-from triplane.host.scheduler.contracts import State, checked_request
+from triplane.host.scheduler.contracts import Request, State, checked_request
 from triplane.host.scheduler.credentials import given_credentials
-from triplane.host.scheduler.errors import JobsError, UnfinishedError
+from triplane.host.scheduler.errors import ContractError, JobsError, UnfinishedError
 from triplane.host.scheduler.primitives import TASKS, parts_of, shots_of
 from triplane.host.scheduler.requests import duration_us, needs_of, this_user
 
@@ -126,6 +126,7 @@ class RemoteBackend(TriplaneBackend):
 
     Raises:
         ServiceError: nothing answers there.
+        ContractError: requests have no such field.
     """
 
     def __init__(
@@ -134,9 +135,12 @@ class RemoteBackend(TriplaneBackend):
         /,
         device: Device | str = "line5",
         *,
-        credentials: Path | None = None,
+        credentials: Path | str | None = None,
         **request: Any,
     ) -> None:
+        if unknown := request.keys() - Request.model_fields.keys():
+            raise ContractError(f"requests have no {', '.join(sorted(unknown))}; see contracts.Request")
+        known = given_credentials(None if credentials is None else Path(credentials))
         super().__init__(device, record_jobs=False)
         self.name, self.description = f"triplane_jobs_{self.device.name}", url
         # Qiskit's calls block, and the connection must live between them.
@@ -144,7 +148,7 @@ class RemoteBackend(TriplaneBackend):
         self._thread = threading.Thread(target=self._loop.run_forever, name=self.name, daemon=True)
         self._thread.start()
         try:
-            self.bus = self.ask(Bus.connect(url, credentials=given_credentials(credentials)))
+            self.bus = self.ask(Bus.connect(url, credentials=known))
         except BaseException:
             self._stop()
             raise
@@ -189,8 +193,7 @@ class RemoteBackend(TriplaneBackend):
         Raises:
             UnknownJobError: there is none of that name.
         """
-        self.ask(self.service.get(job_id))
-        return RemoteJob(self, job_id)
+        return RemoteJob(self, self.ask(self.service.get(job_id)).job)
 
     def board(self) -> NoReturn:
         """There is none here.

@@ -98,9 +98,10 @@ async def connected(
             await client.close()
         if why:
             raise ServiceError(f"{url} {why}") from None
-        hint = "" if credentials else "; for one that is secured give --credentials"
+        hint = "not secured give no" if credentials else "secured give"
         raise ServiceError(
-            f"no service of jobs at {url}: {str(error) or 'no answer'}; start one: triplane serve{hint}"
+            f"no service of jobs at {url}: {str(error) or 'no answer'}; start one: triplane serve; "
+            f"for one that is {hint} --credentials"
         ) from error
     scope, why = None, ""
     return client, lambda: bool(why)

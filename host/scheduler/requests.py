@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from triplane.host.scheduler.contracts import Kind, Needs
+from triplane.host.scheduler.contracts import MAX_PAYLOAD_BYTES, Kind, Needs
 from triplane.host.scheduler.errors import ContractError
 from triplane.host.scheduler.runners import circuits_of
 
@@ -32,18 +32,28 @@ def read_job(file: Path, device: str = "line5") -> tuple[Kind, bytes, Needs]:
         device: by whose times a shot's duration is estimated, a name or a YAML file.
 
     Raises:
-        ContractError: it is none of these.
+        ContractError: it is none of these, or larger than a payload may be.
         ValueError: there is an error in it; the text has line and column.
     """
     kind = KINDS.get(file.suffix)
     if kind is None:
         raise ContractError(f"{file}: jobs are files {', '.join(KINDS)}; rename it, or convert it")
-    payload = file.read_bytes()
+    with file.open("rb") as opened:  # no more is read of what is too large, or has no end
+        payload = opened.read(MAX_PAYLOAD_BYTES + 1)
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise ContractError(
+            f"{file}: {MAX_PAYLOAD_BYTES} bytes are the most of a payload; make several jobs of it"
+        )
     if kind == "control":
         from triplane.host.programs import read_program
 
         read_program(file)
         return kind, payload, Needs()
+    if kind == "qasm3":
+        try:
+            payload.decode()
+        except UnicodeDecodeError as error:
+            raise ContractError(f"{file}: byte {error.start} is no UTF-8; OpenQASM 3 is a text") from error
     circuits = circuits_of(kind, payload)
     return (
         kind,

@@ -5,6 +5,9 @@ from __future__ import annotations
 
 from openqasm3 import ast
 
+EXCERPT = 160
+"""Characters of a line that are shown, around the place that is meant."""
+
 
 class QasmError(ValueError):
     """A program that cannot be lowered.
@@ -36,8 +39,9 @@ class QasmError(ValueError):
         place = f"line {self.line}, column {self.column}: {self.message}"
         if not self.excerpt:
             return place
-        shown = self.excerpt.expandtabs(1)
-        return f"{place}\n    {shown}\n    {' ' * (self.column - 1)}^"
+        first = max(0, self.column - 1 - EXCERPT // 2) if len(self.excerpt) > EXCERPT else 0
+        shown = self.excerpt.expandtabs(1)[first : first + EXCERPT]
+        return f"{place}\n    {shown}\n    {' ' * (self.column - 1 - first)}^"
 
 
 class NotKnownError(QasmError):

@@ -184,6 +184,13 @@ def test_what_is_no_address_is_refused(url):
         TriplaneBackend(url)
 
 
+def test_arguments_of_a_backend_are_checked_before_it_connects(tmp_path):
+    with pytest.raises(ContractError, match="requests have no prority"):
+        TriplaneBackend("nats://127.0.0.1:1", prority=3)
+    with pytest.raises(ServiceError, match="No such file"):
+        TriplaneBackend("nats://127.0.0.1:1", credentials=str(tmp_path / "nowhere"))
+
+
 def test_without_a_service_it_says_so(port):
     with pytest.raises(ServiceError, match="triplane serve"):
         RemoteBackend(f"nats://127.0.0.1:{port}")

@@ -68,6 +68,7 @@ def test_submit_look_and_fetch(service, tmp_path):
     file.write_text("emit r0\nhalt 9\n")
     code, output, error = ask("submit", str(file), "--wait", "--json", "--user", "ada", "--id", "first")
     assert code == 0, error
+    assert error == "job first\n"
     assert json.loads(output) == {"id": "first", "result": {"exit_code": 9, "outcomes": [0]}}
     code, output, _ = ask("jobs", "--json")
     (listed,) = json.loads(output)
@@ -114,6 +115,8 @@ def test_hold_release_and_refusals(service, tmp_path):
     code, _, error = ask("submit", str(file), "--user", "a.b")
     assert code == 1
     assert "user" in error
+    code, _, error = ask("submit", str(file), "--session", "a b")
+    assert (code, error.startswith("error: request: session.name: ")) == (1, True)
     file.write_text("nonsense\n")
     assert ask("submit", str(file))[0] == 1
     code, _, error = ask("jobs", "--url", "nats://127.0.0.1:1")
@@ -195,6 +198,7 @@ def test_keys_once_given_are_asked_for(tmp_path, port):
 
     assert access("list").exit_code == 1
     assert not list(tmp_path.iterdir())
+    assert access("add", "user", "ada", "--output", str(tmp_path / "nowhere" / "ada")).exit_code == 1
     assert access("add", "user", "ada", "--output", str(tmp_path / "ada")).exit_code == 0
     command = [sys.executable, "-m", "triplane.host", "serve", "--port", str(port), "--folder", str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as serve:

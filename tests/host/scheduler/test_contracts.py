@@ -7,6 +7,7 @@ import pytest
 from triplane.host.scheduler.contracts import (
     INLINE_BYTES,
     MAX_MESSAGE_BYTES,
+    MAX_PAYLOAD_BYTES,
     Payload,
     Record,
     Request,
@@ -16,6 +17,7 @@ from triplane.host.scheduler.contracts import (
     encode,
 )
 from triplane.host.scheduler.errors import ContractError
+from triplane.host.scheduler.requests import read_job
 
 DATA = b"halt 0"
 PAYLOAD = Payload.model_construct(sha256=hashlib.sha256(DATA).hexdigest(), size=len(DATA), inline=DATA)
@@ -71,6 +73,16 @@ def test_a_payload_travels_in_its_message_only_if_it_is_small():
     data["request"]["payload"]["inline"] = "A" * (INLINE_BYTES * 2)
     with pytest.raises(ContractError, match="inline"):
         decode(Record, json.dumps(data).encode())
+
+
+def test_a_file_is_judged_before_it_is_parsed(tmp_path):
+    huge, binary = tmp_path / "huge.qasm", tmp_path / "binary.qasm"
+    with huge.open("wb") as file:
+        file.truncate(MAX_PAYLOAD_BYTES + 1)
+    binary.write_bytes(b"OPENQASM 3.0;\xff")
+    for file, text in ((huge, "are the most of a payload"), (binary, "byte 13 is no UTF-8")):
+        with pytest.raises(ContractError, match=text):
+            read_job(file)
 
 
 def test_contracts_have_a_schema():

@@ -82,6 +82,14 @@ def test_the_line_is_shown_with_a_caret_under_the_place():
     )
 
 
+def test_of_a_long_line_only_what_is_around_the_place_is_shown():
+    with pytest.raises(QasmError) as error:
+        loads("int x = " + " " * 1_000 + "nothing;" + " " * 1_000)
+    _, shown, caret = str(error.value).splitlines()
+    assert len(shown) < 200
+    assert shown[caret.index("^") :].startswith("nothing;")
+
+
 def test_another_version_is_refused_with_its_remedy():
     with pytest.raises(QasmError, match="qiskit.qasm2.loads reads OpenQASM 2"):
         loads("OPENQASM 2.0;\nqreg q[1];")
