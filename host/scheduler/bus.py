@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from io import BytesIO
@@ -44,10 +43,8 @@ from triplane.host.scheduler.contracts import (
 from triplane.host.scheduler.credentials import Credentials
 from triplane.host.scheduler.errors import ContractError, FencedError, ServiceError, UnknownJobError
 from triplane.host.scheduler.exchange import Leases, parts_of
-from triplane.host.scheduler.following import RETRY_S, TRANSIENT, Change, follow, retried
+from triplane.host.scheduler.following import RETRY_S, TRANSIENT, Change, Tries, follow, retried
 from triplane.host.scheduler.streams import LEDGER, WORK, made_streams
-
-logger = logging.getLogger(__name__)
 
 DEFAULT_URL = "nats://127.0.0.1:4222"
 WHY = "triplane.ask.why"
@@ -149,7 +146,7 @@ class Bus:
         Raises:
             FencedError: it has another revision.
         """
-        store = bucket or self.jobs
+        store, tries = bucket or self.jobs, Tries()
         while True:
             try:
                 return await store.update(key, value, last=revision)
@@ -164,8 +161,7 @@ class Bus:
                     continue
                 raise FencedError(f"{key} was changed by somebody else") from None
             except TRANSIENT as error:
-                logger.debug("write of %s: %s", key, error)
-                await asyncio.sleep(RETRY_S)
+                await tries.again(error)
 
     async def find(self, key: str, bucket: KeyValue | None = None) -> Change | None:
         """The newest revision of a record; None: there is none."""

@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 RETRY_S = 0.2
 HEARTBEAT_S = 1.0
+TOLD = 15
+"""Tries after which people hear of it: a server that is started again needs fewer."""
 
 TRANSIENT = (NatsError, asyncio.TimeoutError, OSError)
 """What passes when the server is back; what it says while it starts is among them."""
@@ -110,11 +112,27 @@ def _following(inbox: str, subject: str, last: int, *, history: bool) -> Consume
 
 async def retried(call: Callable[[], Awaitable[Result]]) -> Result:
     """Call until the server answers; what it says is not there is an answer."""
+    tries = Tries()
     while True:
         try:
             return await call()
         except (NotFoundError, BadRequestError):
             raise
         except TRANSIENT as error:
-            logger.debug("call: %s", error)
-            await asyncio.sleep(RETRY_S)
+            await tries.again(error)
+
+
+class Tries:
+    """Of one call: each failure waits a while, and one that does not pass is told, once."""
+
+    _count = 0
+
+    async def again(self, why: object) -> None:
+        """Wait for the next try."""
+        self._count += 1
+        logger.log(
+            logging.WARNING if self._count == TOLD else logging.DEBUG,
+            "the service does not take it, and is asked again: %s",
+            str(why) or "no answer",
+        )
+        await asyncio.sleep(RETRY_S)

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from triplane.host.scheduler.contracts import PART_BYTES, BoardState, Lease, Pay
 from triplane.host.scheduler.credentials import Credentials
 from triplane.host.scheduler.errors import FencedError, JobsError, ServiceError
 from triplane.host.scheduler.exchange import parts_of
-from triplane.host.scheduler.following import RETRY_S, TRANSIENT, Change
+from triplane.host.scheduler.following import TRANSIENT, Change, Tries
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +66,7 @@ class GatedBus(Bus):
             JobsError: the gate refuses it; the text says why.
             ServiceError: the credentials were taken away, or the connection is closed.
         """
+        tries = Tries()
         while True:
             try:
                 message = await self.client.request(
@@ -78,14 +78,14 @@ class GatedBus(Bus):
                 self._check()
                 if not patient:
                     raise
-                answer = Answer(verdict="later")
+                answer = Answer(verdict="later", reason=str(error))
             if answer.verdict == "fenced":
                 raise FencedError(answer.reason)
             if answer.verdict == "refused":
                 raise JobsError(f"refused: {answer.reason}")
             if answer.verdict != "later":
                 return answer, message.data
-            await asyncio.sleep(RETRY_S)
+            await tries.again(answer.reason)
 
     def _check(self) -> None:
         if self.client.is_closed or (self.refused() and not self.client.is_connected):

@@ -8,6 +8,7 @@ import threading
 import pytest
 from nats.js.errors import KeyWrongLastSequenceError
 
+from triplane.host.scheduler import following
 from triplane.host.scheduler.contracts import MAX_PAYLOAD_BYTES, Session, State, encode
 from triplane.host.scheduler.errors import (
     ContractError,
@@ -17,6 +18,7 @@ from triplane.host.scheduler.errors import (
     UnfinishedError,
     UnknownJobError,
 )
+from triplane.host.scheduler.following import TOLD, retried
 from triplane.host.scheduler.runners import ModelRunner
 
 
@@ -308,6 +310,21 @@ def test_a_record_under_a_bad_name_does_not_end_the_scheduler(run, request_of):
         return json.loads(await jobs.result(good))["exit_code"]
 
     assert run(body) == 7
+
+
+def test_what_does_not_pass_is_told_once(caplog, monkeypatch):
+    monkeypatch.setattr(following, "RETRY_S", 0)
+    answers = iter([OSError("no space left on device")] * (2 * TOLD))
+
+    async def call():
+        for error in answers:
+            raise error
+        return "done"
+
+    assert asyncio.run(retried(call)) == "done"
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        "the service does not take it, and is asked again: no space left on device"
+    ]
 
 
 def test_unknown_jobs_are_named(run):
