@@ -115,8 +115,8 @@ def collect(
 def summary(piece: Piece) -> dict[str, Any]:
     """What came of a part in a few figures, for people; all of it is among the run's outputs.
 
-    Points and shots of each; for a single point also the shares of its most frequent outcomes, bit 0 on the right. Of an
-    estimator the first of its values, with their standard errors.
+    Points and shots of each; for a single point also the shares of its most frequent outcomes, bit 0 on the right. Of
+    an estimator the first of its values, with their standard errors.
     """
     if "evs" in piece.arrays:
         kept = {name: piece.arrays[name].ravel()[:MOST_SHOWN].tolist() for name in ("evs", "stds")}
