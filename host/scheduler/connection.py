@@ -86,6 +86,9 @@ async def connected(
     async def note(error: Exception) -> None:
         nonlocal why, refusals
         logger.debug("connection: %s", error)
+        if scope and scope.expired():
+            # It was cancelled in the moment that an attempt ended, and Python 3.11 forgets that (`asyncio.wait_for`).
+            raise TimeoutError
         if (told := _refusal(error)) is not None:
             if not why:
                 end_within(ADDED_S)
