@@ -68,7 +68,7 @@ def serve(
             return work
 
         try:
-            asyncio.run(_scheduling(at, access and access.service, replicas, watched, wait_s))
+            asyncio.run(_scheduling(at, access.service if access else None, replicas, watched, wait_s))
         except* ServiceError as ended:
             raise _first(ended) from None
 
