@@ -42,7 +42,7 @@ from triplane.host.scheduler.contracts import (
 )
 from triplane.host.scheduler.credentials import Credentials
 from triplane.host.scheduler.errors import ContractError, FencedError, ServiceError, UnknownJobError
-from triplane.host.scheduler.exchange import Leases, parts_of
+from triplane.host.scheduler.exchange import BoardLeases, Leases, parts_of
 from triplane.host.scheduler.following import RETRY_S, TRANSIENT, Change, Tries, follow, retried
 from triplane.host.scheduler.streams import LEDGER, WORK, made_streams
 
@@ -56,7 +56,6 @@ WRONG_LAST_SEQUENCE = 10_071
 """JetStream's code for "somebody else has written"."""
 
 READ_AT_ONCE = 256
-ACK_WAIT_S = 30.0
 
 
 @dataclass
@@ -191,17 +190,9 @@ class Bus:
 
     async def leases(self, board: str) -> Leases:
         """Where an agent takes the leases of its board."""
-        subject, name = f"triplane.work.{board}", f"board_{board}"
-        configuration = ConsumerConfig(
-            durable_name=name,
-            filter_subject=subject,
-            ack_policy=AckPolicy.EXPLICIT,
-            ack_wait=ACK_WAIT_S,
-            max_ack_pending=1_024,
-        )
-        return await retried(
-            lambda: self.js.pull_subscribe(subject, durable=name, stream=WORK, config=configuration)
-        )
+        leases = BoardLeases(self.js, board)
+        await retried(leases.open)
+        return leases
 
     async def beat(self, state: BoardState) -> None:
         """Say that a board's agent lives; raises what is transient."""

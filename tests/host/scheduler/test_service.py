@@ -8,7 +8,7 @@ import threading
 import pytest
 from nats.js.errors import KeyWrongLastSequenceError
 
-from triplane.host.scheduler import following
+from triplane.host.scheduler import agent, following
 from triplane.host.scheduler.contracts import MAX_PAYLOAD_BYTES, Session, State, encode
 from triplane.host.scheduler.errors import (
     ContractError,
@@ -20,6 +20,7 @@ from triplane.host.scheduler.errors import (
 )
 from triplane.host.scheduler.following import TOLD, retried
 from triplane.host.scheduler.runners import ModelRunner
+from triplane.host.scheduler.streams import WORK
 
 
 class Gated(ModelRunner):
@@ -308,6 +309,20 @@ def test_a_record_under_a_bad_name_does_not_end_the_scheduler(run, request_of):
         await service.scheduler()
         await service.agent()
         return json.loads(await jobs.result(good))["exit_code"]
+
+    assert run(body) == 7
+
+
+def test_an_agent_goes_on_where_the_server_has_lost_its_consumer(run, request_of, monkeypatch):
+    monkeypatch.setattr(agent, "FETCH_S", 0.3)
+
+    async def body(service):
+        await service.scheduler()
+        await service.agent()
+        jobs = await service.client()
+        await jobs.result(await jobs.submit(await request_of(jobs)))
+        await jobs.bus.js.delete_consumer(WORK, "board_board")
+        return json.loads(await jobs.result(await jobs.submit(await request_of(jobs))))["exit_code"]
 
     assert run(body) == 7
 
