@@ -13,6 +13,8 @@ from typing import cast
 
 from nats.aio.msg import Msg
 
+from triplane.host.provenance import SignatureError
+from triplane.host.scheduler.access import Principal
 from triplane.host.scheduler.asks import WAIT_S, Answer, Ask, Told, asked, header
 from triplane.host.scheduler.audit import Audit
 from triplane.host.scheduler.bus import Bus
@@ -24,12 +26,16 @@ from triplane.host.scheduler.following import TRANSIENT
 from triplane.host.scheduler.ledger import Line
 from triplane.host.scheduler.limits import LIMITS, Limit, Tokens
 from triplane.host.scheduler.permits import NOT_HERE, Who, refusal
+from triplane.host.scheduler.register import Register
 
 logger = logging.getLogger(__name__)
 
 SUBJECT = "triplane.gate.*.*"
 PAGE_BYTES = 96 * 1024
 """Of changes in an answer; the last one may go beyond."""
+
+HEARD_S = 2.0
+"""Until the register has heard of a board that was added."""
 
 ACK = "$JS.ACK.triplane_work.board_"
 Answered = tuple[Answer, bytes]
@@ -57,11 +63,14 @@ class Gate:
     Args:
         bus: of the service itself.
         audit: log.
+        register: who may sign for which board; it is kept up to date by its `run`.
         limits: by role.
     """
 
-    def __init__(self, bus: Bus, audit: Audit, limits: Mapping[str, Limit] = LIMITS) -> None:
-        self._bus, self._audit, self._limits = bus, audit, limits
+    def __init__(
+        self, bus: Bus, audit: Audit, register: Register, limits: Mapping[str, Limit] = LIMITS
+    ) -> None:
+        self._bus, self._audit, self._register, self._limits = bus, audit, register, limits
         self._traffic: dict[Who, _Traffic] = {}
         self._leases: dict[str, Leases] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -268,12 +277,31 @@ class Gate:
         return (MISSING, b"") if data is None else (Answer(revision=sequence), data)
 
     async def _append(self, who: Who, ask: Ask, body: bytes) -> Answered:
-        """Only the own chain, and only entries of a job that the board has."""
+        """Only the own chain, and only entries of a job that the board has, which it has signed itself."""
         self._is_board(who)
         await self._owner(who, ask)
-        if decode(Line, body).job != ask.key:
+        line = decode(Line, body)
+        if line.job != ask.key:
             raise RefusedError("the entry is of another job")
+        try:
+            line.signature.check(line.object)
+        except SignatureError as error:
+            raise RefusedError(str(error)) from error
+        owner = await self._owner_of(line.signature.key)
+        if owner is None or owner.name != who.name or owner.revoked:
+            raise RefusedError(
+                f"the run is signed by a key that is not board {who.name}'s; an agent signs with the key of its "
+                "credentials, and those of an earlier version have none: triplane access revoke, then add"
+            )
         return Answer(revision=await self._bus.append(who.name, ask.key, body, ask.revision)), b""
+
+    async def _owner_of(self, signer: str) -> Principal | None:
+        """The board that signs with a key; one that was added just now may be here before the register has heard."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEARD_S):
+                while self._register.owner(signer) is None:
+                    await asyncio.sleep(HEARD_S / 20)
+        return self._register.owner(signer)
 
     async def _is_filed(self, who: Who, key: str, after: Record) -> bool:
         """Whether the run of a job's end is what the board has put into its ledger last."""

@@ -17,6 +17,7 @@ from triplane.host.scheduler.bus import Bus
 from triplane.host.scheduler.credentials import Credentials
 from triplane.host.scheduler.errors import ServiceError
 from triplane.host.scheduler.gate import Gate
+from triplane.host.scheduler.register import Register
 from triplane.host.scheduler.runners import BoardRunner, ModelRunner, Runner
 from triplane.host.scheduler.scheduler import Scheduler
 from triplane.host.scheduler.server import START_S, Node, reload_server, running
@@ -61,10 +62,10 @@ def serve(
         else:
             access = node.access
 
-            def watched(audit: Audit) -> list[Coroutine[Any, Any, None]]:
+            def watched(audit: Audit, register: Register) -> list[Coroutine[Any, Any, None]]:
                 return [
                     audit.follow_log(folder / "server.log"),
-                    admitting(access, audit, lambda: reload_server(folder, node, process)),
+                    admitting(access, register, audit, lambda: reload_server(folder, node, process)),
                 ]
 
             asyncio.run(_scheduling(at, access.service, replicas, watched, wait_s))
@@ -74,7 +75,7 @@ async def _scheduling(
     url: str,
     credentials: Credentials | None,
     replicas: int,
-    watches: Callable[[Audit], list[Coroutine[Any, Any, None]]] = lambda _: [],
+    watches: Callable[[Audit, Register], list[Coroutine[Any, Any, None]]] = lambda *_: [],
     wait_s: float = START_S,
 ) -> None:
     if credentials and credentials.role != "service":
@@ -86,24 +87,35 @@ async def _scheduling(
         asyncio.TaskGroup() as tasks,
     ):
         if credentials:
-            audit = await Audit.made(bus, replicas)
-            tasks.create_task(Gate(bus, audit).run())
-            for work in watches(audit):
+            audit, register = await Audit.made(bus, replicas), await Register.made(bus, replicas)
+            tasks.create_task(register.run())
+            tasks.create_task(Gate(bus, audit, register).run())
+            for work in watches(audit, register):
                 tasks.create_task(work)
         print(f"jobs: {url}", flush=True)
         tasks.create_task(Scheduler(bus).run())
 
 
-async def admitting(access: Access, audit: Audit, reload: Callable[[], None]) -> None:
-    """Let the server hear of who comes and goes, and the log as well; until it is cancelled."""
+async def admitting(access: Access, register: Register, audit: Audit, reload: Callable[[], None]) -> None:
+    """Let the server hear of who comes and goes, here and on other machines, and the log as well; until cancelled.
+
+    Args:
+        access: of this machine.
+        register: of the service; its `run` goes on meanwhile.
+        audit: log.
+        reload: lets this machine's server read who may connect.
+    """
     known = access.principals()
-    await audit.admitted(known)
+    await register.tell(known, audit)
     while True:
-        await asyncio.sleep(LOOK_S)
+        if register.news.is_set():
+            register.news.clear()
+            access.merge(register.principals)
         if (now := access.principals()) != known:
             known = now
             reload()
-            await audit.admitted(known)
+            await register.tell(known, audit)
+        await asyncio.sleep(LOOK_S)
 
 
 def attend(
@@ -157,7 +169,8 @@ async def _attending(
 ) -> None:
     async with await Bus.connect(url, credentials=credentials) as bus:
         progress(f"agent of board {name} ({board}) takes jobs of {url}")
-        await Agent(bus, runner, name=name, url=board).run()
+        signer = credentials.signer if credentials else None
+        await Agent(bus, runner, name=name, url=board, signer=signer).run()
 
 
 def _first(group: BaseExceptionGroup[ServiceError]) -> ServiceError:

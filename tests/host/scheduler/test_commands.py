@@ -208,7 +208,12 @@ def test_followers_and_writers_go_on_when_the_server_comes_back(tmp_path, port):
 
 def test_people_and_boards_of_a_secured_service(tmp_path, port, monkeypatch):
     url, folder, running = f"nats://127.0.0.1:{port}", str(tmp_path / "nats"), []
-    environment = {**os.environ, "TRIPLANE_HOME": str(tmp_path / "home"), "TRIPLANE_JOBS": url}
+    environment = {
+        **os.environ,
+        "TRIPLANE_HOME": str(tmp_path / "home"),
+        "TRIPLANE_JOBS": url,
+        "COLUMNS": "200",
+    }
     monkeypatch.chdir(tmp_path)
 
     def ask(*arguments, credentials=None):
@@ -238,6 +243,15 @@ def test_people_and_boards_of_a_secured_service(tmp_path, port, monkeypatch):
             "error: refused: job ada.a is another's\n",
         )
         assert "--credentials" in ask("jobs")[2]
+        run = json.loads(ask("results", "ada.a", "--json", credentials="ada.credentials")[1])["run"]
+        code, output, error = ask("report", run, "--server", url, credentials="nats/access/service.json")
+        assert (code, "signed by the key of board fridge" in output) == (0, True), error
+        code, output, error = ask("report", run)  # from the copy, without the service
+        assert (code, "signed by the key of board fridge" in output) == (0, True), error
+        (tmp_path / "home" / "signatures" / f"{run}.json").unlink()
+        code, output, error = ask("report", run)
+        assert (code, "DAMAGED" in output, "its signature is gone" in error) == (1, True, True)
+        assert ask("rerun", run)[0] == 1
         (tmp_path / "ada.credentials").chmod(0o644)
         assert "chmod 600" in ask("jobs", credentials="ada.credentials")[2]
         assert (

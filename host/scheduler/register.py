@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Whose key is whose in a secured service: the principals of all its machines, in a bucket, public keys only.
+
+Each machine's folder `access` tells it who was added or revoked there, and hears from it who was elsewhere; what one
+has revoked stays so everywhere. The gate and `triplane report` ask it which board may sign with which key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from contextlib import aclosing
+from functools import partial
+
+from nats.js.kv import KeyValue
+
+from triplane.host.scheduler.access import Principal, joined
+from triplane.host.scheduler.audit import Audit
+from triplane.host.scheduler.bus import Bus
+from triplane.host.scheduler.contracts import decode, encode
+from triplane.host.scheduler.errors import ContractError, FencedError
+from triplane.host.scheduler.following import retried
+from triplane.host.scheduler.streams import made_bucket
+
+logger = logging.getLogger(__name__)
+
+BUCKET = "triplane_access"
+HISTORY = 8
+"""Revisions of a principal that are kept: there are two, added and revoked."""
+
+
+class Register:
+    """Of a service; `run` keeps it up to date.
+
+    Args:
+        bus: of the service itself.
+        bucket: made by `made`.
+
+    Attributes:
+        ready: once all that was in the bucket is known.
+        news: set whenever somebody was added or revoked.
+    """
+
+    def __init__(self, bus: Bus, bucket: KeyValue) -> None:
+        self._bus, self._bucket = bus, bucket
+        self._known: dict[str, Principal] = {}
+        self.ready, self.news = asyncio.Event(), asyncio.Event()
+
+    @classmethod
+    async def made(cls, bus: Bus, replicas: int = 1) -> Register:
+        """With the bucket, made where it is not there."""
+        return cls(bus, await retried(lambda: made_bucket(bus.js, BUCKET, HISTORY, replicas)))
+
+    @property
+    def principals(self) -> list[Principal]:
+        """All that have or had a key, by when they were added."""
+        return sorted(self._known.values(), key=lambda each: each.added)
+
+    def owner(self, signer: str) -> Principal | None:
+        """The board that signs, or signed, with a key, 64 hex digits; None: the key is nobody's."""
+        return next((each for each in self._known.values() if each.signer == signer), None)
+
+    def signer_name(self, signer: str) -> str | None:
+        """The same for people, as a copy of a run has it."""
+        owner = self.owner(signer)
+        return None if owner is None else f"board {owner.name}"
+
+    async def run(self) -> None:
+        """Hear of who comes and goes until it is cancelled."""
+        async with aclosing(self._bus.follow(self._bucket)) as changes:
+            async for change in changes:
+                if change is None:
+                    self.ready.set()
+                    continue
+                try:
+                    principal = decode(Principal, change.value)
+                except ContractError as error:
+                    logger.warning("%s of %s is left out: %s", change.key, BUCKET, error)
+                    continue
+                self._known[principal.key] = principal
+                self.news.set()
+
+    async def read(self) -> Register:
+        """Know what is in the bucket now; returns itself."""
+        reading = asyncio.create_task(self.run())
+        await self.ready.wait()
+        reading.cancel()
+        return self
+
+    async def tell(self, principals: Iterable[Principal], audit: Audit) -> None:
+        """Say who was added and revoked here; the audit log hears first of what is new."""
+        for principal in principals:
+            found = await retried(partial(self._bus.find, principal.key, self._bucket))
+            known = decode(Principal, found.value) if found else None
+            now = joined(known, principal) if known else principal
+            if now == known:
+                continue
+            await audit.admitted(now, known)
+            try:
+                await self._bus.swap(
+                    now.key, encode(now), found.revision if found else 0, bucket=self._bucket
+                )
+            except FencedError:
+                logger.info("%s %s was told by another machine meanwhile", now.role, now.name)
