@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -20,7 +21,7 @@ from triplane.host.scheduler.gate import Gate
 from triplane.host.scheduler.register import Register
 from triplane.host.scheduler.runners import BoardRunner, ModelRunner, Runner
 from triplane.host.scheduler.scheduler import Scheduler
-from triplane.host.scheduler.server import START_S, Node, reload_server, running
+from triplane.host.scheduler.server import START_S, Node, reload_server, running, watch_server
 
 AGAIN_S = 2.0
 """Before a board that was lost is tried again."""
@@ -48,27 +49,37 @@ def serve(
         credentials: of the service, for a secured cluster.
 
     Raises:
-        ServiceError: the server does not start, or is not reached.
+        ServiceError: the server does not start, is not reached, or has ended.
     """
-    if node is None:
-        assert url is not None
-        asyncio.run(_scheduling(url, credentials, replicas, wait_s=FORMED_S))
-        return
-    with running(folder, node) as process:
-        at = url or f"nats://{node.here}:{node.port}"
-        wait_s = FORMED_S if node.cluster else START_S
-        if node.access is None:
-            asyncio.run(_scheduling(at, None, replicas, wait_s=wait_s))
+    try:
+        if node is None:
+            assert url is not None
+            asyncio.run(_scheduling(url, credentials, replicas, wait_s=FORMED_S))
         else:
-            access = node.access
+            with running(folder, node) as process:
+                asyncio.run(_beside(process, folder, node, url, replicas))
+    except* ServiceError as ended:
+        raise _first(ended) from None
 
-            def watched(audit: Audit, register: Register) -> list[Coroutine[Any, Any, None]]:
-                return [
-                    audit.follow_log(folder / "server.log"),
-                    admitting(access, register, audit, lambda: reload_server(folder, node, process)),
-                ]
 
-            asyncio.run(_scheduling(at, access.service, replicas, watched, wait_s))
+async def _beside(
+    process: subprocess.Popen[bytes], folder: Path, node: Node, url: str | None, replicas: int
+) -> None:
+    """All that runs beside a server of our own, for as long as that lives."""
+    access = node.access
+
+    def watched(audit: Audit, register: Register) -> list[Coroutine[Any, Any, None]]:
+        assert access is not None
+        return [
+            audit.follow_log(folder / "server.log"),
+            admitting(access, register, audit, lambda: reload_server(folder, node, process)),
+        ]
+
+    at = url or f"nats://{node.here}:{node.port}"
+    wait_s = FORMED_S if node.cluster else START_S
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(watch_server(folder, process))
+        tasks.create_task(_scheduling(at, access.service if access else None, replicas, watched, wait_s))
 
 
 async def _scheduling(
