@@ -57,12 +57,12 @@ def serve(
             asyncio.run(_scheduling(url, credentials, replicas, wait_s=FORMED_S))
         else:
             with running(folder, node) as process:
-                asyncio.run(_beside(process, folder, node, url, replicas))
+                asyncio.run(serve_beside(process, folder, node, url, replicas))
     except* ServiceError as ended:
         raise _first(ended) from None
 
 
-async def _beside(
+async def serve_beside(
     process: subprocess.Popen[bytes], folder: Path, node: Node, url: str | None, replicas: int
 ) -> None:
     """All that runs beside a server of our own, for as long as that lives."""
