@@ -13,8 +13,6 @@ from typing import cast
 
 from nats.aio.msg import Msg
 
-from triplane.host.provenance import SignatureError
-from triplane.host.scheduler.access import Principal
 from triplane.host.scheduler.asks import WAIT_S, Answer, Ask, Told, asked, header
 from triplane.host.scheduler.audit import Audit
 from triplane.host.scheduler.bus import Bus
@@ -33,9 +31,6 @@ logger = logging.getLogger(__name__)
 SUBJECT = "triplane.gate.*.*"
 PAGE_BYTES = 96 * 1024
 """Of changes in an answer; the last one may go beyond."""
-
-HEARD_S = 2.0
-"""Until the register has heard of a board that was added."""
 
 ACK = "$JS.ACK.triplane_work.board_"
 Answered = tuple[Answer, bytes]
@@ -283,25 +278,9 @@ class Gate:
         line = decode(Line, body)
         if line.job != ask.key:
             raise RefusedError("the entry is of another job")
-        try:
-            line.signature.check(line.object)
-        except SignatureError as error:
-            raise RefusedError(str(error)) from error
-        owner = await self._owner_of(line.signature.key)
-        if owner is None or owner.name != who.name or owner.revoked:
-            raise RefusedError(
-                f"the run is signed by a key that is not board {who.name}'s; an agent signs with the key of its "
-                "credentials, and those of an earlier version have none: triplane access revoke, then add"
-            )
+        if (why := await self._register.refusal(who.name, line.object, line.signature)) is not None:
+            raise RefusedError(why)
         return Answer(revision=await self._bus.append(who.name, ask.key, body, ask.revision)), b""
-
-    async def _owner_of(self, signer: str) -> Principal | None:
-        """The board that signs with a key; one that was added just now may be here before the register has heard."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(HEARD_S):
-                while self._register.owner(signer) is None:
-                    await asyncio.sleep(HEARD_S / 20)
-        return self._register.owner(signer)
 
     async def _is_filed(self, who: Who, key: str, after: Record) -> bool:
         """Whether the run of a job's end is what the board has put into its ledger last."""

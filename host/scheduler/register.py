@@ -10,22 +10,27 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from functools import partial
 
 from nats.js.kv import KeyValue
 
+from triplane.host.provenance import SignatureError
+from triplane.host.provenance.signing import Signature
 from triplane.host.scheduler.access import Principal, joined
 from triplane.host.scheduler.audit import Audit
 from triplane.host.scheduler.bus import Bus
 from triplane.host.scheduler.contracts import decode, encode
 from triplane.host.scheduler.errors import ContractError, FencedError
-from triplane.host.scheduler.following import retried
+from triplane.host.scheduler.following import Change, retried
 from triplane.host.scheduler.streams import made_bucket
 
 logger = logging.getLogger(__name__)
 
 BUCKET = "triplane_access"
+HEARD_S = 2.0
+"""Until it has heard of a board that was added."""
+
 HISTORY = 8
 """Revisions of a principal that are kept: there are two, added and revoked."""
 
@@ -38,14 +43,13 @@ class Register:
         bucket: made by `made`.
 
     Attributes:
-        ready: once all that was in the bucket is known.
         news: set whenever somebody was added or revoked.
     """
 
     def __init__(self, bus: Bus, bucket: KeyValue) -> None:
         self._bus, self._bucket = bus, bucket
         self._known: dict[str, Principal] = {}
-        self.ready, self.news = asyncio.Event(), asyncio.Event()
+        self.news = asyncio.Event()
 
     @classmethod
     async def made(cls, bus: Bus, replicas: int = 1) -> Register:
@@ -66,27 +70,48 @@ class Register:
         owner = self.owner(signer)
         return None if owner is None else f"board {owner.name}"
 
+    async def refusal(self, board: str, run: str, signature: Signature) -> str | None:
+        """Why a signature of a run is none of a board; None: it is. Waits a little for a board that was just added."""
+        try:
+            signature.check(run)
+        except SignatureError as error:
+            return str(error)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HEARD_S):
+                while self.owner(signature.key) is None:
+                    await asyncio.sleep(HEARD_S / 20)
+        owner = self.owner(signature.key)
+        if owner is not None and owner.name == board and not owner.revoked:
+            return None
+        return (
+            f"the run is signed by a key that is not board {board}'s; agents sign with the key of their credentials, and "
+            "those of an earlier version have none: triplane access revoke, then add"
+        )
+
     async def run(self) -> None:
         """Hear of who comes and goes until it is cancelled."""
         async with aclosing(self._bus.follow(self._bucket)) as changes:
             async for change in changes:
-                if change is None:
-                    self.ready.set()
-                    continue
-                try:
-                    principal = decode(Principal, change.value)
-                except ContractError as error:
-                    logger.warning("%s of %s is left out: %s", change.key, BUCKET, error)
-                    continue
-                self._known[principal.key] = principal
-                self.news.set()
+                if change is not None:
+                    self._hear(change)
 
     async def read(self) -> Register:
         """Know what is in the bucket now; returns itself."""
-        reading = asyncio.create_task(self.run())
-        await self.ready.wait()
-        reading.cancel()
+        async with aclosing(self._bus.follow(self._bucket)) as changes:
+            async for change in changes:
+                if change is None:
+                    break
+                self._hear(change)
         return self
+
+    def _hear(self, change: Change) -> None:
+        try:
+            principal = decode(Principal, change.value)
+        except ContractError as error:
+            logger.warning("%s of %s is left out: %s", change.key, BUCKET, error)
+            return
+        self._known[principal.key] = principal
+        self.news.set()
 
     async def tell(self, principals: Iterable[Principal], audit: Audit) -> None:
         """Say who was added and revoked here; the audit log hears first of what is new."""

@@ -42,7 +42,7 @@ def serve(
     """A server, a scheduler, and for a secured server its gate.
 
     Args:
-        folder: of the server's data.
+        folder: of the server's data, with the folder `access`.
         node: that is started; None: there is one already.
         url: of a cluster to connect to, several URLs with commas; None: the own node.
         replicas: of streams that are made now.
@@ -54,12 +54,26 @@ def serve(
     try:
         if node is None:
             assert url is not None
-            asyncio.run(_scheduling(url, credentials, replicas, wait_s=FORMED_S))
+            access = _access_of(folder, credentials)
+
+            def watched(audit: Audit, register: Register) -> list[Coroutine[Any, Any, None]]:
+                # These servers are somebody else's to reload.
+                return [admitting(access, register, audit, lambda: None)] if access else []
+
+            asyncio.run(_scheduling(url, credentials, replicas, watched, FORMED_S))
         else:
             with running(folder, node) as process:
                 asyncio.run(serve_beside(process, folder, node, url, replicas))
     except* ServiceError as ended:
         raise _first(ended) from None
+
+
+def _access_of(folder: Path, credentials: Credentials | None) -> Access | None:
+    """Who has access, where the folder is that of the service whose credentials these are."""
+    if credentials is None or not (folder / "access").is_dir():
+        return None
+    access = Access(folder / "access")
+    return access if access.service == credentials else None
 
 
 async def serve_beside(
@@ -86,8 +100,8 @@ async def _scheduling(
     url: str,
     credentials: Credentials | None,
     replicas: int,
-    watches: Callable[[Audit, Register], list[Coroutine[Any, Any, None]]] = lambda *_: [],
-    wait_s: float = START_S,
+    watches: Callable[[Audit, Register], list[Coroutine[Any, Any, None]]],
+    wait_s: float,
 ) -> None:
     if credentials and credentials.role != "service":
         raise ServiceError(

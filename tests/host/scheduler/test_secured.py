@@ -379,7 +379,7 @@ def test_who_comes_and_goes_is_known_on_every_machine(secured, access, tmp_path)
 
         def settled():
             here = {each.key: each for each in access.principals()}
-            return here == {each.key: each for each in there.principals()} and len(reloads) > 1
+            return here == {each.key: each for each in there.principals()} and bool(reloads)
 
         async with asyncio.timeout(PATIENCE_S):
             while not settled():
