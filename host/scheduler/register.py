@@ -84,7 +84,7 @@ class Register:
         if owner is not None and owner.name == board and not owner.revoked:
             return None
         return (
-            f"the run is signed by a key that is not board {board}'s; agents sign with the key of their credentials, and "
+            f"the run is signed by a key that is not board {board}'s; agents sign with the key of their credentials; "
             "those of an earlier version have none: triplane access revoke, then add"
         )
 
