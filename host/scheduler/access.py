@@ -81,6 +81,11 @@ class Access:
         """Credentials of the service itself: they open everything."""
         return read_credentials(self._service)
 
+    @property
+    def key(self) -> str:
+        """Public NKey of the service: copies of the folder have the same."""
+        return next(each.key for each in self.principals() if each.role == "service")
+
     def principals(self) -> list[Principal]:
         """All that have or had access, in the order in which they were added."""
         return _principals.validate_json(self._file.read_bytes())

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
 from contextlib import aclosing, suppress
 from functools import partial
 
@@ -17,7 +16,7 @@ from nats.js.kv import KeyValue
 
 from triplane.host.provenance import SignatureError
 from triplane.host.provenance.signing import Signature
-from triplane.host.scheduler.access import Principal, joined
+from triplane.host.scheduler.access import Access, Principal, joined
 from triplane.host.scheduler.audit import Audit
 from triplane.host.scheduler.bus import Bus
 from triplane.host.scheduler.contracts import decode, encode
@@ -56,10 +55,15 @@ class Register:
         """With the bucket, made where it is not there."""
         return cls(bus, await retried(lambda: made_bucket(bus.js, BUCKET, HISTORY, replicas)))
 
-    @property
-    def principals(self) -> list[Principal]:
-        """All that have or had a key, by when they were added."""
-        return sorted(self._known.values(), key=lambda each: each.added)
+    def principals(self, service: str) -> list[Principal]:
+        """All that have or had a key, by when they were added.
+
+        Args:
+            service: public NKey of the folders `access` that they are of. A folder that was made anew has another, and
+                brings nobody back from before.
+        """
+        found = [each for key, each in self._known.items() if key.startswith(f"{service}.")]
+        return sorted(found, key=lambda each: each.added)
 
     def owner(self, signer: str) -> Principal | None:
         """The board that signs, or signed, with a key, 64 hex digits; None: the key is nobody's."""
@@ -110,21 +114,25 @@ class Register:
         except ContractError as error:
             logger.warning("%s of %s is left out: %s", change.key, BUCKET, error)
             return
-        self._known[principal.key] = principal
+        self._known[change.key] = principal
         self.news.set()
 
-    async def tell(self, principals: Iterable[Principal], audit: Audit) -> None:
-        """Say who was added and revoked here; the audit log hears first of what is new."""
-        for principal in principals:
-            found = await retried(partial(self._bus.find, principal.key, self._bucket))
-            known = decode(Principal, found.value) if found else None
-            now = joined(known, principal) if known else principal
-            if now == known:
-                continue
-            await audit.admitted(now, known)
-            try:
-                await self._bus.swap(
-                    now.key, encode(now), found.revision if found else 0, bucket=self._bucket
-                )
-            except FencedError:
-                logger.info("%s %s was told by another machine meanwhile", now.role, now.name)
+    async def tell(self, access: Access, audit: Audit) -> None:
+        """Say who was added and revoked in a folder; the audit log hears first of what is new."""
+        service = access.key
+        for principal in access.principals():
+            while not await self._told(f"{service}.{principal.key}", principal, audit):
+                logger.info("%s %s: another machine has told of it meanwhile", principal.role, principal.name)
+
+    async def _told(self, key: str, principal: Principal, audit: Audit) -> bool:
+        """False where somebody else has written since it was read."""
+        found = await retried(partial(self._bus.find, key, self._bucket))
+        known = decode(Principal, found.value) if found else None
+        now = joined(known, principal) if known else principal
+        if now == known:
+            return True
+        await audit.admitted(now, known)
+        with suppress(FencedError):
+            await self._bus.swap(key, encode(now), found.revision if found else 0, bucket=self._bucket)
+            return True
+        return False

@@ -131,15 +131,15 @@ async def admitting(access: Access, register: Register, audit: Audit, reload: Ca
         reload: lets this machine's server read who may connect.
     """
     known = access.principals()
-    await register.tell(known, audit)
+    await register.tell(access, audit)
     while True:
         if register.news.is_set():
             register.news.clear()
-            access.merge(register.principals)
+            access.merge(register.principals(access.key))
         if (now := access.principals()) != known:
             known = now
             reload()
-            await register.tell(known, audit)
+            await register.tell(access, audit)
         await asyncio.sleep(LOOK_S)
 
 

@@ -384,6 +384,9 @@ def test_who_comes_and_goes_is_known_on_every_machine(secured, access, tmp_path)
         async with asyncio.timeout(PATIENCE_S):
             while not settled():
                 await asyncio.sleep(0.05)
+        anew = Access(tmp_path / "anew")  # as after somebody has deleted the folder
+        anew.merge(register.principals(anew.key))
+        assert [each.role for each in anew.principals()] == ["service"]
         entries = [each.what.split(",")[0] for each in await read_audit(bus) if each.who == "admin"]
         assert len(entries) == len(set(entries))
         return {"added board far", "added user cleo", "revoked user bob"} <= set(entries)
