@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from triplane.hal.errors import LinkError
-from triplane.host.scheduler.access import Access
+from triplane.host.scheduler.access import Access, Principal
 from triplane.host.scheduler.agent import Agent
 from triplane.host.scheduler.audit import Audit
 from triplane.host.scheduler.bus import Bus
@@ -130,8 +130,8 @@ async def admitting(access: Access, register: Register, audit: Audit, reload: Ca
         audit: log.
         reload: lets this machine's server read who may connect.
     """
-    known = access.principals()
-    await register.tell(access, audit)
+    # Somebody may have been added since the server has read who may connect: it reads again at once.
+    known: list[Principal] = []
     while True:
         if register.news.is_set():
             register.news.clear()
