@@ -47,7 +47,9 @@ def submit(
     file: Annotated[
         Path,
         typer.Argument(
-            metavar="FILE", show_default=False, help="FILE.qasm (OpenQASM 3), FILE.qpy or FILE.tasm."
+            metavar="FILE",
+            show_default=False,
+            help="FILE.qasm (OpenQASM 3), .qpy, .tasm, or .json: a program with tables.",
         ),
     ],
     shots: Annotated[int, typer.Option("--shots", min=1)] = 1_024,

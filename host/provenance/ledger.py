@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The append-only list of runs: one line of canonical JSON each, chained by hashes.
 
-A line holds `seq` (from 0), `time` (UTC), `kind`, `object` (name in the store), `prev` (hash of the line before, zeros
-for the first) and `hash` (SHA-256 of the line's canonical JSON without `hash`). `ledger.head` holds number and hash of
-the newest line that was acknowledged, so that lines cut off the end are noticed.
+A line holds `seq` (from 0), `time` (UTC), `kind` ("run", or "copy" of one, see `copies`), `object` (name in the
+store), `prev` (hash of the line before, zeros for the first) and `hash` (SHA-256 of the line's canonical JSON
+without `hash`). `ledger.head` holds number and hash of the newest line that was acknowledged, so that lines cut off
+the end are noticed.
 
 Order of an append, under an exclusive lock:
 

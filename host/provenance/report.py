@@ -131,11 +131,15 @@ def _evidence(found: Verification) -> Table:
     lines = len(found.chain.entries)
     table.add_row("ledger", found.entry.hash[:12], "", f"line {found.entry.seq + 1} of {lines}", GOOD)
     table.add_row("manifest", found.run[:12], f"{len(found.manifest.to_bytes()):,}", "", GOOD)
+    refused = "signature" in found.problems
     if found.signature is None:
-        table.add_row("signature", "", "", "none: deleted, or of an earlier version", UNKNOWN)
+        why = "none" if refused else "none: deleted, or of an earlier version"
+        table.add_row("signature", "", "", why, BAD if refused else UNKNOWN)
     else:
-        signer = f"signed by {found.signer}" if found.signer else "the signer is unknown here"
-        state = GOOD if found.signer else UNKNOWN
+        signer = (
+            f"signed by the key of {found.signer}" if found.signer else "signed by a key that is nobody's"
+        )
+        state = BAD if refused else GOOD if found.signer else UNKNOWN
         table.add_row("signature", found.signature.fingerprint, "", escape(signer), state)
     for kind, name, artefact in found.objects:
         table.add_row(

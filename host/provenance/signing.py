@@ -12,11 +12,13 @@ import contextlib
 import os
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from pydantic import BaseModel, ConfigDict, Field
 
 from triplane.host.provenance.canonical import sha256
@@ -51,12 +53,15 @@ class Signature(BaseModel):
 
 
 class Signer:
-    """A store's own key.
+    """Who signs: by `of_store` a store's own key, by `derived` one that follows from another secret."""
 
-    root: folder of the store. Raises SignatureError where the file is no key.
-    """
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        self.public = key.public_key().public_bytes_raw().hex()
 
-    def __init__(self, root: Path) -> None:
+    @classmethod
+    def of_store(cls, root: Path) -> Self:
+        """That of the store in a folder; made at first use. Raises SignatureError where the file is no key."""
         path = root / "keys" / "signing.key"
         if not path.exists():
             _make(path)
@@ -66,8 +71,16 @@ class Signer:
             raise SignatureError(f"{path} is no key; restore it from a backup, or move it away") from error
         if not isinstance(key, Ed25519PrivateKey):
             raise SignatureError(f"{path} is no Ed25519 key; move it away, and a new one is made")
-        self._key = key
-        self.public = key.public_key().public_bytes_raw().hex()
+        return cls(key)
+
+    @classmethod
+    def derived(cls, secret: bytes) -> Self:
+        """Of a secret that has another purpose, by HKDF: whoever has the one signed by it learns nothing of the other.
+
+        secret: 32 random bytes or more.
+        """
+        derivation = HKDF(algorithm=SHA256(), length=32, salt=None, info=CONTEXT)
+        return cls(Ed25519PrivateKey.from_private_bytes(derivation.derive(secret)))
 
     def sign(self, run: str) -> Signature:
         """A signature of a run's id."""
@@ -77,7 +90,7 @@ class Signer:
 def signer_name(signature: Signature, root: Path) -> str | None:
     """Who has the key of a signature, as the store knows: "this store", or a name of `keys/known`; None: nobody."""
     folder = root / "keys"
-    if (folder / "signing.key").exists() and Signer(root).public == signature.key:
+    if (folder / "signing.key").exists() and Signer.of_store(root).public == signature.key:
         return "this store"
     with contextlib.suppress(FileNotFoundError):
         for line in (folder / "known").read_text().splitlines():

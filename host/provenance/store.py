@@ -124,7 +124,7 @@ class Store:
 
     def sign(self, run: str) -> None:
         """Keep a signature of a run by the store's own key."""
-        self.keep_signature(run, Signer(self.root).sign(run))
+        self.keep_signature(run, Signer.of_store(self.root).sign(run))
 
     def keep_signature(self, run: str, signature: Signature) -> None:
         """Keep the signature of a run, in place of one that is there."""

@@ -4,10 +4,12 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from triplane.host.provenance.copies import Copy, copies_of
 from triplane.host.provenance.errors import (
     CorruptObjectError,
     MissingObjectError,
     ProvenanceError,
+    SignatureError,
     UnknownRunError,
 )
 from triplane.host.provenance.ledger import Chain, Entry, Ledger
@@ -24,8 +26,8 @@ class Verification:
     """A run of which chain and manifest hold.
 
     run: its id. manifest: what it is made of. entry: its line in the ledger. chain: the whole ledger, verified.
-    problems: object name -> what is wrong with it; empty where every object holds.
-    signature: of the id, verified; None where there is none. signer: who has its key; None where nobody knows.
+    problems: object name, or "signature" -> what is wrong with it; empty where everything holds.
+    signature: of the id, verified; None where there is none. signer: whose key it is; None where it is nobody's.
     """
 
     run: str
@@ -54,17 +56,25 @@ def verify_run(run: str, store: Store | None = None) -> Verification:
     """
     store = store or Store()
     chain = Ledger(store).verify()
-    names = {entry.object: entry for entry in chain.entries if entry.kind == "run"}
+    copies = copies_of(chain, store)
+    names = {copy.run: entry for copy, entry in copies.values()}
+    names |= {entry.object: entry for entry in chain.entries if entry.kind == "run"}
     if not names:
         raise UnknownRunError(
             f"{store.root} holds no runs yet; `triplane demo` makes one, or set TRIPLANE_HOME to another store"
         )
-    return verify_objects(names[find_run(run, names, str(store.root))], chain, store)
+    found = find_run(run, names, str(store.root))
+    entry = names[found]
+    return verify_objects(found, entry, chain, store, copies[found][0] if entry.kind == "copy" else None)
 
 
-def verify_objects(entry: Entry, chain: Chain, store: Store) -> Verification:
-    """Verify what an entry of a verified ledger stands for; raises as `verify_run` does, and SignatureError."""
-    run = entry.object
+def verify_objects(
+    run: str, entry: Entry, chain: Chain, store: Store, copy: Copy | None = None
+) -> Verification:
+    """Verify what a run stands for; raises as `verify_run` does, and SignatureError.
+
+    run: its id. entry: of it, in `chain`, which is verified. copy: what its service has said of it, if it is of one.
+    """
     manifest = Manifest.from_bytes(store.get(run), run)
     signature = store.signature(run)
     if signature is not None:
@@ -76,6 +86,11 @@ def verify_objects(entry: Entry, chain: Chain, store: Store) -> Verification:
         except (CorruptObjectError, MissingObjectError) as error:
             problems[artefact.sha256] = error
     signer = None if signature is None else signer_name(signature, store.root)
+    if copy is not None:
+        if (why := copy.refusal(signature, manifest.result.get("board"))) is not None:
+            problems["signature"] = SignatureError(why)
+        elif copy.signer is not None:
+            signer = copy.signer
     return Verification(run, manifest, entry, chain, problems, signature, signer)
 
 

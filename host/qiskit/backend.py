@@ -274,6 +274,10 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         board = self._connection.ready(seed, part)
         return run_points(board, compiled, shots, values, progress=job.count)
 
+    def prepared(self, seed: int | None = None) -> hal.Board:
+        """The board for a control program of the caller's own, who holds its qubits; `seed` is an emulator's."""
+        return self._connection.ready(seed, ())
+
     def recalibrate(self, device: Device) -> None:
         """Compile from now on for the device as calibration has found it; what is behind the board stays."""
         self.device, self._target = device, device_target(device)

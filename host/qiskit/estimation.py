@@ -56,6 +56,12 @@ class Estimation:
         Raises:
             CircuitError: it cannot be played, or would take too many shots.
         """
+        for observable in self._observables.flat:
+            for term, factor in observable.items():
+                if not np.isfinite(factor):
+                    raise CircuitError(
+                        f"{term} has the factor {factor} in an observable; give it a finite number"
+                    )
         shots = int(self._fixed().sum())
         if shots > MOST_SHOTS:
             raise CircuitError(

@@ -69,16 +69,7 @@ def collect(
         pieces: what came of its parts.
     """
     recorder.add_input("call.json", packed_call(request), source=f"job {job_id}")
-    recorder.add_input(
-        "device.json", backend.device.model_dump_json(indent=1).encode(), source=backend.device.name
-    )
-    if backend.snapshot is not None:
-        content = canonical(backend.snapshot.model_dump(mode="json"))
-        recorder.add_input("snapshot.json", content, source=backend.device.name)
-    emulated = backend.emulated
-    if emulated is not None and emulated != backend.device:
-        content = emulated.model_dump_json(indent=1).encode()
-        recorder.add_input("emulated.json", content, source="behind the simulated board")
+    add_device(recorder, backend)
     for name, array in request.arrays.items():
         recorder.add_input(f"{name}.npy", npy(array), source=f"job {job_id}")
     chain = {}
@@ -131,6 +122,20 @@ def summary(piece: Piece) -> dict[str, Any]:
             "".join(map(str, rows[k, ::-1].astype(int))): counts[k] / bits.shape[1] for k in most
         }
     return found
+
+
+def add_device(recorder: RunRecorder, backend: TriplaneBackend) -> None:
+    """Hand to a recorder what a backend knows of its device, and what is behind a simulated board."""
+    recorder.add_input(
+        "device.json", backend.device.model_dump_json(indent=1).encode(), source=backend.device.name
+    )
+    if backend.snapshot is not None:
+        content = canonical(backend.snapshot.model_dump(mode="json"))
+        recorder.add_input("snapshot.json", content, source=backend.device.name)
+    emulated = backend.emulated
+    if emulated is not None and emulated != backend.device:
+        content = emulated.model_dump_json(indent=1).encode()
+        recorder.add_input("emulated.json", content, source="behind the simulated board")
 
 
 def latencies(compiled: Iterable[CompiledCircuit]) -> list[dict[str, Any]]:

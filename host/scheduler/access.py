@@ -8,7 +8,7 @@ import ipaddress
 import os
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
@@ -36,6 +36,14 @@ class Principal(BaseModel):
     added: float
     """Unix time, s."""
     revoked: float | None = None
+    signer: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """Of a board: public Ed25519 key of the signatures of its runs, hex."""
+
+
+def joined(one: Principal, other: Principal) -> Principal:
+    """What two machines know of one key: revoked where either has revoked it, and since the earlier of both."""
+    revoked = [each.revoked for each in (one, other) if each.revoked]
+    return one.model_copy(update={"revoked": min(revoked, default=None)})
 
 
 _principals = TypeAdapter(list[Principal])
@@ -73,6 +81,11 @@ class Access:
         """Credentials of the service itself: they open everything."""
         return read_credentials(self._service)
 
+    @property
+    def key(self) -> str:
+        """Public NKey of the service: copies of the folder have the same."""
+        return next(each.key for each in self.principals() if each.role == "service")
+
     def principals(self) -> list[Principal]:
         """All that have or had access, in the order in which they were added."""
         return _principals.validate_json(self._file.read_bytes())
@@ -99,11 +112,26 @@ class Access:
         """
         with self._locked():
             known = self.principals()
-            found = [each for each in known if (each.role, each.name) == (role, name) and not each.revoked]
-            if not found or role == "service":
+            # Two machines of a cluster may have given one name a key each.
+            gone = {
+                each.key: each.model_copy(update={"revoked": time.time()})
+                for each in known
+                if (each.role, each.name) == (role, name) and not each.revoked
+            }
+            if not gone or role == "service":
                 raise ServiceError(f"there is no {role} {name} with a key; look: triplane access list")
-            gone = found[0].model_copy(update={"revoked": time.time()})
-            self._write([gone if each is found[0] else each for each in known])
+            self._write([gone.get(each.key, each) for each in known])
+
+    def merge(self, others: Iterable[Principal]) -> None:
+        """Take over who was added and revoked on other machines; the service's own key is as it is here."""
+        with self._locked():
+            known = {each.key: each for each in self.principals()}
+            before = dict(known)
+            for each in others:
+                if each.role != "service":
+                    known[each.key] = joined(known.get(each.key, each), each)
+            if known != before:
+                self._write(list(known.values()))
 
     def certify(self, hosts: Sequence[str]) -> None:
         """Make the server's certificate anew, for names and addresses besides those of this machine."""
@@ -119,7 +147,8 @@ class Access:
             authority=self.authority[0].read_text(),
         )
         key = nkeys.from_seed(bytearray(seed.encode())).public_key.decode()
-        return Principal(role=role, name=name, key=key, added=time.time()), credentials
+        signer = credentials.signer.public if role == "board" else None
+        return Principal(role=role, name=name, key=key, added=time.time(), signer=signer), credentials
 
     def _write(self, principals: list[Principal]) -> None:
         for file, data in (

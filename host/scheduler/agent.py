@@ -59,7 +59,7 @@ class Agent:
         runner: of the board.
         name: of the board; no two agents have the same.
         url: of the board, for people.
-        signer: of the runs; None: the person's own key on this machine.
+        signer: of the runs; that of the board's credentials; None: the person's own key on this machine.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Agent:
         self.instance = uuid4().hex
         self._replaced = False
         self._software = version("triplane")
-        self._ledger = BoardLedger(bus, name, signer or Signer(default_root()))
+        self._ledger = BoardLedger(bus, name, signer or Signer.of_store(default_root()))
         self._evidence = Evidence(board=name, url=url)
 
     async def run(self) -> None:

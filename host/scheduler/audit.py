@@ -6,12 +6,11 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Literal
 
 from nats.js.api import StorageType, StreamConfig
-from nats.js.errors import NotFoundError
 from pydantic import BaseModel, ConfigDict
 
 from triplane.host.scheduler.access import Principal
@@ -23,7 +22,6 @@ from triplane.host.scheduler.streams import made_stream
 
 STREAM = "triplane_audit"
 SUBJECT = "triplane.audit"
-ADMIN = f"{SUBJECT}.admin"
 LOOK_S = 0.5
 
 TURNED_AWAY = re.compile(
@@ -93,21 +91,15 @@ class Audit:
             ),
         )
 
-    async def admitted(self, principals: Sequence[Principal]) -> None:
-        """Add who came and who went since the last of such entries; also what came to pass while nobody looked."""
-        try:
-            last = decode(
-                Entry, (await retried(lambda: self._bus.js.get_last_msg(STREAM, ADMIN))).data or b""
-            ).at
-        except NotFoundError:
-            last = 0.0
-        steps = [(each.added, "added", each) for each in principals]
-        steps += [(each.revoked, "revoked", each) for each in principals if each.revoked]
-        for at, step, each in sorted(steps, key=lambda found: found[0]):
-            if at > last:
-                what = f"{step} {each.role} {each.name}, key {each.key}"
-                # Each scheduler of a cluster says so; the server keeps the first.
-                await self._add("admin", Entry(at=at, who="admin", what=what, verdict="done"), f"{what} {at}")
+    async def admitted(self, principal: Principal, before: Principal | None) -> None:
+        """Add who came, or went; `before` is what was known of the same key."""
+        steps = [] if before else [(principal.added, "added")]
+        if principal.revoked and not (before and before.revoked):
+            steps.append((principal.revoked, "revoked"))
+        for at, step in steps:
+            what = f"{step} {principal.role} {principal.name}, key {principal.key}"
+            # Each machine of a cluster may say so; the server keeps the first.
+            await self._add("admin", Entry(at=at, who="admin", what=what, verdict="done"), f"{what} {at}")
 
     async def _add(self, token: str, entry: Entry, name: str | None = None) -> None:
         headers = {"Nats-Msg-Id": name} if name else None

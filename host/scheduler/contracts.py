@@ -37,7 +37,7 @@ Count = Annotated[int, Field(ge=0, le=2**53)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Text = Annotated[str, Field(max_length=1_000)]
 Feature = Literal["control", "circuits"]
-Kind = Literal["control", "qasm3", "qpy", "sampler", "estimator"]
+Kind = Literal["control", "program", "qasm3", "qpy", "sampler", "estimator"]
 Model = TypeVar("Model", bound=BaseModel)
 _names = TypeAdapter(Name)
 _keys = TypeAdapter(JobKey)

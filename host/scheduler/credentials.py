@@ -8,8 +8,10 @@ import ssl
 from pathlib import Path
 from typing import Any, Literal
 
+import nkeys  # type: ignore[import-untyped]
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_serializer
 
+from triplane.host.provenance.signing import Signer
 from triplane.host.scheduler.contracts import Name
 from triplane.host.scheduler.errors import ServiceError
 
@@ -45,6 +47,12 @@ class Credentials(BaseModel):
     def gate(self) -> str:
         """Subject of what is asked; nobody else may ask there."""
         return f"triplane.gate.{self.role}.{self.name}"
+
+    @property
+    def signer(self) -> Signer:
+        """Signs runs, with a key that follows from the seed; the service knows its public part of boards."""
+        _, secret = nkeys.decode_seed(self.seed.get_secret_value().encode())
+        return Signer.derived(secret)
 
     def options(self) -> dict[str, Any]:
         """Of `nats.connect`."""

@@ -24,6 +24,7 @@ from triplane.host.scheduler.following import TRANSIENT
 from triplane.host.scheduler.ledger import Line
 from triplane.host.scheduler.limits import LIMITS, Limit, Tokens
 from triplane.host.scheduler.permits import NOT_HERE, Who, refusal
+from triplane.host.scheduler.register import Register
 
 logger = logging.getLogger(__name__)
 
@@ -57,11 +58,14 @@ class Gate:
     Args:
         bus: of the service itself.
         audit: log.
+        register: who may sign for which board; it is kept up to date by its `run`.
         limits: by role.
     """
 
-    def __init__(self, bus: Bus, audit: Audit, limits: Mapping[str, Limit] = LIMITS) -> None:
-        self._bus, self._audit, self._limits = bus, audit, limits
+    def __init__(
+        self, bus: Bus, audit: Audit, register: Register, limits: Mapping[str, Limit] = LIMITS
+    ) -> None:
+        self._bus, self._audit, self._register, self._limits = bus, audit, register, limits
         self._traffic: dict[Who, _Traffic] = {}
         self._leases: dict[str, Leases] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -269,11 +273,14 @@ class Gate:
         return (MISSING, b"") if data is None else (Answer(revision=sequence), data)
 
     async def _append(self, who: Who, ask: Ask, body: bytes) -> Answered:
-        """Only the own chain, and only entries of a job that the board has."""
+        """Only the own chain, and only entries of a job that the board has, which it has signed itself."""
         self._is_board(who)
         await self._owner(who, ask)
-        if decode(Line, body).job != ask.key:
+        line = decode(Line, body)
+        if line.job != ask.key:
             raise RefusedError("the entry is of another job")
+        if (why := await self._register.refusal(who.name, line.object, line.signature)) is not None:
+            raise RefusedError(why)
         return Answer(revision=await self._bus.append(who.name, ask.key, body, ask.revision)), b""
 
     async def _is_filed(self, who: Who, key: str, after: Record) -> bool:

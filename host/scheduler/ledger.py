@@ -18,6 +18,7 @@ from pydantic import Base64Bytes, Field
 
 from triplane.host.provenance import CorruptLedgerError, Manifest, Store, Verification
 from triplane.host.provenance.canonical import sha256
+from triplane.host.provenance.copies import Copy, keep_copy
 from triplane.host.provenance.errors import CorruptObjectError
 from triplane.host.provenance.ledger import GENESIS, Chain, Entry
 from triplane.host.provenance.signing import Signature, Signer
@@ -26,6 +27,7 @@ from triplane.host.scheduler.bus import Bus
 from triplane.host.scheduler.contracts import INLINE_BYTES, Count, JobKey, Part, Sha256, decode, encode
 from triplane.host.scheduler.errors import ContractError, FencedError
 from triplane.host.scheduler.following import RETRY_S, TRANSIENT, retried
+from triplane.host.scheduler.register import Register
 
 logger = logging.getLogger(__name__)
 
@@ -134,11 +136,13 @@ class ServiceLedger:
         chains: board -> its chain.
         lines: run -> its entry on the wire.
         boards: run -> board.
+        register: of a secured service, whose key is whose; None: everybody may do everything there.
     """
 
     chains: dict[str, Chain]
     lines: dict[str, Line]
     boards: dict[str, str]
+    register: Register | None = None
 
     @classmethod
     async def read(cls, bus: Bus) -> ServiceLedger:
@@ -149,7 +153,8 @@ class ServiceLedger:
             SignatureError: a signature is not that of the run.
         """
         entries: dict[str, list[Entry]] = {}
-        lines, boards = {}, {}
+        lines: dict[str, Line] = {}
+        boards: dict[str, str] = {}
         for board, data in await bus.entries():
             chain = entries.setdefault(board, [])
             try:
@@ -164,12 +169,17 @@ class ServiceLedger:
                 raise _damaged(board, len(chain), "it does not continue the entry before")
             line.signature.check(line.object)
             chain.append(entry)
-            lines[line.object], boards[line.object] = line, board
+            # The first entry of a run is its own: a board that files another's comes later.
+            if lines.setdefault(line.object, line) is line:
+                boards[line.object] = board
         chains = {board: Chain(tuple(chain), chain[-1].hash, b"") for board, chain in entries.items()}
-        return cls(chains, lines, boards)
+        register = await (await Register.made(bus)).read() if bus.parts is not None else None
+        return cls(chains, lines, boards, register)
 
     async def mirror(self, bus: Bus, run: str, store: Store) -> Verification:
         """Copy a run with everything it names from the service to a store on disk, and verify it there.
+
+        The store's ledger keeps what the service says of it: `verify_run` finds the copy, and what was changed since.
 
         Args:
             bus: connected.
@@ -186,7 +196,19 @@ class ServiceLedger:
         manifest = Manifest.from_bytes(await _mirrored(bus, line, name, None, store), name)
         for artefact in [*manifest.inputs.values(), *manifest.outputs.values()]:
             await _mirrored(bus, line, artefact.sha256, artefact.bytes, store)
-        return verify_objects(line.entry, self.chains[self.boards[name]], store)
+        board = self.boards[name]
+        copy = Copy(
+            run=name,
+            board=board,
+            entry=line.hash,
+            key=line.signature.key,
+            secured=self.register is not None,
+            signer=self.register.signer_name(line.signature.key) if self.register else None,
+        )
+        found = verify_objects(name, line.entry, self.chains[board], store, copy)
+        if not found.problems:
+            keep_copy(copy, store)
+        return found
 
 
 async def _mirrored(bus: Bus, line: Line, name: str, size: int | None, store: Store) -> bytes:

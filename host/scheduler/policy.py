@@ -10,6 +10,7 @@ from triplane.host.scheduler.contracts import BoardState, Feature, Kind, Request
 
 FEATURE: dict[Kind, Feature] = {
     "control": "control",
+    "program": "control",
     "qasm3": "circuits",
     "qpy": "circuits",
     "sampler": "circuits",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from triplane.host.scheduler.contracts import MAX_PAYLOAD_BYTES, Kind, Needs
 from triplane.host.scheduler.errors import ContractError
+from triplane.host.scheduler.programs import program_of
 from triplane.host.scheduler.runners import circuits_of
 
 if TYPE_CHECKING:
@@ -19,13 +20,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-KINDS: dict[str, Kind] = {".qasm": "qasm3", ".qpy": "qpy", ".tasm": "control"}
+KINDS: dict[str, Kind] = {".qasm": "qasm3", ".qpy": "qpy", ".tasm": "control", ".json": "program"}
 
 NO_GATE = {"barrier", "delay", "store", "break_loop", "continue_loop"}
 
 
 def read_job(file: Path, device: str = "line5") -> tuple[Kind, bytes, Needs]:
-    """Kind, payload and needs of a file: OpenQASM 3, QPY, or a program of the sequencer, by its suffix.
+    """Kind, payload and needs of a file by its suffix: OpenQASM 3, QPY, or a program of the sequencer.
 
     Args:
         file: to submit.
@@ -54,6 +55,9 @@ def read_job(file: Path, device: str = "line5") -> tuple[Kind, bytes, Needs]:
             payload.decode()
         except UnicodeDecodeError as error:
             raise ContractError(f"{file}: byte {error.start} is no UTF-8; OpenQASM 3 is a text") from error
+    if kind == "program":
+        program_of(kind, payload)
+        return kind, payload, Needs()
     circuits = circuits_of(kind, payload)
     return (
         kind,

@@ -7,7 +7,7 @@ import io
 import json
 import shlex
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,10 @@ from triplane.host.provenance import RerunError, RunRecorder, Store, Verificatio
 from triplane.host.provenance.manifest import Artefact
 from triplane.host.scheduler.contracts import Payload, Request, decode
 from triplane.host.scheduler.evidence import Objects
-from triplane.host.scheduler.runners import ModelRunner
+from triplane.host.scheduler.runners import ModelRunner, play_program
+
+if TYPE_CHECKING:
+    from triplane.host.qiskit import TriplaneBackend
 
 Progress = Callable[[str], None]
 
@@ -62,15 +65,21 @@ def rerun(found: Verification, store: Store, progress: Progress | None = None) -
         _play(found, store, recorder, progress)
         # It tells times and names of that job besides what the other outputs have.
         before = {name: each for name, each in before.items() if name != "result.json"}
-    elif "request.json" in inputs and found.manifest.gateware.get("build_hash") == ModelRunner.GATEWARE:
+    elif "request.json" in inputs and (
+        "device.json" in inputs or found.manifest.gateware.get("build_hash") == ModelRunner.GATEWARE
+    ):
         content = store.get(inputs["payload"].sha256)
         payload = Payload(sha256=inputs["payload"].sha256, size=len(content))
         asked = decode(Request, _with_payload(store.get(inputs["request.json"].sha256), payload))
-        ran = ModelRunner().run(asked, content, lambda: None, recorder)
+        if "device.json" in inputs:
+            with _backend(found, store, progress) as backend:
+                ran = play_program(backend, asked, content, recorder)
+        else:
+            ran = ModelRunner().run(asked, content, lambda: None, recorder)
         recorder.add_output("result.json", ran.result)
     else:
         raise RerunError(
-            f"run {found.run[:12]} is neither of circuits nor of a program on the golden model; its command was: "
+            f"run {found.run[:12]} is neither of circuits nor of a program of a job; its command was: "
             f"{shlex.join(found.manifest.command)}"
         )
     after = recorder.manifest({}).outputs
@@ -80,7 +89,6 @@ def rerun(found: Verification, store: Store, progress: Progress | None = None) -
 
 def _play(found: Verification, store: Store, recorder: RunRecorder, progress: Progress | None) -> None:
     from triplane.host.compiler.circuits import Options
-    from triplane.host.qiskit import TriplaneBackend
     from triplane.host.qiskit.calls import call_of
     from triplane.host.qiskit.evidence import collect
     from triplane.host.qiskit.task import Circuits, Task
@@ -89,18 +97,24 @@ def _play(found: Verification, store: Store, recorder: RunRecorder, progress: Pr
     inputs = found.manifest.inputs
     kinds: dict[str, type[Task]] = {"circuits": Circuits, **TASKS}
     request = call_of(store.get(inputs["call.json"].sha256))
-    device = Device.model_validate_json(store.get(inputs["device.json"].sha256))
-    behind = inputs.get("emulated.json")
-    emulated = None if behind is None else Device.model_validate_json(store.get(behind.sha256))
     compiler: Any = found.manifest.parameters["compiler"]
     chosen: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in compiler.items()}
-    with TriplaneBackend(
-        device, options=Options(**chosen), emulated=emulated, record_jobs=False, progress=progress
-    ) as backend:
+    with _backend(found, store, progress, options=Options(**chosen)) as backend:
         task = kinds[request.kind].of(backend, request)
         job = backend.submit(task)
         job.result()
         collect(recorder, backend, job.job_id(), request, task.compiled(), job.pieces)
+
+
+def _backend(found: Verification, store: Store, progress: Progress | None, **options: Any) -> TriplaneBackend:
+    """A simulated board for the device of a run, with what was behind the board then."""
+    from triplane.host.qiskit import TriplaneBackend
+
+    inputs = found.manifest.inputs
+    device = Device.model_validate_json(store.get(inputs["device.json"].sha256))
+    behind = inputs.get("emulated.json")
+    emulated = None if behind is None else Device.model_validate_json(store.get(behind.sha256))
+    return TriplaneBackend(device, emulated=emulated, record_jobs=False, progress=progress, **options)
 
 
 def _with_payload(request: bytes, payload: Payload) -> bytes:

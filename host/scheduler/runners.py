@@ -10,15 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from triplane import hal
-from triplane.gateware.sequencer.assembler import assemble
-from triplane.gateware.sequencer.program import Program
 from triplane.host.provenance import RunRecorder
 from triplane.host.scheduler.contracts import Request
 from triplane.host.scheduler.errors import ContractError
+from triplane.host.scheduler.programs import alone, program_of, table_hashes
 
 if TYPE_CHECKING:
     from triplane.hal.device import Device
     from triplane.host.qiskit import TriplaneBackend, TriplaneJob
+
+CONTROL = ("control", "program")
+"""Kinds of jobs that are programs of the sequencer."""
 
 LIMIT_CYCLES = 1_000_000_000
 """Of a control program on a board: four seconds."""
@@ -85,11 +87,11 @@ class ModelRunner:
         """Run the program once; shots and seed are for the program to heed."""
         from triplane.host.programs import run_program
 
-        if request.kind != "control":
+        if request.kind not in CONTROL:
             raise ContractError(f"the golden model runs control programs, not {request.kind}")
         check()
         done, _ = run_program(
-            _assembled(payload),
+            program_of(request.kind, payload).sequence,
             registers={},
             results={},
             delay=MODEL_DELAY_CYCLES,
@@ -109,7 +111,7 @@ class ModelRunner:
 
 
 class BoardRunner:
-    """A board with a device behind it: circuits, and control programs that play no pulses.
+    """A board with a device behind it: circuits, and control programs with their tables.
 
     Args:
         url: of the board, as `hal.connect` takes it.
@@ -153,26 +155,13 @@ class BoardRunner:
 
     def run(self, request: Request, payload: bytes, check: Check, recorder: RunRecorder) -> Ran:
         """Run a circuit, or a program once."""
-        if request.kind == "control":
-            return self._program(payload)
+        if request.kind in CONTROL:
+            return play_program(self._backend, request, payload, recorder)
         return self._circuits(request, payload, check, recorder)
 
     def close(self) -> None:
         """Free the board."""
         self._backend.close()
-
-    def _program(self, payload: bytes) -> Ran:
-        program = _assembled(payload)
-        if program.groups:
-            raise ContractError(
-                f"the program has channels ({', '.join(program.channels)}): a job cannot carry the tables of "
-                "their pulses yet; submit a circuit"
-            )
-        with self._backend.leased("a control program"):
-            board = self._backend.board()
-            board.load_control(hal.ControlProgram(program))
-            done = board.execute(limit_cycles=LIMIT_CYCLES, records=True)
-        return _ended(done.exit_code, done.outcomes.tolist())
 
     def _circuits(self, request: Request, payload: bytes, check: Check, recorder: RunRecorder) -> Ran:
         from triplane.host.qiskit.calls import call_of
@@ -196,6 +185,40 @@ class BoardRunner:
         if request.kind in TASKS:
             return Ran(packed_parts(job.pieces, result.metadata["triplane"]), figures)
         return Ran(json.dumps(result.to_dict(), default=str).encode(), figures)
+
+
+def play_program(backend: TriplaneBackend, request: Request, payload: bytes, recorder: RunRecorder) -> Ran:
+    """Run a control program once, with its tables; what it was run on goes to the recorder.
+
+    Args:
+        backend: whose board plays it.
+        request: of kind "control" or "program"; its seed is that of an emulator behind a simulated board.
+        payload: of the request.
+        recorder: of the run.
+
+    Raises:
+        ContractError, AssemblyError: the payload is no such program, or has channels and no tables.
+        ProgramError: it does not fit the board.
+    """
+    from triplane.host.qiskit.evidence import add_device
+
+    program = program_of(request.kind, payload)
+    if request.kind == "control" and program.sequence.groups:
+        raise ContractError(
+            f"the program has channels ({', '.join(program.sequence.channels)}), and a .tasm has no tables of pulses; "
+            "submit a file .json with both, as triplane.host.scheduler.programs.packed_program makes it"
+        )
+    program = alone(program, backend.shape)
+    with backend.leased("a control program"):
+        board = backend.prepared(request.seed)
+        board.load_control(program)
+        done = board.execute(limit_cycles=LIMIT_CYCLES, records=True)
+    add_device(recorder, backend)
+    recorder.set(
+        tables=table_hashes(program, backend.shape),
+        seeds={} if request.seed is None else {"emulator": request.seed},
+    )
+    return _ended(done.exit_code, done.outcomes.tolist())
 
 
 def _waited(job: TriplaneJob, check: Check) -> Any:
@@ -244,10 +267,6 @@ def circuits_of(kind: str, payload: bytes) -> list[Any]:
         return read_qpy(payload)
     except CallError as error:
         raise ContractError(str(error)) from error
-
-
-def _assembled(payload: bytes) -> Program:
-    return assemble(payload.decode("utf-8", "replace"), file="program")
 
 
 def _ended(exit_code: int, outcomes: list[int]) -> Ran:

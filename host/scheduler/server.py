@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import fcntl
@@ -25,6 +26,9 @@ LOOPBACK = "127.0.0.1"
 START_S = 30.0
 PING_S = 2
 """Of nodes of a cluster to each other; two that are not answered end the connection."""
+
+LOOK_S = 0.5
+"""After which it is noticed that a server has ended."""
 
 LOG_BYTES = 64 * 1024 * 1024
 """Of the server's log; it then begins anew, and one earlier file is kept."""
@@ -183,6 +187,21 @@ def reload_server(folder: Path, node: Node, process: subprocess.Popen[bytes]) ->
     """Let a server hear of those who came and went; who stays keeps the connection."""
     node.write(folder)
     process.send_signal(signal.SIGHUP)
+
+
+async def watch_server(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    """Until it is cancelled. To start it again is for who has started us: docs/jobs.md.
+
+    Raises:
+        ServiceError: the server has ended; the text says how, and what to do.
+    """
+    while (code := process.poll()) is None:
+        await asyncio.sleep(LOOK_S)
+    how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    raise ServiceError(
+        f"nats-server {how}; its log is {folder / 'server.log'}. What was accepted is on disk, and agents wait: "
+        "start again with the same arguments, or let systemd do so (docs/jobs.md)"
+    )
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from triplane.hal.errors import LinkError
-from triplane.host.scheduler.access import Access
+from triplane.host.scheduler.access import Access, Principal
 from triplane.host.scheduler.agent import Agent
 from triplane.host.scheduler.audit import Audit
 from triplane.host.scheduler.bus import Bus
@@ -19,9 +19,10 @@ from triplane.host.scheduler.connection import ANSWER_S
 from triplane.host.scheduler.credentials import Credentials
 from triplane.host.scheduler.errors import ServiceError
 from triplane.host.scheduler.gate import Gate
+from triplane.host.scheduler.register import Register
 from triplane.host.scheduler.runners import BoardRunner, ModelRunner, Runner
 from triplane.host.scheduler.scheduler import Scheduler
-from triplane.host.scheduler.server import START_S, Node, reload_server, running
+from triplane.host.scheduler.server import START_S, Node, reload_server, running, watch_server
 
 AGAIN_S = 2.0
 """Before a board that was lost is tried again."""
@@ -42,43 +43,66 @@ def serve(
     """A server, a scheduler, and for a secured server its gate.
 
     Args:
-        folder: of the server's data.
+        folder: of the server's data, with the folder `access`.
         node: that is started; None: there is one already.
         url: of a cluster to connect to, several URLs with commas; None: the own node.
         replicas: of streams that are made now.
         credentials: of the service, for a secured cluster.
 
     Raises:
-        ServiceError: the server does not start, or is not reached.
+        ServiceError: the server does not start, is not reached, or has ended.
     """
-    if node is None:
-        assert url is not None
-        asyncio.run(_scheduling(url, credentials, replicas, wait_s=FORMED_S))
-        return
-    with running(folder, node) as process:
-        at = url or f"nats://{node.here}:{node.port}"
-        wait_s = FORMED_S if node.cluster else START_S
-        access = node.access
+    try:
+        if node is None:
+            assert url is not None
+            access = _access_of(folder, credentials)
 
-        def watched(audit: Audit | None) -> list[Coroutine[Any, Any, None]]:
-            work = [_living(process, folder)]
-            if access and audit:
-                work.append(audit.follow_log(folder / "server.log"))
-                work.append(admitting(access, audit, lambda: reload_server(folder, node, process)))
-            return work
+            def watched(audit: Audit, register: Register) -> list[Coroutine[Any, Any, None]]:
+                # These servers are somebody else's to reload.
+                return [admitting(access, register, audit, lambda: None)] if access else []
 
-        try:
-            asyncio.run(_scheduling(at, access.service if access else None, replicas, watched, wait_s))
-        except* ServiceError as ended:
-            raise _first(ended) from None
+            asyncio.run(_scheduling(url, credentials, replicas, watched, FORMED_S))
+        else:
+            with running(folder, node) as process:
+                asyncio.run(serve_beside(process, folder, node, url, replicas))
+    except* ServiceError as ended:
+        raise _first(ended) from None
+
+
+def _access_of(folder: Path, credentials: Credentials | None) -> Access | None:
+    """Who has access, where the folder is that of the service whose credentials these are."""
+    if credentials is None or not (folder / "access").is_dir():
+        return None
+    access = Access(folder / "access")
+    return access if access.service == credentials else None
+
+
+async def serve_beside(
+    process: subprocess.Popen[bytes], folder: Path, node: Node, url: str | None, replicas: int
+) -> None:
+    """All that runs beside a server of our own, for as long as that lives."""
+    access = node.access
+
+    def watched(audit: Audit, register: Register) -> list[Coroutine[Any, Any, None]]:
+        assert access is not None
+        return [
+            audit.follow_log(folder / "server.log"),
+            admitting(access, register, audit, lambda: reload_server(folder, node, process)),
+        ]
+
+    at = url or f"nats://{node.here}:{node.port}"
+    wait_s = FORMED_S if node.cluster else START_S
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(watch_server(folder, process))
+        tasks.create_task(_scheduling(at, access.service if access else None, replicas, watched, wait_s))
 
 
 async def _scheduling(
     url: str,
     credentials: Credentials | None,
     replicas: int,
-    watches: Callable[[Audit | None], list[Coroutine[Any, Any, None]]] = lambda _: [],
-    wait_s: float = START_S,
+    watches: Callable[[Audit, Register], list[Coroutine[Any, Any, None]]],
+    wait_s: float,
 ) -> None:
     if credentials and credentials.role != "service":
         raise ServiceError(
@@ -88,35 +112,36 @@ async def _scheduling(
         await Bus.connect(url, credentials=credentials, replicas=replicas, wait_s=wait_s) as bus,
         asyncio.TaskGroup() as tasks,
     ):
-        audit = await Audit.made(bus, replicas) if credentials else None
-        if audit:
-            tasks.create_task(Gate(bus, audit).run())
-        for work in watches(audit):
-            tasks.create_task(work)
+        if credentials:
+            audit, register = await Audit.made(bus, replicas), await Register.made(bus, replicas)
+            tasks.create_task(register.run())
+            tasks.create_task(Gate(bus, audit, register).run())
+            for work in watches(audit, register):
+                tasks.create_task(work)
         print(f"jobs: {url}", flush=True)
         tasks.create_task(Scheduler(bus).run())
 
 
-async def _living(process: subprocess.Popen[bytes], folder: Path) -> None:
-    """Raise ServiceError when the server has ended: whoever started the service shall hear of it."""
-    while process.poll() is None:
-        await asyncio.sleep(LOOK_S)
-    raise ServiceError(
-        f"nats-server has ended, status {process.returncode}; its log is {folder / 'server.log'}. Start again: "
-        "triplane serve; what was accepted is on disk"
-    )
+async def admitting(access: Access, register: Register, audit: Audit, reload: Callable[[], None]) -> None:
+    """Let the server hear of who comes and goes, here and on other machines, and the log as well; until cancelled.
 
-
-async def admitting(access: Access, audit: Audit, reload: Callable[[], None]) -> None:
-    """Let the server hear of who comes and goes, and the log as well; until it is cancelled."""
-    known = access.principals()
-    await audit.admitted(known)
+    Args:
+        access: of this machine.
+        register: of the service; its `run` goes on meanwhile.
+        audit: log.
+        reload: lets this machine's server read who may connect.
+    """
+    # Somebody may have been added since the server has read who may connect: it reads again at once.
+    known: list[Principal] = []
     while True:
-        await asyncio.sleep(LOOK_S)
+        if register.news.is_set():
+            register.news.clear()
+            access.merge(register.principals(access.key))
         if (now := access.principals()) != known:
             known = now
             reload()
-            await audit.admitted(known)
+            await register.tell(access, audit)
+        await asyncio.sleep(LOOK_S)
 
 
 def attend(
@@ -171,7 +196,8 @@ async def _attending(
     # Also of a service that is about to start
     async with await Bus.connect(url, credentials=credentials, wait_s=ANSWER_S) as bus:
         progress(f"agent of board {name} ({board}) takes jobs of {url}")
-        await Agent(bus, runner, name=name, url=board).run()
+        signer = credentials.signer if credentials else None
+        await Agent(bus, runner, name=name, url=board, signer=signer).run()
 
 
 def _first(group: BaseExceptionGroup[ServiceError]) -> ServiceError:

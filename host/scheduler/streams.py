@@ -57,10 +57,10 @@ async def made_streams(js: JetStreamContext, replicas: int, *, secured: bool) ->
 
 
 async def _made(js: JetStreamContext, replicas: int, *, secured: bool) -> Streams:
-    jobs = await _bucket(js, "triplane_jobs", HISTORY, replicas)
-    boards = await _bucket(js, "triplane_boards", 1, replicas)
-    windows = await _bucket(js, "triplane_windows", HISTORY, replicas)
-    parts = await _bucket(js, "triplane_parts", 1, replicas, PART_BYTES) if secured else None
+    jobs = await made_bucket(js, "triplane_jobs", HISTORY, replicas)
+    boards = await made_bucket(js, "triplane_boards", 1, replicas)
+    windows = await made_bucket(js, "triplane_windows", HISTORY, replicas)
+    parts = await made_bucket(js, "triplane_parts", 1, replicas, PART_BYTES) if secured else None
     try:
         objects = await js.object_store("triplane_objects")
     except (BucketNotFoundError, NotFoundError):
@@ -102,9 +102,10 @@ async def made_stream(js: JetStreamContext, configuration: StreamConfig) -> None
         await js.add_stream(configuration)
 
 
-async def _bucket(
+async def made_bucket(
     js: JetStreamContext, name: str, history: int, replicas: int, largest: int = MAX_MESSAGE_BYTES
 ) -> KeyValue:
+    """A bucket with so many revisions of a key; one that is there stays as it is."""
     try:
         return await js.key_value(name)
     except (BucketNotFoundError, NotFoundError):

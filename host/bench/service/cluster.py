@@ -122,6 +122,8 @@ async def cluster(folder: Path, *, per_s: float, partition_s: float, calm_s: flo
         start(
             "scheduler",
             "serve",
+            "--folder",
+            str(folder),
             "--replicas",
             str(NODES),
             "--credentials",

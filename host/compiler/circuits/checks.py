@@ -16,12 +16,13 @@ from triplane.host.compiler.circuits.straight import delay_cycles
 from triplane.host.compiler.circuits.writer import LONG_WORDS, MOST_AHEAD
 
 
-def check_circuit(circuit: Any, program_words: int) -> None:
+def check_circuit(circuit: Any, program_words: int, rest_cycles: int = 0) -> None:
     """See that all angles are numbers, and that a program has room for each delay.
 
     Args:
         circuit: that is to be compiled.
         program_words: that the board holds.
+        rest_cycles: between shots.
 
     Raises:
         CircuitError: they are not, it has not, or that is no circuit.
@@ -35,7 +36,8 @@ def check_circuit(circuit: Any, program_words: int) -> None:
                     raise CircuitError(
                         f"{operation.name} of qubit {qubits[0]} has the parameter {number}; give it a finite number"
                     )
-    words, name = longest_delay(circuit)
+    rest = (_words(rest_cycles), f"the rest of {rest_cycles} cycles between shots")
+    words, name = max(longest_delay(circuit), rest)
     if words > program_words:
         most_s = program_words // LONG_WORDS * MOST_AHEAD / ADC_HZ
         raise CircuitError(
@@ -53,11 +55,19 @@ def longest_delay(circuit: QuantumCircuit) -> tuple[int, str]:
     found = (0, "")
     for operation, qubits in _operations(circuit):
         if isinstance(operation, Delay) and not getattr(operation.duration, "parameters", None):
-            words = LONG_WORDS * math.ceil(delay_cycles(operation) / MOST_AHEAD)
             found = max(
-                found, (words, f"the delay of {operation.duration:g} {operation.unit} on qubit {qubits[0]}")
+                found,
+                (
+                    _words(delay_cycles(operation)),
+                    f"the delay of {operation.duration:g} {operation.unit} on qubit {qubits[0]}",
+                ),
             )
     return found
+
+
+def _words(cycles: int) -> int:
+    """Instructions that wait for so long."""
+    return LONG_WORDS * math.ceil(cycles / MOST_AHEAD)
 
 
 def _operations(circuit: QuantumCircuit, places: list[int] | None = None) -> Iterator[tuple[Any, list[int]]]:

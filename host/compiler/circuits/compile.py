@@ -37,7 +37,7 @@ def compile_circuit(
         CircuitError: it cannot be played; the message names instruction or resource, need and limit.
     """
     options = options or Options()
-    check_circuit(circuit, shape.program_words)
+    check_circuit(circuit, shape.program_words, options.rest_cycles)
     try:
         mapped = transpiled(
             circuit,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 
 from triplane.host.compiler.circuits.errors import CircuitError
 from triplane.host.compiler.circuits.schedule import Alignment
@@ -43,6 +44,13 @@ class Options:
     def __post_init__(self) -> None:
         if self.alignment not in ("asap", "alap"):
             raise CircuitError(f"alignment is 'asap' or 'alap', not {self.alignment!r}")
+        for name in ("optimization_level", "reset_rounds", "rest_cycles", "shot_limit_cycles"):
+            number = getattr(self, name)
+            if number is not None and not isinstance(number, Integral):
+                raise CircuitError(f"{name} is a whole number, not {number!r}")
+        for name in ("budget", "duration_budget"):
+            if not getattr(self, name) > 0:
+                raise CircuitError(f"{name} is above 0, not {getattr(self, name)!r}")
         if self.optimization_level not in range(4):
             raise CircuitError(f"optimization_level is 0 to 3, not {self.optimization_level}")
         if self.reset_rounds < 1:

@@ -26,7 +26,7 @@ def test_a_run_is_signed_by_the_stores_own_key(store, record):
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert stat.S_IMODE(key.parent.stat().st_mode) == 0o700
     assert found.signer == "this store"
-    assert found.signature.key == Signer(store.root).public
+    assert found.signature.key == Signer.of_store(store.root).public
     assert found.signature.fingerprint in shown(run, store)
     # By the library itself, not by us
     public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(found.signature.key))
@@ -35,10 +35,10 @@ def test_a_run_is_signed_by_the_stores_own_key(store, record):
 
 
 def test_unknown_signers_are_said_to_be_unknown_until_they_are_known(store, record, tmp_path):
-    run, other = record(), Signer(tmp_path / "other")
+    run, other = record(), Signer.of_store(tmp_path / "other")
     store.keep_signature(run, other.sign(run))
     assert verify_run(run, store).signer is None
-    assert "the signer is unknown here" in shown(run, store)
+    assert "signed by a key that is nobody's" in shown(run, store)
     (store.root / "keys" / "known").write_text(f"{other.public} fridge 1\n")
     assert verify_run(run, store).signer == "fridge 1"
 

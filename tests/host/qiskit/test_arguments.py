@@ -111,6 +111,11 @@ def test_a_parameter_that_is_no_number(quiet, value):
             call()
 
 
+def test_an_observable_that_is_no_number(quiet):
+    with pytest.raises(CircuitError, match="Z has the factor nan in an observable; give it a finite number"):
+        EstimatorV2(quiet).run([(plain(), [{"X": 1.0}, {"Z": math.nan}])])
+
+
 def test_a_parameter_that_has_no_value(quiet):
     for pub in (turned(measure=True), {"phi": 1}), (turned(measure=False), "Z", {"phi": 1}):
         primitive = (SamplerV2 if len(pub) == 2 else EstimatorV2)(quiet)

@@ -64,7 +64,9 @@ class Service:
 
     async def agent_of(self, name, credentials, runner=None):
         bus = await self.bus(credentials)
-        return Agent(bus, runner or ModelRunner(), name=name, url="model", signer=self.signer)
+        known = self.credentials.get(credentials)
+        signer = known.signer if known else self.signer
+        return Agent(bus, runner or ModelRunner(), name=name, url="model", signer=signer)
 
     async def client(self, by="ada"):
         return Jobs(await self.bus(by), by)
@@ -72,7 +74,7 @@ class Service:
 
 @pytest.fixture
 def signer(tmp_path):
-    return Signer(tmp_path / "home")
+    return Signer.of_store(tmp_path / "home")
 
 
 @pytest.fixture

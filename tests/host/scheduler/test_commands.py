@@ -154,6 +154,40 @@ def test_a_killed_agents_job_ends_once_elsewhere(service):
     assert history[-1].board == "second"
 
 
+def test_a_service_whose_server_is_killed_ends_and_goes_on_when_it_is_started_again(tmp_path, port):
+    url, folder = f"nats://127.0.0.1:{port}", tmp_path / "nats"
+    environment = {**os.environ, "TRIPLANE_HOME": str(tmp_path / "home")}
+    command = [sys.executable, "-m", "triplane.host"]
+    serve = [*command, "serve", "--port", str(port), "--folder", str(folder)]
+
+    async def played(job):
+        async with asyncio.timeout(TIMEOUT_S), await Bus.connect(url) as bus:
+            jobs = Jobs(bus, "ada")
+            request = Request(user="ada", kind="control", payload=await bus.put(b"halt 5\n"))
+            await jobs.result(await jobs.submit(request, job=job))
+            return [each.job for each in await jobs.all()]
+
+    with subprocess.Popen(serve, env=environment, stderr=subprocess.PIPE, text=True) as first:
+        asyncio.run(answers(url))
+        agent = subprocess.Popen([*command, "agent", "--board", "model", "--url", url], env=environment)
+        assert asyncio.run(played("before")) == ["before"]
+        (server,) = Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text().split()
+        os.kill(int(server), signal.SIGKILL)
+        _, error = first.communicate(timeout=TIMEOUT_S)
+    second = subprocess.Popen(serve, env=environment)
+    try:
+        asyncio.run(answers(url))
+        assert asyncio.run(played("after")) == ["before", "after"]  # by the same agent
+    finally:
+        for process in (agent, second):
+            process.terminate()
+            process.wait(30)
+    assert first.returncode == 1
+    assert "nats-server was ended by SIGKILL" in error
+    assert "start again" in error
+    assert "Traceback" not in error
+
+
 def test_what_was_accepted_outlives_the_server(tmp_path, port):
     folder = tmp_path / "nats"
 
@@ -189,7 +223,7 @@ def test_a_service_ends_with_its_server(tmp_path, port):
         os.kill(int(server), signal.SIGKILL)
         _, error = serve.communicate(timeout=TIMEOUT_S)
     assert serve.returncode == 1
-    assert error.startswith("error: nats-server has ended, status -9; its log is ")
+    assert error.startswith("error: nats-server was ended by SIGKILL; its log is ")
 
 
 def test_keys_once_given_are_asked_for(tmp_path, port):
@@ -246,7 +280,12 @@ def test_followers_and_writers_go_on_when_the_server_comes_back(tmp_path, port):
 
 def test_people_and_boards_of_a_secured_service(tmp_path, port, monkeypatch):
     url, folder, running = f"nats://127.0.0.1:{port}", str(tmp_path / "nats"), []
-    environment = {**os.environ, "TRIPLANE_HOME": str(tmp_path / "home"), "TRIPLANE_JOBS": url}
+    environment = {
+        **os.environ,
+        "TRIPLANE_HOME": str(tmp_path / "home"),
+        "TRIPLANE_JOBS": url,
+        "COLUMNS": "200",
+    }
     monkeypatch.chdir(tmp_path)
 
     def ask(*arguments, credentials=None):
@@ -276,6 +315,15 @@ def test_people_and_boards_of_a_secured_service(tmp_path, port, monkeypatch):
             "error: refused: job ada.a is another's\n",
         )
         assert "--credentials" in ask("jobs")[2]
+        run = json.loads(ask("results", "ada.a", "--json", credentials="ada.credentials")[1])["run"]
+        code, output, error = ask("report", run, "--server", url, credentials="nats/access/service.json")
+        assert (code, "signed by the key of board fridge" in output) == (0, True), error
+        code, output, error = ask("report", run)  # from the copy, without the service
+        assert (code, "signed by the key of board fridge" in output) == (0, True), error
+        (tmp_path / "home" / "signatures" / f"{run}.json").unlink()
+        code, output, error = ask("report", run)
+        assert (code, "DAMAGED" in output, "its signature is gone" in error) == (1, True, True)
+        assert ask("rerun", run)[0] == 1
         (tmp_path / "ada.credentials").chmod(0o644)
         assert "chmod 600" in ask("jobs", credentials="ada.credentials")[2]
         assert (

@@ -87,9 +87,9 @@ def test_nothing_can_be_deleted(run, request_of):
 def test_two_writers_of_a_chain_do_not_fork_it_and_a_lost_answer_is_found_out(run, tmp_path):
     async def body(service):
         bus = await service.bus()
-        writers = [BoardLedger(bus, "board", Signer(tmp_path / str(k))) for k in range(2)]
+        writers = [BoardLedger(bus, "board", Signer.of_store(tmp_path / str(k))) for k in range(2)]
         await asyncio.gather(*(each.append("job", *manifest(k)) for k, each in enumerate(writers)))
-        again = BoardLedger(bus, "board", Signer(tmp_path / "0"))
+        again = BoardLedger(bus, "board", Signer.of_store(tmp_path / "0"))
         last, objects = manifest(9)
         assert await again.append("job", last, objects) == await writers[1].append("job", last, objects)
         return await ServiceLedger.read(bus)

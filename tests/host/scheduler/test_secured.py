@@ -3,22 +3,33 @@
 
 import asyncio
 import json
+import shutil
 import socket
 import ssl
 
 import nats
 import pytest
 
-from triplane.host.provenance import RunRecorder, Store
+from triplane.host.provenance import (
+    RerunError,
+    RunRecorder,
+    SignatureError,
+    Store,
+    UnknownRunError,
+    verify_run,
+)
+from triplane.host.provenance.report import show_verified
 from triplane.host.scheduler.access import Access
 from triplane.host.scheduler.asks import Ask, answered, header
 from triplane.host.scheduler.audit import STREAM, Audit, read_audit
 from triplane.host.scheduler.client import Jobs
-from triplane.host.scheduler.contracts import MAX_MESSAGE_BYTES, Lease, State, encode
-from triplane.host.scheduler.errors import FencedError, JobsError, ServiceError
+from triplane.host.scheduler.contracts import MAX_MESSAGE_BYTES, Lease, State, decode, encode
+from triplane.host.scheduler.errors import FencedError, JobsError, ServiceError, UnfinishedError
 from triplane.host.scheduler.evidence import Objects
 from triplane.host.scheduler.gate import Gate
-from triplane.host.scheduler.ledger import BoardLedger, ServiceLedger
+from triplane.host.scheduler.ledger import BoardLedger, Line, ServiceLedger
+from triplane.host.scheduler.register import Register
+from triplane.host.scheduler.rerun import rerun
 from triplane.host.scheduler.server import Node, reload_server, running
 from triplane.host.scheduler.service import admitting
 
@@ -53,11 +64,14 @@ def secured(tmp_path, port, access, keys, run_at):
             async def with_gate(service):
                 service.credentials = {"scheduler": access.service, **keys}
                 bus = await service.bus("scheduler")
-                audit = await Audit.made(bus)
+                audit, register = await Audit.made(bus), await Register.made(bus)
                 for work in (
-                    Gate(bus, audit).run(),
+                    register.run(),
+                    Gate(bus, audit, register).run(),
                     audit.follow_log(tmp_path / "nats" / "server.log"),
-                    admitting(access, audit, lambda: reload_server(tmp_path / "nats", node, process)),
+                    admitting(
+                        access, register, audit, lambda: reload_server(tmp_path / "nats", node, process)
+                    ),
                 ):
                     await service.spawn(work)
                 await service.scheduler()
@@ -237,7 +251,7 @@ def test_a_board_files_only_what_it_has_run_and_ends_nothing_unfiled(secured, re
             while (await ada.get(job)).record.state is not State.LEASED:
                 await asyncio.sleep(0.05)
         leased = await ada.get(job)
-        ledger = BoardLedger(board, "board", service.signer)
+        ledger = BoardLedger(board, "board", board.credentials.signer)
         recorder = RunRecorder(["test"], objects := Objects())
         manifest = recorder.manifest({"number": 1})
         with pytest.raises(JobsError, match="not on this board"):
@@ -267,6 +281,131 @@ def test_a_board_files_only_what_it_has_run_and_ends_nothing_unfiled(secured, re
         return (await ada.get(job)).record.state
 
     assert secured(body) is State.DONE
+
+
+async def forged(bus, key, run, signer):
+    """An entry for a run on a board's chain, as only the service itself can write it past the gate."""
+    data, sequence = await bus.newest(key)
+    last = decode(Line, data)
+    entry = last.entry.make(last.seq + 1, last.time, "run", run, last.hash)
+    line = last.model_copy(update={**vars(entry), "signature": signer.sign(run)})
+    await bus.append(key, last.job, encode(line), sequence)
+
+
+def test_a_run_is_the_boards_by_its_key_also_in_a_copy(secured, request_of, tmp_path, keys):
+    store = Store(tmp_path / "mirror")
+
+    async def body(service):
+        await service.agent()
+        ada = await service.client("ada")
+        outcomes = []
+        for _ in range(2):
+            job = await ada.submit(await request_of(ada))
+            await ada.result(job)
+            outcomes.append((await ada.get(job)).record.outcome)
+        bus = await service.bus("scheduler")
+        for _ in range(2):  # the second time says nothing new
+            found = await (await ServiceLedger.read(bus)).mirror(bus, outcomes[0].run, store)
+        # A board files another's run as its own: what was there first counts.
+        await forged(bus, "board", outcomes[0].run, keys["other"].signer)
+        again = await (await ServiceLedger.read(bus)).mirror(bus, outcomes[0].run, store)
+        return found, again
+
+    found, again = secured(body)
+    run = found.run
+    assert (found.problems, found.signer) == ({}, "board board")
+    assert found.signature.key == keys["board"].signer.public == again.signature.key
+    copied = verify_run(run, store)
+    assert (copied.problems, copied.signer, len(copied.chain.entries)) == ({}, "board board", 1)
+    store.keep_signature(run, keys["other"].signer.sign(run))
+    assert "was signed by another key" in str(verify_run(run, store).problems["signature"])
+    (store.root / "signatures" / f"{run}.json").unlink()
+    damaged = verify_run(run, store)
+    assert "its signature is gone" in str(damaged.problems["signature"])
+    with pytest.raises(RerunError, match="its signature is gone"):
+        rerun(damaged, store)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [(None, "a key that is nobody's"), ("other", "the key of board other")]
+)
+def test_a_run_that_another_key_has_signed_is_not_trusted(secured, request_of, tmp_path, keys, name, text):
+    store = Store(tmp_path / "mirror")
+
+    async def body(service):
+        await service.agent()
+        ada = await service.client("ada")
+        job = await ada.submit(await request_of(ada))
+        await ada.result(job)
+        bus = await service.bus("scheduler")
+        recorder = RunRecorder(["test"], Objects())
+        manifest = recorder.manifest({"board": "board"})
+        store.put(manifest.to_bytes())
+        await forged(bus, "board", manifest.run, keys[name].signer if name else service.signer)
+        return await (await ServiceLedger.read(bus)).mirror(bus, manifest.run, store)
+
+    found = secured(body)
+    assert text in str(found.problems["signature"])
+    with pytest.raises(SignatureError, match=text):
+        show_verified(found, as_json=True)
+    with pytest.raises(UnknownRunError):  # nothing of it is kept
+        verify_run(found.run, store)
+
+
+def test_an_agent_that_signs_with_another_key_ends_nothing(secured, request_of):
+    async def body(service):
+        agent = await service.agent_of("board", "board")
+        agent._ledger.signer = service.signer
+        await service.spawn(agent.run())
+        ada = await service.client("ada")
+        job = await ada.submit(await request_of(ada))
+        with pytest.raises(UnfinishedError, match="a key that is not board board's"):
+            await ada.result(job)
+        return (await audited(service, "a key that is not board board's")).who
+
+    assert secured(body) == "board board"
+
+
+def test_who_comes_and_goes_is_known_on_every_machine(secured, access, tmp_path):
+    async def body(service):
+        shutil.copytree(access.folder, tmp_path / "there")
+        there, reloads = Access(tmp_path / "there"), []
+        bus = await service.bus("scheduler")
+        audit, register = await Audit.made(bus), await Register.made(bus)
+        await service.spawn(register.run())
+        await service.spawn(admitting(there, register, audit, lambda: reloads.append(1)))
+        await asyncio.to_thread(there.add, "board", "far")
+        await asyncio.to_thread(access.add, "user", "cleo")
+        await asyncio.to_thread(there.revoke, "user", "bob")
+
+        def settled():
+            here = {each.key: each for each in access.principals()}
+            return here == {each.key: each for each in there.principals()} and bool(reloads)
+
+        async with asyncio.timeout(PATIENCE_S):
+            while not settled():
+                await asyncio.sleep(0.05)
+        anew = Access(tmp_path / "anew")  # as after somebody has deleted the folder
+        anew.merge(register.principals(anew.key))
+        assert [each.role for each in anew.principals()] == ["service"]
+        entries = [each.what.split(",")[0] for each in await read_audit(bus) if each.who == "admin"]
+        assert len(entries) == len(set(entries))
+        return {"added board far", "added user cleo", "revoked user bob"} <= set(entries)
+
+    assert secured(body)
+    files = [folder / "users.conf" for folder in (access.folder, tmp_path / "there")]
+    assert all("board.far" in each.read_text() and "user.bob" not in each.read_text() for each in files)
+
+
+def test_what_was_revoked_stays_so(access):
+    access.add("user", "ada")
+    before = access.principals()
+    access.revoke("user", "ada")
+    access.merge(before)
+    assert [bool(each.revoked) for each in access.principals()] == [False, True]
+    other = Access(access.folder.parent / "other").principals()
+    access.merge(other)  # another service's own key opens nothing here
+    assert len(access.principals()) == 2
 
 
 def test_replayed_writes_meet_another_revision(secured, request_of):

@@ -7,7 +7,7 @@ import pytest
 from qiskit import QuantumCircuit
 from qiskit.circuit import Gate, Instruction, Parameter
 
-from triplane.host.compiler.circuits import CircuitError, compile_circuit
+from triplane.host.compiler.circuits import CircuitError, Options, compile_circuit
 
 
 def with_one(operation, qubit=1):
@@ -71,6 +71,25 @@ def test_the_longest_delay_is_named_where_it_takes_most_of_a_program(line5, shap
         compile_circuit(delayed(0.02, times=4), line5, shape)
     assert "the delay" not in str(several.value)
     assert compile_circuit(delayed(0.04), line5, shape).estimate.duration_us > 40_000
+
+
+def test_a_rest_that_is_too_long(line5, shape):
+    with pytest.raises(CircuitError, match="the rest of 1000000000000 cycles between shots is too long"):
+        compile_circuit(QuantumCircuit(1, 1), line5, shape, Options(rest_cycles=10**12))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"reset_rounds": 1.5}, "reset_rounds is a whole number, not 1.5"),
+        ({"optimization_level": "2"}, "optimization_level is a whole number, not '2'"),
+        ({"budget": math.nan}, "budget is above 0, not nan"),
+        ({"duration_budget": -1}, "duration_budget is above 0, not -1"),
+    ],
+)
+def test_options_that_are_no_numbers(options, message):
+    with pytest.raises(CircuitError, match=message):
+        Options(**options)
 
 
 @pytest.mark.parametrize("duration", [math.nan, math.inf])
