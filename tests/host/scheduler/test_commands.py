@@ -215,17 +215,6 @@ def test_a_folder_has_one_server(tmp_path, port):
         start_server(tmp_path / "nats", port + 1)
 
 
-def test_a_service_ends_with_its_server(tmp_path, port):
-    command = [sys.executable, "-m", "triplane.host", "serve", "--port", str(port), "--folder", str(tmp_path)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as serve:
-        assert serve.stdout.readline() == f"jobs: nats://127.0.0.1:{port}\n"
-        (server,) = Path(f"/proc/{serve.pid}/task/{serve.pid}/children").read_text().split()
-        os.kill(int(server), signal.SIGKILL)
-        _, error = serve.communicate(timeout=TIMEOUT_S)
-    assert serve.returncode == 1
-    assert error.startswith("error: nats-server was ended by SIGKILL; its log is ")
-
-
 def test_keys_once_given_are_asked_for(tmp_path, port):
     def access(*arguments):
         return CliRunner().invoke(app, ["access", *arguments, "--folder", str(tmp_path)])
