@@ -23,12 +23,13 @@ from qiskit.circuit import (
     WhileLoopOp,
 )
 from qiskit.circuit.library import CXGate, RZGate, SXGate, XGate
-from qiskit.transpiler import InstructionProperties, PassManager, Target, TranspilerError
+from qiskit.transpiler import InstructionProperties, PassManager, Target
 from qiskit.transpiler.passes import Optimize1qGatesDecomposition
 from qiskit.transpiler.preset_passmanagers import generate_preset_pass_manager
 
 from triplane.hal.device import ADC_HZ, DAC_HZ, Device, Qubit
 from triplane.host.compiler.circuits.directions import Directed
+from triplane.host.compiler.circuits.routing import ThereAndBack, has_jumps
 from triplane.host.compiler.gates import MARGIN
 from triplane.sim.qpu.events import Tone
 from triplane.sim.qpu.gates import READOUT_SAMPLES, TONE_SCALE, X_SAMPLES, cross_pulse
@@ -109,8 +110,8 @@ def transpiled(
         initial_layout: qubit of the device for each of the circuit's.
 
     Raises:
-        ValueError: the circuit has more qubits than the device; the layout is none of its qubits; it has jumps out of
-            loops, and gates that are not between neighbours.
+        ValueError: the circuit has more qubits than the device; the layout is none of its qubits; a circuit with jumps
+            out of loops has gates between qubits that no couplings connect.
     """
     if circuit.num_qubits > len(device.qubits):
         raise ValueError(
@@ -129,37 +130,23 @@ def transpiled(
                 f"initial_layout {tuple(initial_layout)} is not within 0 to {len(device.qubits) - 1} of {device.name}"
             )
     target, crosses = device_target(device), _crosses(device)
-    jumps = _has_jumps(circuit)
+    jumps = has_jumps(circuit)
     passes = generate_preset_pass_manager(
         optimization_level,
-        # Qiskit puts the swaps that bring qubits back behind the body of a loop, where a jump passes them over
-        # (Qiskit#16857): a circuit with jumps has to do without swaps.
+        # Without a method the search for a layout would route as it goes.
         routing_method="none" if jumps else None,
         target=_target(device, crosses | _against(crosses, target)),
         seed_transpiler=seed,
         initial_layout=None if initial_layout is None else list(initial_layout),
     )
+    if jumps:
+        errors = {pair: each.error for pair, each in crosses.items()}
+        passes.routing = PassManager([ThereAndBack(len(device.qubits), errors)])
     behind: list[Any] = [Directed(crosses)]
     if optimization_level:
         behind.append(Optimize1qGatesDecomposition(target=target))
     passes.post_optimization = PassManager(behind)
-    try:
-        return passes.run(circuit)
-    except TranspilerError as error:
-        if not jumps or "not routed" not in str(error):
-            raise
-        raise ValueError(
-            "a circuit with break_loop or continue_loop cannot be routed: its gates of two qubits must fit couplings "
-            f"of {device.name}; choose other qubits with initial_layout, or do without the jump"
-        ) from error
-
-
-def _has_jumps(circuit: QuantumCircuit) -> bool:
-    return any(
-        isinstance(each.operation, BreakLoopOp | ContinueLoopOp)
-        or any(map(_has_jumps, getattr(each.operation, "blocks", ())))
-        for each in circuit.data
-    )
+    return passes.run(circuit)
 
 
 def gate_error(qubits: Sequence[Qubit], duration_s: float) -> float:
