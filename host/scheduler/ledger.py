@@ -84,7 +84,8 @@ class BoardLedger:
         """
         content = manifest.to_bytes()
         run = sha256(content)
-        if self._owner != (owner := job.partition(".")[0]):
+        owner, dot, _ = job.partition(".")
+        if dot and owner != self._owner:
             # Objects of a secured service are kept for each user anew.
             self._owner = owner
             self._kept.clear()

@@ -9,6 +9,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from triplane.hal.errors import LinkError
 from triplane.host.scheduler.access import Access
 from triplane.host.scheduler.agent import Agent
@@ -51,13 +53,13 @@ def serve(
     """
     if node is None:
         assert url is not None
-        asyncio.run(_scheduling(url, credentials, replicas, wait_s=FORMED_S))
+        uvloop.run(_scheduling(url, credentials, replicas, wait_s=FORMED_S))
         return
     with running(folder, node) as process:
         at = url or f"nats://{node.here}:{node.port}"
         wait_s = FORMED_S if node.cluster else START_S
         if node.access is None:
-            asyncio.run(_scheduling(at, None, replicas, wait_s=wait_s))
+            uvloop.run(_scheduling(at, None, replicas, wait_s=wait_s))
         else:
             access = node.access
 
@@ -67,7 +69,7 @@ def serve(
                     admitting(access, audit, lambda: reload_server(folder, node, process)),
                 ]
 
-            asyncio.run(_scheduling(at, access.service, replicas, watched, wait_s))
+            uvloop.run(_scheduling(at, access.service, replicas, watched, wait_s))
 
 
 async def _scheduling(
@@ -137,7 +139,7 @@ def attend(
         try:
             runner = _runner(board, device, progress, snapshot)
             try:
-                asyncio.run(_attending(url, credentials, runner, name, board, progress))
+                uvloop.run(_attending(url, credentials, runner, name, board, progress))
             finally:
                 runner.close()
         except* LinkError as lost:
