@@ -18,13 +18,13 @@ from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 from nats.js.object_store import ObjectStore
 
-from triplane.host.scheduler.chains import Chains
 from triplane.host.scheduler.connection import connected
 from triplane.host.scheduler.contracts import BoardState, Lease, encode
 from triplane.host.scheduler.credentials import Credentials
 from triplane.host.scheduler.errors import FencedError, ServiceError, UnknownJobError
 from triplane.host.scheduler.exchange import Leases
 from triplane.host.scheduler.following import RETRY_S, TRANSIENT, Change, follow, retried
+from triplane.host.scheduler.ledgerstream import LedgerStream
 from triplane.host.scheduler.payloads import Payloads
 from triplane.host.scheduler.streams import WORK, made_streams
 
@@ -38,7 +38,7 @@ ACK_WAIT_S = 30.0
 
 
 @dataclass
-class Bus(Chains, Payloads):
+class Bus(LedgerStream, Payloads):
     """A connection with its streams and buckets; made by `connect`."""
 
     jobs: KeyValue

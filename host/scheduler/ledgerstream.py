@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from nats.aio.client import Client
 from nats.errors import TimeoutError as NatsTimeoutError
@@ -23,8 +24,22 @@ WRONG_LAST_SEQUENCE = 10_071
 READ_AT_ONCE = 256
 
 
+class Received(NamedTuple):
+    """An entry as it came.
+
+    Attributes:
+        board: whose chain it is of.
+        number: in the stream of the whole ledger.
+        data: the entry.
+    """
+
+    board: str
+    number: int
+    data: bytes
+
+
 @dataclass
-class Chains:
+class LedgerStream:
     """What a bus can do with them."""
 
     client: Client
@@ -63,21 +78,22 @@ class Chains:
             raise FencedError(f"the ledger of {board} has another entry by now") from None
         return written.seq
 
-    async def entries(self) -> list[tuple[str, bytes]]:
-        """Boards and entries of the whole ledger, in their order.
+    async def entries(self, after: int = 0) -> list[Received]:
+        """All entries of the ledger behind a number of its stream, in their order.
 
         Raises:
             ServiceError: some could not be read.
         """
         configuration = ConsumerConfig(
             ack_policy=AckPolicy.NONE,
-            deliver_policy=DeliverPolicy.ALL,
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=after + 1,
             inactive_threshold=30,
             mem_storage=True,
         )
         every = f"{LEDGER_SUBJECT}*"
         subscription = await self.js.pull_subscribe(every, stream=LEDGER, config=configuration)
-        found: list[tuple[str, bytes]] = []
+        found: list[Received] = []
         left = (await subscription.consumer_info()).num_pending or 0
         while left:
             try:
@@ -85,6 +101,25 @@ class Chains:
             except NatsTimeoutError as error:
                 raise ServiceError(f"{left} entries of the ledger could not be read; try again") from error
             left -= len(messages)
-            found += [(message.subject.removeprefix(LEDGER_SUBJECT), message.data) for message in messages]
+            found += [
+                Received(
+                    message.subject.removeprefix(LEDGER_SUBJECT),
+                    message.metadata.sequence.stream,
+                    message.data,
+                )
+                for message in messages
+            ]
         await subscription.unsubscribe()
         return found
+
+    async def entry(self, number: int) -> Received | None:
+        """The entry of a number of the stream; None: there is none."""
+        try:
+            found = await retried(lambda: self.js.get_msg(LEDGER, number))
+        except NotFoundError:
+            return None
+        return Received((found.subject or "").removeprefix(LEDGER_SUBJECT), number, found.data or b"")
+
+    async def ledger(self) -> str:
+        """What tells this ledger from others: when the server made it."""
+        return str((await retried(lambda: self.js.stream_info(LEDGER))).created)
