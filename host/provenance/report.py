@@ -87,7 +87,8 @@ def _print(found: Verification, console: Console) -> None:
     }
     for name, value in flatten(shown):
         result.add_row(escape(name), escape(value))
-    console.print(result)
+    if result.row_count:
+        console.print(result)
     if found.chain.torn:
         console.print(
             f"[yellow]the ledger ends with {len(found.chain.torn)} bytes of an unfinished line: a run was interrupted "

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from importlib.metadata import version
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, cast
 from uuid import uuid4
@@ -35,6 +36,7 @@ from triplane.host.compiler.circuits.target import device_target
 from triplane.host.provenance import Store
 from triplane.host.provenance.canonical import sha256
 from triplane.host.qiskit.archive import Archive, Piece
+from triplane.host.qiskit.arguments import checked_seed, checked_shots, circuits_of
 from triplane.host.qiskit.connection import Connection
 from triplane.host.qiskit.evidence import record
 from triplane.host.qiskit.job import TriplaneJob
@@ -44,7 +46,7 @@ from triplane.host.runtime.leases import Leases
 from triplane.host.runtime.mitigation import ReadoutErrors
 from triplane.host.small import shape_of
 
-SHOTS, MAX_SHOTS = 1_024, 10_000_000
+SHOTS = 1_024
 
 KEPT_CIRCUITS = 64
 """Compiled ones that are kept, for jobs that ask for one again with other values."""
@@ -54,8 +56,8 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
     """A board with a device behind it, as a backend of Qiskit. Use as a context manager, or `close` it.
 
     Args:
-        device: a name of a shipped one, or the device as calibration knows it. The URL of a service of jobs,
-            "nats://HOST:PORT", makes a `RemoteBackend`, which takes the arguments of that class.
+        device: a name of a shipped one, a YAML file, or the device as calibration knows it. The URL of a service of
+            jobs, "nats://HOST:PORT", makes a `RemoteBackend`, which takes the arguments of that class.
         snapshot: what calibration has found since; programs are for the device as it was found. Where it is stale, a
             warning says so, now and when a job begins.
         board: "sim": a simulated one in this process, with the device emulated behind it, built when the first job
@@ -74,7 +76,11 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
 
     def __new__(cls, device: Any = None, /, *_: Any, **__: Any) -> Self:
         """A backend of a service of jobs, where its URL is given; Python hands the arguments on to its `__init__`."""
-        if cls is TriplaneBackend and isinstance(device, str) and device.startswith(("nats://", "tls://")):
+        if (
+            cls is TriplaneBackend
+            and isinstance(device, str)
+            and device.lower().startswith(("nats://", "tls://"))
+        ):
             from triplane.host.scheduler.backend import RemoteBackend
 
             return object.__new__(cast(type[Self], RemoteBackend))
@@ -82,7 +88,7 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
 
     def __init__(
         self,
-        device: Device | str = "line5",
+        device: Device | Path | str = "line5",
         *,
         snapshot: Snapshot | None = None,
         board: hal.Board | str = "sim",
@@ -94,7 +100,7 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         record_jobs: bool = True,
         progress: Callable[[str], None] | None = None,
     ) -> None:
-        known = load_device(device) if isinstance(device, str) else device
+        known = device if isinstance(device, Device) else load_device(str(device))
         self.snapshot = snapshot
         self.device = known if snapshot is None else snapshot.applied_to(known, stacklevel=2)
         super().__init__(
@@ -109,7 +115,12 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         self._store = store or Store()
         leases = Leases(self._store.root)
         self._connection = Connection(
-            board, self.shape, emulated or known, seed=seed, leases=leases, progress=progress
+            board,
+            self.shape,
+            emulated or known,
+            seed=checked_seed(seed) or 0,
+            leases=leases,
+            progress=progress,
         )
         self._archive = Archive(self._store.root / "jobs") if record_jobs else None
         self._closed = False
@@ -158,7 +169,7 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
         shots: int | None = None,
         memory: bool | None = None,
         seed_simulator: int | None = None,
-        **_: Any,
+        **others: Any,
     ) -> TriplaneJob:
         """Run circuits; all are compiled before the first one starts.
 
@@ -167,13 +178,20 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
             shots: of each; None: as in `options`.
             memory: also give every shot by itself.
             seed_simulator: of the emulator behind a simulated board, for this job.
+            others: none; options of other backends are refused.
 
         Raises:
-            CircuitError: a circuit cannot be played, or a number is out of range; nothing has started then.
+            CircuitError: a circuit cannot be played, a number is out of range, or there is no such option; nothing has
+                started then.
         """
-        circuits = [run_input] if isinstance(run_input, QuantumCircuit) else list(run_input)
+        if others:
+            raise CircuitError(
+                f"run() has no option {next(iter(others))!r}; there are shots, memory and seed_simulator, and those of "
+                "the compiler are of the backend: TriplaneBackend(options=Options(...))"
+            )
+        circuits = circuits_of(run_input)
         count = checked_shots(self.options.shots if shots is None else shots)
-        wanted = self.options.memory if memory is None else memory
+        wanted = bool(self.options.memory if memory is None else memory)
         return self.submit(Circuits(self, circuits, count, memory=wanted, seed=seed_simulator))
 
     def submit(self, task: Task) -> TriplaneJob:
@@ -316,14 +334,3 @@ class TriplaneBackend(BackendV2):  # type: ignore[misc]  # Qiskit ships no types
     def board(self) -> hal.Board:
         """The board, connected; a simulated one is built now if it was not yet. Jobs that run use it too."""
         return self._connection.board()
-
-
-def checked_shots(shots: Any) -> int:
-    """Shots, if a job can have so many.
-
-    Raises:
-        CircuitError: it cannot.
-    """
-    if not isinstance(shots, int | np.integer) or not 1 <= shots <= MAX_SHOTS:
-        raise CircuitError(f"shots must be a whole number from 1 to {MAX_SHOTS}, not {shots!r}")
-    return int(shots)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -14,8 +14,9 @@ from qiskit.primitives import BaseEstimatorV2, DataBin, EstimatorPubLike, Primit
 from qiskit.primitives.containers.estimator_pub import EstimatorPub
 from qiskit.primitives.containers.observables_array import ObservablesArray
 
-from triplane.host.compiler.circuits import CompiledCircuit
+from triplane.host.compiler.circuits import CircuitError, CompiledCircuit
 from triplane.host.qiskit.archive import Piece, Request
+from triplane.host.qiskit.arguments import checked_seed, options_of, pubs_of
 from triplane.host.qiskit.backend import TriplaneBackend
 from triplane.host.qiskit.estimation import Estimation
 from triplane.host.qiskit.job import TriplaneJob
@@ -55,27 +56,27 @@ class EstimatorV2(BaseEstimatorV2):  # type: ignore[misc]  # Qiskit ships no typ
 
     def __init__(self, backend: TriplaneBackend, *, options: Mapping[str, Any] | None = None) -> None:
         self.backend = backend
-        self.options = EstimatorOptions(**(options or {}))
+        self.options = options_of(EstimatorOptions, options)
 
     def run(self, pubs: Iterable[EstimatorPubLike], *, precision: float | None = None) -> TriplaneJob:
         """Run PUBs: (circuit, observables, parameter values, precision) each, the last two if there are any.
 
         Args:
-            pubs: at least one. Circuits need not be transpiled, and may measure and decide.
+            pubs: any number; of none the result is empty. Circuits need not be transpiled, and may measure and decide.
             precision: where a PUB does not say; None: `options.default_precision`.
 
         Returns:
             a job, whose result is a `PrimitiveResult` of `PubResult` with `evs` and `stds`.
 
         Raises:
-            CircuitError: a circuit cannot be played; nothing has started then.
-            ValueError: a PUB is not one, or a precision is not above 0.
+            CircuitError: a circuit cannot be played, a PUB is not one, or a precision is not above 0; nothing has
+                started then.
         """
         wanted = self.options.default_precision if precision is None else precision
-        coerced = [EstimatorPub.coerce(pub, wanted) for pub in pubs]
+        coerced = pubs_of(EstimatorPub, pubs, wanted)
         for number, pub in enumerate(coerced):
             if not (math.isfinite(pub.precision) and pub.precision > 0):
-                raise ValueError(
+                raise CircuitError(
                     f"the precision of PUB {number} is {pub.precision}; it is a standard error above 0"
                 )
         return self.backend.submit(EstimatorTask(self.backend, coerced, self.options))
@@ -94,7 +95,7 @@ class EstimatorTask:
         self, backend: TriplaneBackend, pubs: Sequence[EstimatorPub], options: EstimatorOptions
     ) -> None:
         self.backend, self.pubs = backend, pubs
-        self.options = EstimatorOptions(**vars(options))
+        self.options = replace(options, seed_simulator=checked_seed(options.seed_simulator))
 
     @property
     def parts(self) -> int:

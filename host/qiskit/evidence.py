@@ -12,6 +12,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from triplane.hal.device import ADC_HZ
 from triplane.host.compiler.circuits import CompiledCircuit
 from triplane.host.compiler.circuits.timing import DISCRIMINATE, GENERATOR, WINDOW
@@ -22,6 +24,9 @@ from triplane.host.qiskit.calls import npy, packed_call
 
 if TYPE_CHECKING:
     from triplane.host.qiskit.backend import TriplaneBackend
+
+MOST_SHOWN = 4
+"""Outcomes or values of a part in the result of its run."""
 
 LEVELS = ("circuit.qpy", "transpiled.qpy", "scheduled.json", "program.tasm")
 """From what was given to what was played; each is made of the one before."""
@@ -103,7 +108,29 @@ def collect(
         seeds={} if seed is None else {"emulator": int(seed)},
         parameters={"job": job_id, "kind": request.kind, "settings": request.settings, "compiler": options},
     )
-    return {"chain": chain, "slowest_decision": latencies(compiled.values())}
+    result = {"chain": chain, "slowest_decision": latencies(compiled.values())}
+    return result | ({"parts": [summary(piece) for piece in pieces]} if pieces else {})
+
+
+def summary(piece: Piece) -> dict[str, Any]:
+    """What came of a part in a few figures, for people; all of it is among the run's outputs.
+
+    Points and shots of each; for a single point also the shares of its most frequent outcomes, bit 0 on the right. Of
+    an estimator the first of its values, with their standard errors.
+    """
+    if "evs" in piece.arrays:
+        kept = {name: piece.arrays[name].ravel()[:MOST_SHOWN].tolist() for name in ("evs", "stds")}
+        return {"values": piece.arrays["evs"].size, "shots": piece.metadata["shots"]} | kept
+    bits = piece.arrays["bits"]
+    bits = bits if bits.ndim == 3 else bits[np.newaxis]
+    found: dict[str, Any] = {"points": len(bits), "shots": bits.shape[1]}
+    if len(bits) == 1 and bits.shape[2]:
+        rows, counts = np.unique(bits[0], axis=0, return_counts=True)
+        most = np.argsort(-counts, kind="stable")[:MOST_SHOWN]
+        found["outcomes"] = {
+            "".join(map(str, rows[k, ::-1].astype(int))): counts[k] / bits.shape[1] for k in most
+        }
+    return found
 
 
 def latencies(compiled: Iterable[CompiledCircuit]) -> list[dict[str, Any]]:

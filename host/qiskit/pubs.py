@@ -11,14 +11,40 @@ import numpy.typing as npt
 from qiskit import QuantumCircuit
 from qiskit.primitives.containers.bindings_array import BindingsArray
 
+from triplane.host.compiler.circuits import CircuitError
+
 Array: TypeAlias = npt.NDArray[Any]
 
 
-def points(circuit: QuantumCircuit, bindings: BindingsArray) -> list[dict[str, float]]:
-    """Values of all parameters by name, for every place of a bindings array in the order of its elements."""
+def table(circuit: QuantumCircuit, bindings: BindingsArray) -> npt.NDArray[np.float64]:
+    """Values of all parameters, in the order of `circuit.parameters`: float64 (places, parameters).
+
+    Raises:
+        CircuitError: one is not finite, or one is missing.
+    """
     names = [parameter.name for parameter in circuit.parameters]
-    table = bindings.as_array(circuit.parameters).reshape(bindings.size, len(names))
-    return [dict(zip(names, map(float, row), strict=True)) for row in table]
+    try:
+        values = bindings.as_array(circuit.parameters)
+    except ValueError as error:
+        raise CircuitError(
+            f"values are not of the circuit's parameters, {', '.join(names)}: {error}"
+        ) from error
+    found: npt.NDArray[np.float64] = values.reshape(bindings.size, len(names))
+    for place, number in np.argwhere(~np.isfinite(found)):
+        raise CircuitError(
+            f"parameter {names[number]!r} is {found[place, number]} at point {place}; give it a finite number"
+        )
+    return found
+
+
+def points(circuit: QuantumCircuit, bindings: BindingsArray) -> list[dict[str, float]]:
+    """Values of all parameters by name, for every place of a bindings array in the order of its elements.
+
+    Raises:
+        CircuitError: as `table`.
+    """
+    names = [parameter.name for parameter in circuit.parameters]
+    return [dict(zip(names, row, strict=True)) for row in table(circuit, bindings).tolist()]
 
 
 def kept(number: int, bindings: BindingsArray) -> tuple[list[list[str]], dict[str, Array]]:

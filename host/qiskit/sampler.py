@@ -21,9 +21,10 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 
 from triplane.host.compiler.circuits import CompiledCircuit
 from triplane.host.qiskit.archive import Piece, Request
-from triplane.host.qiskit.backend import TriplaneBackend, checked_shots
+from triplane.host.qiskit.arguments import checked_seed, checked_shots, options_of, pubs_of
+from triplane.host.qiskit.backend import TriplaneBackend
 from triplane.host.qiskit.job import TriplaneJob
-from triplane.host.qiskit.pubs import Array, kept, points, restored
+from triplane.host.qiskit.pubs import Array, kept, points, restored, table
 from triplane.host.qiskit.task import about, origin
 
 
@@ -53,24 +54,24 @@ class SamplerV2(BaseSamplerV2):  # type: ignore[misc]  # Qiskit ships no types
 
     def __init__(self, backend: TriplaneBackend, *, options: Mapping[str, Any] | None = None) -> None:
         self.backend = backend
-        self.options = SamplerOptions(**(options or {}))
+        self.options = options_of(SamplerOptions, options)
 
     def run(self, pubs: Iterable[SamplerPubLike], *, shots: int | None = None) -> TriplaneJob:
         """Run PUBs: (circuit, parameter values, shots) each, the last two if there are any.
 
         Args:
-            pubs: at least one.
+            pubs: any number; of none the result is empty.
             shots: of each point, where a PUB does not say; None: `options.default_shots`.
 
         Returns:
             a job, whose result is a `PrimitiveResult` of `SamplerPubResult`.
 
         Raises:
-            CircuitError: a circuit cannot be played; nothing has started then.
-            ValueError: a PUB is not one.
+            CircuitError: a circuit cannot be played, a PUB is not one, or a number is out of range; nothing has started
+                then.
         """
-        wanted = self.options.default_shots if shots is None else shots
-        coerced = [SamplerPub.coerce(pub, wanted) for pub in pubs]
+        wanted = checked_shots(self.options.default_shots if shots is None else shots)
+        coerced = pubs_of(SamplerPub, pubs, wanted)
         for number, pub in enumerate(coerced):
             if not pub.circuit.cregs:
                 warnings.warn(
@@ -90,7 +91,7 @@ class SamplerTask:
     """
 
     def __init__(self, backend: TriplaneBackend, pubs: Sequence[SamplerPub], seed: int | None) -> None:
-        self.backend, self.pubs, self.seed = backend, pubs, seed
+        self.backend, self.pubs, self.seed = backend, pubs, checked_seed(seed)
 
     @property
     def parts(self) -> int:
@@ -101,6 +102,7 @@ class SamplerTask:
         """Compile all, before the first one starts."""
         for pub in self.pubs:
             checked_shots(pub.shots)
+            table(pub.circuit, pub.parameter_values)
         return self.compiled()
 
     def request(self) -> Request:

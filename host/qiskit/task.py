@@ -18,6 +18,7 @@ from qiskit.result.models import ExperimentResult, ExperimentResultData
 from triplane.host.compiler.circuits import CompiledCircuit
 from triplane.host.provenance.canonical import sha256
 from triplane.host.qiskit.archive import Piece, Request
+from triplane.host.qiskit.arguments import checked_seed
 from triplane.host.qiskit.evidence import latencies
 from triplane.host.qiskit.job import TriplaneJob
 from triplane.host.runtime.circuits import Sweep
@@ -80,7 +81,7 @@ class Circuits:
             circuits,
             shots,
             memory,
-            seed,
+            checked_seed(seed),
         )
         self._began = time.monotonic()
 

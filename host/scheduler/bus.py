@@ -18,7 +18,7 @@ from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 from nats.js.object_store import ObjectStore
 
-from triplane.host.scheduler.connection import connected
+from triplane.host.scheduler.connection import ANSWER_S, connected
 from triplane.host.scheduler.contracts import BoardState, Lease, encode
 from triplane.host.scheduler.credentials import Credentials
 from triplane.host.scheduler.errors import FencedError, ServiceError, UnknownJobError
@@ -55,7 +55,7 @@ class Bus(LedgerStream, Payloads):
         *,
         credentials: Credentials | None = None,
         replicas: int = 1,
-        wait_s: float = 5.0,
+        wait_s: float | None = None,
     ) -> Bus:
         """Connect, and make what is not there yet; it reconnects by itself for ever.
 
@@ -63,24 +63,25 @@ class Bus(LedgerStream, Payloads):
             url: of a server, or several with commas.
             credentials: for a secured service; those of a user or a board give a bus that asks the gate.
             replicas: of streams that are made now.
-            wait_s: for the first answer.
+            wait_s: for the first answer, also while nothing listens there; None: 5 s, and 1 s of refusals.
 
         Raises:
             ServiceError: nothing answers there, or it does not take the credentials.
         """
         client, refused = await connected(url, credentials, wait_s)
         js = client.jetstream(timeout=2)
+        made_s = ANSWER_S if wait_s is None else wait_s
         if credentials and credentials.role != "service":
             from triplane.host.scheduler.gated import GatedBus  # which is a bus itself
 
             return GatedBus.of(client, credentials, refused)
         try:
-            async with asyncio.timeout(wait_s):
+            async with asyncio.timeout(made_s):
                 made = await made_streams(js, replicas, secured=credentials is not None)
         except TimeoutError:
             await client.close()
             raise ServiceError(
-                f"{url} answers, but has no streams after {wait_s:g} s; a cluster needs most of its nodes"
+                f"{url} answers, but has no streams after {made_s:g} s; a cluster needs most of its nodes"
             ) from None
         return cls(client, js, *made)
 

@@ -16,6 +16,7 @@ from triplane.host.scheduler.access import Access
 from triplane.host.scheduler.agent import Agent
 from triplane.host.scheduler.audit import Audit
 from triplane.host.scheduler.bus import Bus
+from triplane.host.scheduler.connection import ANSWER_S
 from triplane.host.scheduler.credentials import Credentials
 from triplane.host.scheduler.errors import ServiceError
 from triplane.host.scheduler.gate import Gate
@@ -157,7 +158,8 @@ async def _attending(
     board: str,
     progress: Callable[[str], None],
 ) -> None:
-    async with await Bus.connect(url, credentials=credentials) as bus:
+    # Also of a service that is about to start
+    async with await Bus.connect(url, credentials=credentials, wait_s=ANSWER_S) as bus:
         progress(f"agent of board {name} ({board}) takes jobs of {url}")
         await Agent(bus, runner, name=name, url=board).run()
 

@@ -23,6 +23,7 @@ from triplane.host.calibration.qubit import (
 )
 from triplane.host.calibration.qubit.drawing import Result, plot
 from triplane.host.calibration.qubit.report import show
+from triplane.host.calibration.qubit.station import SweepError
 from triplane.host.calibration.readout import ReadoutCalibrationError
 from triplane.host.outputs import write_json
 from triplane.host.provenance import RunRecorder
@@ -85,6 +86,7 @@ class Plan:
 
         Raises:
             FitError, ReadoutCalibrationError: nothing can be found in what was measured.
+            SweepError: the sweep is longer than the sequencer waits.
         """
         if routine == "readout":
             return calibrate_readout(station, qubit, traces=READOUT_TRACES, shots=self.readout_shots)
@@ -122,6 +124,8 @@ def calibrate(
     Raises:
         CalibrationError: as of `Plan.checked`, or an emulated device for a board that has its own.
         SnapshotError, BoardError: of the snapshot, of the board.
+
+    What ends a routine, other than its own errors, ends the plan; it is raised when all that was found before is kept.
     """
     recorder = RunRecorder(command)
     recorder.check()
@@ -136,10 +140,18 @@ def calibrate(
         console.print(f"begins with {begin.name}: {before.said_age()}", highlight=False)
         device = before.applied_to(device)
         recorder.add_input("snapshot before", begin)
-    with ProgressView() as view, _connected(url, device, behind, seed, view) as board:
-        station = Station(board, shape_of(device), device)
-        identity = board.identify()
-        results, failures = _measured(station, plan, view)
+    results: list[Result] = []
+    failures: dict[str, str] = {}
+    identity: hal.Identity | None = None
+    ended_by: BaseException | None = None
+    try:
+        with ProgressView() as view, _connected(url, device, behind, seed, view) as board:
+            identity = board.identify()
+            _measure(Station(board, shape_of(device), device), plan, view, results, failures)
+    except BaseException as error:  # also Ctrl-C: what was measured before it took its time
+        if identity is None:
+            raise
+        ended_by = error
     store = Store()
     believed = [result for result in results if result.good]
     snapshot = None
@@ -183,6 +195,8 @@ def calibrate(
     console.print(
         f"run {filed[:12]}: see it again with [bold]triplane report {filed[:12]}[/bold]", highlight=False
     )
+    if ended_by is not None:
+        raise ended_by
     return not failures and len(believed) == len(results)
 
 
@@ -195,19 +209,21 @@ def _connected(url: str, device: Device, behind: Device, seed: int, view: Progre
     )
 
 
-def _measured(station: Station, plan: Plan, view: ProgressView) -> tuple[list[Result], dict[str, str]]:
-    """Results, and what could not be found at all: qubit and routine -> why."""
-    results: list[Result] = []
-    failures: dict[str, str] = {}
+def _measure(
+    station: Station, plan: Plan, view: ProgressView, results: list[Result], failures: dict[str, str]
+) -> None:
+    """Add to the results, and to what could not be found: qubit and routine -> why."""
     for qubit in plan.qubits:
         for routine in plan.routines:
             name = f"q{qubit} {routine}"
             station.progress = _counting(view, name, "shots" if routine == "readout" else "points")
             try:
                 results.append(plan.run(station, qubit, routine))
-            except (FitError, ReadoutCalibrationError) as error:
+            except (FitError, ReadoutCalibrationError, SweepError) as error:
                 failures[name] = str(error)
-    return results, failures
+            except BaseException as error:
+                failures[name] = str(error) or type(error).__name__
+                raise
 
 
 def _counting(view: ProgressView, name: str, unit: str) -> Callable[[int, int], None]:

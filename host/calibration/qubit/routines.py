@@ -139,6 +139,7 @@ def ramsey(
 
     Raises:
         FitError, BoardError: as `rabi`.
+        SweepError: T2 is longer than a sweep can be.
     """
     t2_s = expected_t2_s or station.device.qubits[qubit].t2_us * 1e-6
     step = max(cycles_of(RAMSEY_SPAN * t2_s) // (points - 1), 2)
@@ -199,6 +200,7 @@ def relaxation(
 
     Raises:
         FitError, BoardError: as `rabi`.
+        SweepError: T1 is longer than a sweep can be.
     """
     t1_s = expected_t1_s or station.device.qubits[qubit].t1_us * 1e-6
     step = max(cycles_of(DECAY_SPAN * t1_s) // (points - 1), 2)

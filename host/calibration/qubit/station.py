@@ -36,6 +36,10 @@ RECORDED, PLAIN = 1, 0
 """Windows of every line: of which integrals and traces are kept, and of which they are not."""
 
 
+class SweepError(ValueError):
+    """A sweep that no program of the sequencer can make."""
+
+
 @dataclass
 class Station:
     """A board with a device behind it.
@@ -135,13 +139,18 @@ zero:
             steps: (first value, what is added from point to point), 32 bits each, modulo 2**32.
             points, shots: of the sweep, and of each point.
             cycles: that a body takes at the most.
+
+        Raises:
+            SweepError: that is longer than the sequencer waits.
+            BoardError: of the board.
         """
         registers = range(8, 8 + len(steps))
         # A bound counts from the instruction on, which is executed long before the measurement that it waits for.
         patience = PATIENCE + cycles
         if patience >> BOUND_BITS:
-            raise ValueError(
-                f"a body of {cycles} cycles is longer than the sequencer waits, {2**BOUND_BITS} cycles; sweep less far"
+            raise SweepError(
+                f"a body of {cycles} cycles ({cycles / CYCLE_HZ * 1e6:.0f} us) is longer than the sequencer waits, "
+                f"{2**BOUND_BITS} cycles ({2**BOUND_BITS / CYCLE_HZ * 1e6:.0f} us); sweep less far"
             )
         lines = [
             *(f"    set r{number}, {first}" for number, (first, _) in zip(registers, steps, strict=True)),

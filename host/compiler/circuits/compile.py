@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from qiskit import QuantumCircuit
+from qiskit.exceptions import QiskitError
 
 from triplane.gateware.sequencer.assembler import assemble
 from triplane.gateware.shape import FabricShape
@@ -13,6 +14,7 @@ from triplane.hal.device import Device
 from triplane.hal.errors import ProgramError
 from triplane.host.compiler.alignment import aligned
 from triplane.host.compiler.carriers import Carriers
+from triplane.host.compiler.circuits.checks import check_circuit, longest_delay
 from triplane.host.compiler.circuits.compiled import CompiledCircuit, control_program
 from triplane.host.compiler.circuits.emission import Emission
 from triplane.host.compiler.circuits.errors import CircuitError
@@ -35,6 +37,7 @@ def compile_circuit(
         CircuitError: it cannot be played; the message names instruction or resource, need and limit.
     """
     options = options or Options()
+    check_circuit(circuit, shape.program_words)
     try:
         mapped = transpiled(
             circuit,
@@ -45,6 +48,11 @@ def compile_circuit(
         )
     except ValueError as error:
         raise CircuitError(str(error)) from error
+    except QiskitError as error:
+        raise CircuitError(
+            f"Qiskit cannot put circuit {circuit.name!r} into gates of {device.name}: {error.message}; "
+            "give gates of your own a definition"
+        ) from error
     return compile_transpiled(circuit, mapped, device, shape, options)
 
 
@@ -70,18 +78,21 @@ def compile_transpiled(
     scheduled = lowering.lower(mapped, used if options.reset_first else ())
     text, registers, decisions = _emitted(lowering, mapped.num_clbits, scheduled, shape.queue_events)
     source = aligned(text, carriers.slots)
+    delay_words, delay = longest_delay(circuit)
+    longest = f"; {delay} takes {delay_words} of them" if delay_words > shape.program_words // 2 else ""
     try:
         program = control_program(assemble(source), tables)
     except ValueError as error:
         words = sum(line.startswith(" ") for line in source.splitlines())
         raise CircuitError(
-            f"the program has {words} instructions, the board has {shape.program_words}; shorten the circuit: {error}"
+            f"the program has {words} instructions, the board has {shape.program_words}{longest}; "
+            f"shorten the circuit: {error}"
         ) from error
     estimate = estimated(program, shape, scheduled, decisions, registers, device)
     try:
         program.check(shape)
     except ProgramError as error:
-        raise CircuitError(f"{error}; {estimate.largest}") from error
+        raise CircuitError(f"{error}; {estimate.largest}{longest}") from error
     compiled = CompiledCircuit(
         circuit,
         mapped,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -77,8 +78,8 @@ class CompiledCircuit:
             values: of all parameters, by `Parameter` or by name; a sequence of them for several points.
 
         Raises:
-            CircuitError: a parameter has no value, or a value no parameter; shots are not 1 to 2**32 - 1; there are
-                more points than `max_points`.
+            CircuitError: a parameter has no finite value, or a value no parameter; shots are not 1 to 2**32 - 1; there
+                are more points than `max_points`.
         """
         points = [values or {}] if values is None or isinstance(values, Mapping) else list(values)
         counts = [shots] * len(points) if isinstance(shots, int | np.integer) else list(shots)
@@ -145,6 +146,9 @@ class CompiledCircuit:
                 raise CircuitError(
                     f"parameter {wrong[0]!r} {what}; they are: {', '.join(sorted(parameters)) or 'none'}"
                 )
+            for name, value in named.items():
+                if not math.isfinite(value):
+                    raise CircuitError(f"parameter {name!r} is {value}; give it a finite number")
             row[:] = [
                 phase_word(float(angle.bind({each: named[str(each.name)] for each in angle.parameters})))
                 for angle in self.angles

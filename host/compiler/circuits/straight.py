@@ -191,10 +191,11 @@ def delay_cycles(delay: Delay) -> int:
     """Length of a delay.
 
     Raises:
-        CircuitError: it has a parameter, or a unit that is not known.
+        CircuitError: it has a parameter, a unit that is not known, or no finite length.
     """
     units = {"dt": 1 / ADC_HZ, "s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9, "ps": 1e-12}
-    if delay.unit not in units or getattr(delay.duration, "parameters", None):
+    known = delay.unit in units and not getattr(delay.duration, "parameters", None)
+    if not known or not math.isfinite(delay.duration):
         raise CircuitError(
             f"a delay of {delay.duration} {delay.unit} has no length that is known; give it a number of ns or dt"
         )

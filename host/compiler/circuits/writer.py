@@ -30,6 +30,8 @@ PATIENCE = 130_000
 """Bound of waits for results, in cycles from their execution; they come long before."""
 MOST_AHEAD = 60_000
 """Cycles that a program runs ahead at most, so that bounds are kept."""
+LONG_WORDS = 5
+"""Instructions of a wait that long: it is followed by a hold."""
 MAX_ADVANCE = 2**17 - 1
 SCRATCH = (29, 30)
 """Registers that a hold uses."""

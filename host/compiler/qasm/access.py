@@ -12,7 +12,7 @@ from triplane.host.compiler.qasm.casts import cast
 from triplane.host.compiler.qasm.errors import wrong
 from triplane.host.compiler.qasm.lowering import Lowering
 from triplane.host.compiler.qasm.scopes import Array, Bits, Place, Variable
-from triplane.host.compiler.qasm.types import Bit, Int, Value, wrapped
+from triplane.host.compiler.qasm.types import Bit, Int, Value, with_article, wrapped
 
 
 def read(low: Lowering, place: Place | Value, node: ast.QASMNode) -> Value:
@@ -72,7 +72,7 @@ def assign(low: Lowering, place: Place | Value, value: Value, node: ast.QASMNode
         kind = (
             "a constant" if isinstance(place, Value) else "an array" if isinstance(place, Array) else "qubits"
         )
-        raise wrong(node, f"{kind} cannot be assigned a {value.type}")
+        raise wrong(node, f"{kind} cannot be assigned {with_article(value.type)}")
 
 
 def _overlap(place: Bits, value: Value) -> bool:

@@ -2,7 +2,9 @@
 """Casts between types, by the table of the specification (Types and Casting).
 
 Beyond it, as programs are written: a literal integer becomes an angle, an angle becomes a float, and a register takes
-an integer literal that fits. A value that does not fit an integer is cut to its low bits, as in C.
+an integer literal that fits. A value that is too large for an integer is left to us by the specification: a literal,
+what is computed of literals, and a float are refused; what has a width of its own is cut to its low bits, as in C, and
+so is a literal where the cast is written out. A negative literal becomes unsigned with its bits, as in C99.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from triplane.host.compiler.qasm.types import (
     Int,
     Scalar,
     Value,
+    with_article,
     wrapped,
 )
 
@@ -53,7 +56,7 @@ def number_of(value: Value, node: ast.QASMNode, wanted: str) -> int | float | co
             node, f"{wanted} must be known when compiling; give inputs={{...}} a value of {names}"
         )
     if not isinstance(value.data, int | float | complex):
-        raise wrong(node, f"{wanted} must be a number, not a {value.type}")
+        raise wrong(node, f"{wanted} must be a number, not {with_article(value.type)}")
     return value.data
 
 
@@ -61,7 +64,7 @@ def integer_of(value: Value, node: ast.QASMNode, wanted: str) -> int:
     """The integer of a known value, e.g. an index or a size."""
     number = number_of(value, node, wanted)
     if not isinstance(value.type, Int | Bit | Bool) or not isinstance(number, int):
-        raise wrong(node, f"{wanted} must be an integer, not a {value.type}")
+        raise wrong(node, f"{wanted} must be an integer, not {with_article(value.type)}")
     return int(number)
 
 
@@ -71,7 +74,7 @@ def real_of(value: Value, node: ast.QASMNode, wanted: str) -> float | ParameterE
         return value.data
     number = number_of(value, node, wanted)
     if isinstance(number, complex) or isinstance(value.type, Duration):
-        raise wrong(node, f"{wanted} must be an angle or a number, not a {value.type}")
+        raise wrong(node, f"{wanted} must be an angle or a number, not {with_article(value.type)}")
     return radians(number, value.type.width) if isinstance(value.type, Angle) else float(number)
 
 
@@ -92,6 +95,8 @@ def _to_int(value: Value, target: Scalar, node: ast.QASMNode) -> Value:
         number = number_of(value, node, "an integer")
         if isinstance(number, complex) or (isinstance(number, float) and not math.isfinite(number)):
             raise wrong(node, f"{number} is not an integer")
+        if value.type == LITERAL or isinstance(value.type, Float):
+            _check_fits(number, target, node)
         return Value(target, wrapped(int(number), target))
     width = target.width or MACHINE_BITS
     if width > MACHINE_BITS:
@@ -100,6 +105,20 @@ def _to_int(value: Value, target: Scalar, node: ast.QASMNode) -> Value:
     return Value(
         Int(width, target.signed), runtime.resized(runtime.as_expr(value, node), width, signed=signed)
     )
+
+
+def _check_fits(number: float, target: Int, node: ast.QASMNode) -> None:
+    """Raise QasmError for a number that the target has too few bits for."""
+    if target.width is None:
+        return
+    half = 1 << (target.width - 1)
+    most = (half if target.signed else 2 * half) - 1
+    if not -half <= int(number) <= most:
+        remedy = f"; {target}({number}) takes its low bits" if isinstance(number, int) else ""
+        least = -half if target.signed else 0
+        raise wrong(
+            node, f"{number} does not fit into {with_article(target)}, which is {least} to {most}{remedy}"
+        )
 
 
 def _to_float(value: Value, target: Scalar, node: ast.QASMNode) -> Value:
@@ -114,7 +133,7 @@ def _to_float(value: Value, target: Scalar, node: ast.QASMNode) -> Value:
 def _to_angle(value: Value, target: Scalar, node: ast.QASMNode) -> Value:
     assert isinstance(target, Angle)
     if isinstance(value.type, Int) and value.type != LITERAL:
-        raise wrong(node, f"a {value.type} cannot become an angle; cast it to float first")
+        raise wrong(node, f"{with_article(value.type)} cannot become an angle; cast it to float first")
     data = real_of(value, node, "an angle")
     if isinstance(data, ParameterExpression):
         return Value(target, data)
@@ -152,7 +171,8 @@ def _to_bits(value: Value, target: Scalar, node: ast.QASMNode) -> Value:
         width = target.width
     if width != target.width:
         raise wrong(
-            node, f"a {value.type} has {width or 'an unknown number of'} bits and does not fit into {target}"
+            node,
+            f"{with_article(value.type)} has {width or 'an unknown number of'} bits and does not fit into {target}",
         )
     if value.runtime:
         word = runtime.as_expr(value, node)
@@ -164,7 +184,7 @@ def integer_bits(value: Value, node: ast.QASMNode) -> int:
     """The bits of a known value as a number."""
     data = number_of(value, node, "a register")
     if not isinstance(data, int):
-        raise wrong(node, f"a {value.type} has no bits; give the type a width")
+        raise wrong(node, f"{with_article(value.type)} has no bits; give the type a width")
     return int(data)
 
 
@@ -189,7 +209,7 @@ def _bits_to_angle(value: Value, target: Scalar, node: ast.QASMNode) -> Value:
     assert isinstance(value.type, Bit)
     assert isinstance(target, Angle)
     if value.type.width != target.width:
-        raise wrong(node, f"a {value.type} has not the bits of {target}")
+        raise wrong(node, f"{with_article(value.type)} has not the bits of {target}")
     word = runtime.resized(runtime.as_expr(value, node), target.width) if value.runtime else value.data
     return Value(target, word)
 
@@ -204,5 +224,5 @@ def cast(value: Value, target: Scalar, node: ast.QASMNode) -> Value:
         return value
     rule = CASTS.get((type(value.type), type(target)))
     if rule is None:
-        raise wrong(node, f"a {value.type} cannot become a {target}")
+        raise wrong(node, f"{with_article(value.type)} cannot become {with_article(target)}")
     return rule(value, target, node)

@@ -25,6 +25,7 @@ from triplane.host.compiler.qasm.types import (
     Int,
     Scalar,
     Value,
+    with_article,
     wrapped,
 )
 
@@ -185,14 +186,18 @@ def _two(name: str, arguments: list[Value], node: ast.QASMNode) -> Value:
 def _popcount(value: Value, node: ast.QASMNode) -> Value:
     width = getattr(value.type, "width", 1)
     if not isinstance(value.data, int) or width is None or isinstance(value.type, Float):
-        raise wrong(node, f"popcount needs a register or an integer with a width, not a {value.type}")
+        raise wrong(
+            node, f"popcount needs a register or an integer with a width, not {with_article(value.type)}"
+        )
     return Value(Int(MACHINE_BITS, False), (value.data & ((1 << width) - 1)).bit_count())
 
 
 def rotated(value: Value, amount: int, node: ast.QASMNode) -> Value:
     """Bits of a known value, rotated to the left."""
     if not isinstance(value.type, Bit | Int | Angle) or value.type.width is None:
-        raise wrong(node, f"only a register or an integer with a width can be rotated, not a {value.type}")
+        raise wrong(
+            node, f"only a register or an integer with a width can be rotated, not {with_article(value.type)}"
+        )
     if not isinstance(value.data, int):
         raise not_known(node, "what is rotated must be known when compiling")
     width = value.type.width

@@ -23,7 +23,7 @@ from triplane.host.compiler.qasm.exits import Exit, Outcome
 from triplane.host.compiler.qasm.lowering import Lowering
 from triplane.host.compiler.qasm.parsing import walk
 from triplane.host.compiler.qasm.scopes import Array, Bits, Variable
-from triplane.host.compiler.qasm.types import Bool, Int, Value
+from triplane.host.compiler.qasm.types import Bool, Int, Value, with_article, wrapped
 
 
 def leave(low: Lowering, exit_: Exit, node: ast.QASMNode) -> Outcome:
@@ -133,7 +133,10 @@ def switch(low: Lowering, node: ast.SwitchStatement) -> Outcome:
     """`switch`."""
     target = low.evaluate(low, node.target)
     if not isinstance(target.type, Int):
-        raise wrong(node, f"switch is over an integer, not a {target.type}; write int(...) or uint[n](...)")
+        raise wrong(
+            node,
+            f"switch is over an integer, not {with_article(target.type)}; write int(...) or uint[n](...)",
+        )
     if not node.cases:
         raise wrong(node, "switch needs at least one case")
     labels = _labels(low, node, target.type)
@@ -156,7 +159,7 @@ def _labels(low: Lowering, node: ast.SwitchStatement, kind: Int) -> list[list[in
         for part in values:
             value = low.evaluate(low, part)
             number = integer_of(value, part, "a label of case")
-            if cast(Value(Int(None, True), number), kind, part).data != number:
+            if wrapped(number, kind) != number:
                 raise wrong(part, f"label {number} is no value of {kind}")
             if number in seen:
                 raise wrong(part, f"label {number} stands twice in this switch")

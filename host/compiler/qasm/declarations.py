@@ -29,6 +29,7 @@ from triplane.host.compiler.qasm.types import (
     Scalar,
     Value,
     machine_type,
+    with_article,
 )
 
 DIMENSIONS = 7
@@ -110,7 +111,7 @@ def constant(low: Lowering, node: ast.ConstantDeclaration) -> Outcome:
     kind = scalar(low, node.type)
     if isinstance(node.init_expression, ast.QuantumMeasurement):
         raise wrong(node, "a const must be known when compiling, and a measurement is not")
-    value = cast(low.evaluate(low, node.init_expression), kind, node)
+    value = cast(low.evaluate(low, node.init_expression), kind, node.init_expression)
     if value.runtime:
         raise wrong(node, f"const '{node.identifier.name}' must be known when compiling")
     low.declare(node.identifier.name, value, node)
@@ -201,7 +202,8 @@ def interface(low: Lowering, node: ast.IODeclaration) -> Outcome:
     if machine_type(kind) is None and not isinstance(kind, Bit):
         raise wrong(
             node,
-            f"a {kind} is no output of a run; outputs are bits, bools and integers of up to {MACHINE_BITS} bits",
+            f"{with_article(kind)} is no output of a run; outputs are bits, bools and integers of up to "
+            f"{MACHINE_BITS} bits",
         )
     variable = low.variable(name, kind, register=False)
     low.keep(variable)  # in a register, since that is what a run returns
@@ -247,6 +249,6 @@ def _bound(low: Lowering, name: str, kind: Scalar, node: ast.QASMNode) -> Value:
         case str() if given and set(given) <= {"0", "1"}:
             value = Value(Bit(len(given), True), int(given, 2))
         case _:
-            raise wrong(node, f"input '{name}' is a {kind} and cannot be given {given!r}")
+            raise wrong(node, f"input '{name}' is {with_article(kind)} and cannot be given {given!r}")
     low.inputs[name] = (kind, None)
     return cast(value, kind, node)

@@ -88,7 +88,11 @@ def _unary(low: Lowering, node: ast.UnaryExpression) -> Value:
 
 
 def _cast(low: Lowering, node: ast.Cast) -> Value:
-    return cast(evaluate(low, node.argument), declarations.scalar(low, node.type), node)
+    value, kind = evaluate(low, node.argument), declarations.scalar(low, node.type)
+    if value.type == LITERAL and isinstance(kind, Int):
+        # Somebody has asked for its low bits
+        value = Value(Int(int(value.data).bit_length() + 1, True), value.data)  # type: ignore[arg-type]
+    return cast(value, kind, node)
 
 
 def _duration(low: Lowering, node: ast.DurationLiteral) -> Value:

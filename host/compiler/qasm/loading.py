@@ -67,14 +67,21 @@ def loads(source: str, *, inputs: Mapping[str, Given] | None = None, name: str =
         The circuit, with its inputs and outputs.
 
     Raises:
-        QasmError: the program is malformed or uses what is not supported; the message shows the place.
+        QasmError: the program is malformed, uses what is not supported, or is no text; the message shows the place.
     """
+    _check_text(source)
     try:
         return _lowered(parse(source), dict(inputs or {}), name)
     except QasmError as error:
         raise error.within(source) from error.__cause__
     except RecursionError:
         raise QasmError("the program is nested too deeply") from None
+
+
+def _check_text(source: object) -> None:
+    if not isinstance(source, str):
+        remedy = "; decode it: source.decode()" if isinstance(source, bytes) else ""
+        raise QasmError(f"a program is a str, not a {type(source).__name__}{remedy}")
 
 
 def _lowered(tree: ast.Program, given: dict[str, Given], name: str) -> Program:

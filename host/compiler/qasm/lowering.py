@@ -23,7 +23,7 @@ from triplane.host.compiler.qasm.casts import cast
 from triplane.host.compiler.qasm.errors import not_known, wrong
 from triplane.host.compiler.qasm.exits import Exit, Frame, Outcome
 from triplane.host.compiler.qasm.scopes import Scope, Symbol, Variable
-from triplane.host.compiler.qasm.types import Bit, Bool, Scalar, Value, machine_type
+from triplane.host.compiler.qasm.types import Bit, Bool, Scalar, Value, machine_type, with_article
 
 LONGEST = 200_000
 """Operations: a program that unrolls to more is refused."""
@@ -177,7 +177,8 @@ class Lowering:
             if kind is None:
                 raise not_known(
                     node,
-                    f"'{variable.name}' would depend on the run here, and the sequencer cannot hold a {variable.type}",
+                    f"'{variable.name}' would depend on the run here, and the sequencer cannot hold "
+                    f"{with_article(variable.type)}",
                 )
             owner = self.outermost.names.get(variable.name) is variable
             variable.storage = self.temporary(variable.name, kind, owner=owner)
@@ -205,7 +206,8 @@ class Lowering:
         if self.depth > variable.depth and variable.known is not None:
             raise not_known(
                 node,
-                f"'{variable.name}' would depend on the run here, and the sequencer cannot hold a {variable.type}",
+                f"'{variable.name}' would depend on the run here, and the sequencer cannot hold "
+                f"{with_article(variable.type)}",
             )
         if value.runtime or self.depth > variable.depth:
             target = self.storage(variable, node)

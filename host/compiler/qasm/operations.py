@@ -24,6 +24,7 @@ from triplane.host.compiler.qasm.types import (
     Int,
     Span,
     Value,
+    with_article,
     wrapped,
 )
 
@@ -53,12 +54,12 @@ def unary(op: str, value: Value, node: ast.QASMNode) -> Value:
         return _inverted(value, node)
     if value.runtime:
         if not isinstance(value.type, Int | Angle):
-            raise wrong(node, f"a {value.type} has no negative; cast it to int")
+            raise wrong(node, f"{with_article(value.type)} has no negative; cast it to int")
         return runtime.negated(value, node)
     if isinstance(value.data, Span):
         return Value(value.type, Span(-value.data.amount, value.data.unit))
     if isinstance(value.type, Bit | Bool):
-        raise wrong(node, f"a {value.type} has no negative; cast it to int")
+        raise wrong(node, f"{with_article(value.type)} has no negative; cast it to int")
     data: Any = value.data
     if isinstance(value.type, Int):
         return Value(value.type, wrapped(-data, value.type))
@@ -86,7 +87,7 @@ def logic_not(value: Value, node: ast.QASMNode) -> Value:
 def _inverted(value: Value, node: ast.QASMNode) -> Value:
     kind = value.type
     if not isinstance(kind, Bit | Int | Angle) or value.symbolic:
-        raise wrong(node, f"'~' needs bits, not a {kind}; '!' is the logical one")
+        raise wrong(node, f"'~' needs bits, not {with_article(kind)}; '!' is the logical one")
     if kind.width is None:
         raise wrong(node, "'~' needs a type with a width; cast it, e.g. to uint[8]")
     if value.runtime:
@@ -131,9 +132,9 @@ def _shifted(op: str, left: Value, right: Value, node: ast.QASMNode) -> Value:
         or left.symbolic
         or (isinstance(kind, Angle) and kind.width is None)
     ):
-        raise wrong(node, f"'{op}' shifts bits, and a {kind} has none; give the type a width")
+        raise wrong(node, f"'{op}' shifts bits, and {with_article(kind)} has none; give the type a width")
     if not isinstance(right.type, Int | Bit | Bool):
-        raise wrong(node, f"'{op}' shifts by an integer, not by a {right.type}")
+        raise wrong(node, f"'{op}' shifts by an integer, not by {with_article(right.type)}")
     if right.known and integer_of(right, node, f"the amount of '{op}'") < 0:
         raise wrong(node, f"'{op}' by {right.data}: an amount must not be negative")
     if left.known and right.known:

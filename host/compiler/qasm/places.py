@@ -23,7 +23,7 @@ from triplane.host.compiler.qasm.scopes import (
     Subroutine,
     Variable,
 )
-from triplane.host.compiler.qasm.types import Angle, Bit, Int, Value
+from triplane.host.compiler.qasm.types import Angle, Bit, Int, Value, with_article
 
 
 def named(low: Lowering, node: ast.Identifier) -> Place | Value:
@@ -107,7 +107,7 @@ def _chosen(low: Lowering, place: Variable | Bits | Value, index: Value, node: a
     value = place if isinstance(place, Value) else access.read(low, place, node)
     word = runtime.as_expr(value, node)
     if not isinstance(index.type, Int | Bit):
-        raise wrong(node, f"an index must be an integer, not a {index.type}")
+        raise wrong(node, f"an index must be an integer, not {with_article(index.type)}")
     chosen = expr.shift_right(word, runtime.resized(runtime.as_expr(index, node), 32))
     return Value(Bit(), runtime.bit_of(chosen, 0))
 
@@ -120,14 +120,14 @@ def bits_of(place: Variable | Bits, node: ast.QASMNode) -> tuple[tuple[Variable,
         return place.bits
     kind = place.type
     if not isinstance(kind, Bit | Int | Angle) or kind.width is None or kind == Bit():
-        raise wrong(node, f"a {kind} has no bits to be indexed")
+        raise wrong(node, f"{with_article(kind)} has no bits to be indexed")
     return tuple((place, index) for index in range(kind.width))
 
 
 def _of_value(low: Lowering, value: Value, element: Any, node: ast.QASMNode) -> Value:
     kind = value.type
     if not isinstance(kind, Bit | Int | Angle) or kind.width is None or kind == Bit():
-        raise wrong(node, f"a {kind} has no bits to be indexed")
+        raise wrong(node, f"{with_article(kind)} has no bits to be indexed")
     if not isinstance(element, ast.DiscreteSet | ast.RangeDefinition):
         index = low.evaluate(low, element)
         if index.runtime:
@@ -172,7 +172,7 @@ def _register(place: Variable | Bits, node: ast.QASMNode) -> tuple[tuple[Variabl
     if isinstance(place, Bits):
         return place.bits
     if not isinstance(place.type, Bit):
-        raise wrong(node, f"a {place.type} cannot be joined by '++'")
+        raise wrong(node, f"{with_article(place.type)} cannot be joined by '++'")
     return bits_of(place, node)
 
 

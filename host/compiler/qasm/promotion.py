@@ -18,6 +18,7 @@ from triplane.host.compiler.qasm.types import (
     Int,
     Scalar,
     Value,
+    with_article,
 )
 
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
@@ -68,7 +69,7 @@ def _integer_type(value: Value, node: ast.QASMNode) -> Int:
             return Int(width, False)
         case Bool():
             return Int(1, False)
-    raise wrong(node, f"a {value.type} cannot be computed with here")
+    raise wrong(node, f"{with_article(value.type)} cannot be computed with here")
 
 
 def _counting(value: Value, kind: Int, other: Value) -> Int:

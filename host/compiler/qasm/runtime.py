@@ -16,7 +16,17 @@ from openqasm3 import ast
 from qiskit.circuit.classical import expr, types
 
 from triplane.host.compiler.qasm.errors import not_known, wrong
-from triplane.host.compiler.qasm.types import MACHINE_BITS, Angle, Bit, Bool, Int, Scalar, Value, machine_type
+from triplane.host.compiler.qasm.types import (
+    MACHINE_BITS,
+    Angle,
+    Bit,
+    Bool,
+    Int,
+    Scalar,
+    Value,
+    machine_type,
+    with_article,
+)
 
 BITWISE = {"&": expr.bit_and, "|": expr.bit_or, "^": expr.bit_xor}
 ORDER = {"<": expr.less, "<=": expr.less_equal, ">": expr.greater, ">=": expr.greater_equal}
@@ -63,15 +73,16 @@ def as_expr(value: Value, node: ast.QASMNode) -> expr.Expr:
         if width_of(value.data) > MACHINE_BITS:
             raise wrong(
                 node,
-                f"a {value.type} of a run cannot be computed with; take {MACHINE_BITS} bits of it at a time",
+                f"{with_article(value.type)} of a run cannot be computed with; take {MACHINE_BITS} bits of it at "
+                "a time",
             )
         return value.data
     kind = machine_type(value.type)
     if kind is None or not isinstance(value.data, int):
         raise not_known(
             node,
-            f"a {value.type} cannot be held while running: the sequencer's registers are integers of {MACHINE_BITS} "
-            "bits; use it only where its value is known when compiling",
+            f"{with_article(value.type)} cannot be held while running: the sequencer's registers are integers of "
+            f"{MACHINE_BITS} bits; use it only where its value is known when compiling",
         )
     if isinstance(kind, types.Uint):
         return constant(int(value.data), kind.width)

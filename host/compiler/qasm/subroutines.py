@@ -17,7 +17,7 @@ from triplane.host.compiler.qasm.errors import wrong
 from triplane.host.compiler.qasm.exits import Exit, Frame, Outcome
 from triplane.host.compiler.qasm.lowering import Lowering
 from triplane.host.compiler.qasm.scopes import Array, Qubits, Subroutine, Symbol, Variable
-from triplane.host.compiler.qasm.types import Scalar, Value
+from triplane.host.compiler.qasm.types import Scalar, Value, with_article
 
 
 def define(low: Lowering, node: ast.SubroutineDefinition) -> None:
@@ -129,7 +129,7 @@ def returns(low: Lowering, node: ast.ReturnStatement) -> Outcome:
 def _returned(low: Lowering, node: ast.ReturnStatement, frame: Frame) -> Value | None:
     if node.expression is None:
         if frame.type is not None:
-            raise wrong(node, f"'{frame.name}' returns a {frame.type}, so return needs a value")
+            raise wrong(node, f"'{frame.name}' returns {with_article(frame.type)}, so return needs a value")
         return None
     if frame.type is None:
         raise wrong(
@@ -158,7 +158,7 @@ def _result(low: Lowering, frame: Frame, outcome: Outcome, node: Any) -> Value |
     if frame.result is not None:
         return low.load(frame.result, node)
     if frame.value is None or not outcome.dead:
-        raise wrong(node, f"'{frame.name}' ends without return; it is to return a {frame.type}")
+        raise wrong(node, f"'{frame.name}' ends without return; it is to return {with_article(frame.type)}")
     return frame.value
 
 

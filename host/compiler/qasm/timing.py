@@ -9,7 +9,7 @@ from qiskit.circuit import Delay
 from triplane.host.compiler.qasm import blocks, places
 from triplane.host.compiler.qasm.errors import wrong
 from triplane.host.compiler.qasm.lowering import Lowering
-from triplane.host.compiler.qasm.types import Span
+from triplane.host.compiler.qasm.types import Span, with_article
 
 
 def delay(low: Lowering, node: ast.DelayInstruction) -> None:
@@ -17,7 +17,9 @@ def delay(low: Lowering, node: ast.DelayInstruction) -> None:
     value = low.evaluate(low, node.duration)
     span = value.data
     if not isinstance(span, Span):
-        raise wrong(node.duration, f"a delay takes a duration, such as 100ns or 40dt, not a {value.type}")
+        raise wrong(
+            node.duration, f"a delay takes a duration, such as 100ns or 40dt, not {with_article(value.type)}"
+        )
     if not 0 <= span.amount < float("inf"):
         raise wrong(node.duration, f"a delay must not be negative, and {span.amount:g} {span.unit} is")
     if span.unit == "dt" and span.amount != int(span.amount):

@@ -110,6 +110,12 @@ class Span:
     unit: str
 
 
+def with_article(kind: object) -> str:
+    """A type with its article: "an int[8]", "a uint[8]"."""
+    text = str(kind)
+    return f"an {text}" if text[0] in "ai" else f"a {text}"
+
+
 Scalar: TypeAlias = Bit | Bool | Int | Float | Angle | Complex | Duration
 Data: TypeAlias = bool | int | float | complex | ParameterExpression | Span | expr.Expr
 

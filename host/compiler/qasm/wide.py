@@ -9,7 +9,7 @@ from qiskit.circuit.classical import expr
 
 from triplane.host.compiler.qasm import blocks
 from triplane.host.compiler.qasm.errors import wrong
-from triplane.host.compiler.qasm.types import MACHINE_BITS, Value
+from triplane.host.compiler.qasm.types import MACHINE_BITS, Value, with_article
 
 
 def is_wide(target: expr.Var | None) -> bool:
@@ -30,6 +30,7 @@ def assignments(target: expr.Var, value: Value, node: ast.QASMNode) -> list[bloc
         bits = [expr.lift(bit) for bit in value.data.var]
     else:
         raise wrong(
-            node, f"a {value.type} of a run can be copied, not computed: {MACHINE_BITS} bits are the most"
+            node,
+            f"{with_article(value.type)} of a run can be copied, not computed: {MACHINE_BITS} bits are the most",
         )
     return [blocks.Assign(expr.lift(held), bit) for held, bit in zip(register, bits, strict=True)]

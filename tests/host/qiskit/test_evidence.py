@@ -77,6 +77,7 @@ def test_the_report_shows_the_chain_and_damage_to_it(backend, kept_jobs, decided
     for name in entry["levels"]:
         assert name[:8] in text
     assert "PUB 0: decided" in text
+    assert "parts[0].shots" in text
     assert "cables and converters" in text
     path = kept_jobs.path(entry["levels"][2])
     path.chmod(0o600)
@@ -84,6 +85,37 @@ def test_the_report_shows_the_chain_and_damage_to_it(backend, kept_jobs, decided
     with pytest.raises(CorruptObjectError):
         show(run, store=kept_jobs, console=console)
     assert "DAMAGED" in console.file.getvalue()
+
+
+def test_the_report_ends_with_what_came_of_it(backend, kept_jobs):
+    circuit, turned = QuantumCircuit(2, 2), QuantumCircuit(1)
+    circuit.x(1)
+    circuit.measure([0, 1], [0, 1])
+    turned.ry(Parameter("theta"), 0)
+    swept = turned.measure_all(inplace=False)
+    jobs = {
+        "outcomes.10": backend.run([circuit, circuit], shots=30),
+        "points 3": SamplerV2(backend).run([(swept, [0.1, 0.2, 0.3])], shots=5),
+        "stds": EstimatorV2(backend).run([(turned, "Z", [0.1])], precision=0.3),
+    }
+    results = {}
+    for words, job in jobs.items():
+        job.result()
+        console = Console(file=io.StringIO(), width=120)
+        show(job.manifest, store=kept_jobs, console=console)
+        table = " ".join(console.file.getvalue().split("figure")[1].split())
+        assert f"parts[0].{words}" in table
+        results[words] = verify_run(job.manifest, kept_jobs).manifest.result["parts"]
+    assert results["outcomes.10"] == [{"points": 1, "shots": 30, "outcomes": {"10": 1.0}}] * 2
+    assert results["points 3"] == [{"points": 3, "shots": 5}]
+
+
+def test_a_run_without_figures_has_no_table_of_them(backend, kept_jobs):
+    job = backend.run([])
+    job.result()
+    console = Console(file=io.StringIO(), width=120)
+    show(job.manifest, store=kept_jobs, console=console)
+    assert "figure" not in console.file.getvalue()
 
 
 def test_runs_are_run_again_from_the_store_alone(backend, kept_jobs, decided):

@@ -21,6 +21,7 @@ from triplane.host.compiler.circuits import CircuitError
 from triplane.host.qiskit import EstimatorV2, SamplerV2, TriplaneBackend
 from triplane.host.qiskit.calls import CallError, call_of, packed_call
 from triplane.host.qiskit.sampler import SamplerTask
+from triplane.host.scheduler import connection
 from triplane.host.scheduler.agent import Agent
 from triplane.host.scheduler.backend import RemoteBackend
 from triplane.host.scheduler.bus import Bus
@@ -184,6 +185,10 @@ def test_what_is_no_address_is_refused(url):
         TriplaneBackend(url)
 
 
-def test_without_a_service_it_says_so(port):
-    with pytest.raises(ServiceError, match="triplane serve"):
-        RemoteBackend(f"nats://127.0.0.1:{port}")
+@pytest.mark.parametrize("scheme", ["nats", "NATS"])
+def test_where_nothing_listens_nobody_waits_for_an_answer(port, monkeypatch, scheme):
+    monkeypatch.setattr(connection, "ANSWER_S", 3600.0)
+    with pytest.raises(
+        ServiceError, match=f"{scheme}://.*: nothing listens there; start one: triplane serve"
+    ):
+        TriplaneBackend(f"{scheme}://127.0.0.1:{port}")

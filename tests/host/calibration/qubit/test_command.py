@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from triplane.hal.device import Device, dump_device, load_device
-from triplane.host.calibration.qubit import Snapshot, SnapshotError
+from triplane.hal.errors import LinkError
+from triplane.host.calibration.qubit import Snapshot, SnapshotError, command
 from triplane.host.calibration.qubit.command import CalibrationError, Plan, calibrate
 from triplane.host.calibration.qubit.report import check
 from triplane.host.provenance.report import show as report
@@ -93,6 +94,38 @@ def test_what_cannot_be_found_is_said_and_the_rest_goes_on(known, tmp_path, caps
     assert "What is not believed is in no snapshot." in capsys.readouterr().out
 
 
+def kept(known, true, *routines, files, **more):
+    """Files and printed text of a plan that something goes wrong in."""
+    paths = {name: files / name for name in ("snapshot_file", "json_file")} | {"figure": files / "figure.png"}
+    assert not run(known, true, *routines, **paths, **more)
+    return paths
+
+
+def test_a_sweep_that_is_too_long_leaves_the_rest(known, true, tmp_path, capsys):
+    paths = kept(short_lived(t1_us=400.0), true, "readout", "relaxation", files=tmp_path)
+    assert "q0 relaxation: a body of " in capsys.readouterr().out
+    assert set(Snapshot.load(paths["snapshot_file"]).qubits[0].evidence) == {"readout"}
+    failures = json.loads(paths["json_file"].read_text())["failures"]
+    assert "longer than the sequencer waits, 131072 cycles (533 us)" in failures["q0 relaxation"]
+    assert paths["figure"].read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("error", [LinkError("the board is gone"), KeyboardInterrupt()])
+def test_what_ends_a_plan_leaves_what_was_found(known, true, tmp_path, capsys, monkeypatch, error):
+    def gone(*_, **__):
+        raise error
+
+    monkeypatch.setattr(command, "rabi", gone)
+    with pytest.raises(type(error)):
+        kept(known, true, "readout", "rabi", "relaxation", files=tmp_path)
+    assert f"q0 rabi: {str(error) or 'KeyboardInterrupt'}" in capsys.readouterr().out
+    result = json.loads((tmp_path / "json_file").read_text())
+    assert [found["routine"] for found in result["results"]] == ["readout"]
+    assert len(result["run"]) == 64
+    assert set(Snapshot.load(tmp_path / "snapshot_file").qubits[0].evidence) == {"readout"}
+    assert (tmp_path / "figure.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_refusals_before_anything_is_built(known, true, tmp_path):
     with pytest.raises(CalibrationError, match="--qubit 7: qubit 7 of short_lived has no readout tone"):
         Plan((7,), ("rabi",)).checked(known)
@@ -120,15 +153,15 @@ def test_a_stale_snapshot_is_said_to_be_stale(tmp_path, capsys, hours, fresh):
     assert "41.00 ± 0.80 µs" in said
     assert ("stale: 30 h old, and was to be believed for 24 h" in said) is not fresh
     assert ("calibrate again" in said) is not fresh
-    command = [sys.executable, "-m", "triplane.host", "calibrate-qubit", "--check", str(path)]
-    assert subprocess.run(command, capture_output=True, check=False).returncode == (0 if fresh else 1)
+    words = [sys.executable, "-m", "triplane.host", "calibrate-qubit", "--check", str(path)]
+    assert subprocess.run(words, capture_output=True, check=False).returncode == (0 if fresh else 1)
 
 
 def test_a_device_from_a_file(known, tmp_path):
     """The command line takes files as `load_device` does, and says what is wrong with a plan in one line."""
     path = tmp_path / "mine.yaml"
     path.write_text(dump_device(known))
-    command = [sys.executable, "-m", "triplane.host", "calibrate-qubit", str(path), "--qubit", "3"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    words = [sys.executable, "-m", "triplane.host", "calibrate-qubit", str(path), "--qubit", "3"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr == "error: --qubit 3: qubit 3 of short_lived has no readout tone\n"

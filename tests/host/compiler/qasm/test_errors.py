@@ -23,7 +23,20 @@ CASES = [
     ("qubit[3] r;\ncx q, r;", 2, 1, "registers of different lengths, 2 and 3"),
     ('c = "101";', 1, 1, "does not fit into bit[2]"),
     ("bit[3] d = c;", 1, 12, "does not fit into bit[3]"),
-    ("int n = 40ns;", 1, 9, "a duration cannot become a int[32]"),
+    ("int n = 40ns;", 1, 9, "a duration cannot become an int[32]"),
+    ("angle a = 1;\nint b = a;", 2, 9, "an angle cannot become an int[32]"),
+    (
+        "int[8] n = 300;",
+        1,
+        12,
+        "300 does not fit into an int[8], which is -128 to 127; int[8](300) takes its low bits",
+    ),
+    ("uint[2] n = 1;\nn = 2 * 2;", 2, 1, "4 does not fit into a uint[2], which is 0 to 3"),
+    ("const uint[8] n = 200 + 100;", 1, 19, "300 does not fit into a uint[8]"),
+    ("int[8] n = -129;", 1, 12, "-129 does not fit"),
+    ("uint[8] n = 256.0;", 1, 13, "256.0 does not fit into a uint[8], which is 0 to 255"),
+    ("uint n = 1e12;", 1, 10, "does not fit into a uint[32]"),
+    ("def f(uint[2] n) -> uint[2] { return n; }\nuint[2] m = f(4);", 2, 15, "4 does not fit into a uint[2]"),
     ("int n = 1;\nangle a = n;", 2, 11, "cast it to float first"),
     ("duration d = 1ns + 1dt;", 1, 14, "only the device knows how long dt is"),
     ("const int n = 1;\nn = 2;", 2, 1, "a constant cannot be assigned"),
@@ -82,6 +95,14 @@ def test_the_line_is_shown_with_a_caret_under_the_place():
     )
 
 
+@pytest.mark.parametrize(
+    ("source", "said"), [(None, "NoneType"), (b"OPENQASM 3.0;", "bytes; decode it"), (3, "int")]
+)
+def test_what_is_no_text(source, said):
+    with pytest.raises(QasmError, match=f"a program is a str, not a {said}"):
+        loads(source)
+
+
 def test_another_version_is_refused_with_its_remedy():
     with pytest.raises(QasmError, match="qiskit.qasm2.loads reads OpenQASM 2"):
         loads("OPENQASM 2.0;\nqreg q[1];")
@@ -90,6 +111,11 @@ def test_another_version_is_refused_with_its_remedy():
 def test_an_error_of_what_only_the_run_knows_is_of_its_own_kind():
     with pytest.raises(NotKnownError):
         loads(HEAD + "for int i in [0:1] { rx(float(int(c)) * i) q[i]; }")
+
+
+def test_an_input_that_is_too_large_for_its_type():
+    with pytest.raises(QasmError, match="line 1, column 1: 300 does not fit into an int"):
+        loads("input int[8] n;", inputs={"n": 300})
 
 
 def test_an_input_that_is_not_there_is_named():
