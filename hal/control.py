@@ -37,6 +37,12 @@ Write = tuple[str, Sequence[int]]
 
 Samples = npt.NDArray[np.int16]
 
+Rows = npt.NDArray[np.uint32]
+"""Of a table, shape (rows, banks), least significant bank first."""
+
+Tables = Mapping[str, Rows]
+"""Of the sequencer: "program", "dispatcher_groups", "dispatcher_arms"."""
+
 AMPLITUDE_MAX = 2**16 - 1
 
 SHOWN_OUTCOMES = 8
@@ -148,16 +154,28 @@ class ControlProgram:
                 "make it with SyndromeTable.words(shape.syndrome)"
             )
 
-    def writes(self, shape: FabricShape) -> Iterator[Write]:
-        """All that is written to load this, in order; `check` must have passed."""
+    def tables(self, shape: FabricShape) -> Tables:
+        """Contents of the sequencer's tables, to their last row; `check` must have passed."""
         sequence = self.sequence
-        yield from _table(
-            "sequencer_program", [int(word) for word in sequence.words], shape.program_words, WORD_BITS
-        )
+        words = [int(word) for word in sequence.words]
         channels = masks(group.channels for group in sequence.groups)
         slots = masks(group.slots for group in sequence.groups)
-        yield from _table("sequencer_dispatcher_groups", channels, shape.groups, shape.channels)
-        yield from _table("sequencer_dispatcher_arms", slots, shape.groups, shape.slots)
+        return {
+            "program": banks(words, shape.program_words, WORD_BITS),
+            "dispatcher_groups": banks(channels, shape.groups, shape.channels),
+            "dispatcher_arms": banks(slots, shape.groups, shape.slots),
+        }
+
+    def writes(self, shape: FabricShape, held: Tables | None = None) -> Iterator[Write]:
+        """All that is written to load this, in order; `check` must have passed.
+
+        Args:
+            shape: of the board's fabric.
+            held: tables that the board should have, of which only rows that differ are written. The board trusts a
+                table only when it has read all of it back, so one that it does not have as told is found.
+        """
+        for name, rows in self.tables(shape).items():
+            yield from _table(f"sequencer_{name}", rows, (held or {}).get(name))
         yield "sequencer_control_watchdog", [self.watchdog_cycles]
         for number, drive in enumerate(self.drives):
             yield from _player(f"drive{number}", drive.entries, drive.envelope, PULSE)
@@ -230,11 +248,15 @@ def _check_line(name: str, line: Demodulation, shape: FabricShape) -> None:
         _fits(f"tones for window {number} of {name}", window.tones.bit_length(), shape.tones)
 
 
-def _table(name: str, rows: Sequence[int], depth: int, width: int) -> Iterator[Write]:
-    table = banks(rows, depth, width)
-    yield f"{name}_index", [0]
-    yield f"{name}_data", table.reshape(-1).tolist()
-    yield f"{name}_crc", bank_crcs(table)
+def _table(name: str, rows: Rows, held: Rows | None) -> Iterator[Write]:
+    first, end = 0, len(rows)
+    if held is not None:
+        # At least one row: it takes the trust away, which the check then gives anew.
+        changed = np.flatnonzero((rows != held).any(axis=1))
+        first, end = (int(changed[0]), int(changed[-1]) + 1) if len(changed) else (0, 1)
+    yield f"{name}_index", [first]
+    yield f"{name}_data", rows[first:end].reshape(-1).tolist()
+    yield f"{name}_crc", bank_crcs(rows)
 
 
 def _player(

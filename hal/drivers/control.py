@@ -10,7 +10,7 @@ from typing import Protocol
 from triplane.gateware.sequencer.layouts import FAULTS, Fault
 from triplane.gateware.sequencer.opcodes import NUM_REGISTERS
 from triplane.gateware.shape import FabricShape
-from triplane.hal.control import ControlProgram, Execution
+from triplane.hal.control import ControlProgram, Execution, Tables
 from triplane.hal.errors import BoardError, ProgramError, RunTimeoutError, SafeStateError
 from triplane.hal.registers import WORD_MAX, Register
 
@@ -70,13 +70,28 @@ class ControlBus:
         self.shape = shape
         self.lead_cycles = lead_cycles
         self.program: ControlProgram | None = None
+        self._held: Tables = {}
 
     def load(self, program: ControlProgram) -> None:
-        """Load a program; one that does not fit is refused before anything is written."""
+        """Load a program; one that does not fit is refused before anything is written.
+
+        Of the sequencer's tables only what has changed is sent again. That rests on nothing but the board's own check
+        of all it holds: where another host, or a board that was switched off, made it something else, all is sent.
+        """
         program.check(self.shape)
         self.program = None
         self.rest()
-        for name, values in program.writes(self.shape):
+        held, self._held = self._held, {}
+        why = self._sent(program, held)
+        if why and held:
+            why = self._sent(program, {})
+        if why:
+            raise BoardError(f"{why}: the table did not arrive as it was sent; load again")
+        self.program, self._held = program, program.tables(self.shape)
+
+    def _sent(self, program: ControlProgram, held: Tables) -> str:
+        """Send a program; which table is not trusted then, empty where all are."""
+        for name, values in program.writes(self.shape, held):
             register = self.bus.registers[name]
             if register.size_words > 1:
                 for value in values:
@@ -86,12 +101,16 @@ class ControlBus:
                     register.address, [value % 2**register.bits for value in values], increment=False
                 )
         for table in TABLES:
-            fields = self.bus.registers[f"sequencer_{table}_status"].fields
-            self._trusted(f"sequencer_{table}_status", fields["trusted"].of, fields["checking"].of)
+            name = f"sequencer_{table}_status"
+            fields = self.bus.registers[name].fields
+            if why := self._untrusted(name, fields["trusted"].of, fields["checking"].of):
+                return why
         if program.syndrome is not None:
             state = self.bus.registers["formation_status"].fields["table"].of
-            self._trusted("formation_status", lambda word: state(word) == 3, lambda word: state(word) == 1)
-        self.program = program
+            return self._untrusted(
+                "formation_status", lambda word: state(word) == 3, lambda word: state(word) == 1
+            )
+        return ""
 
     def tables(self, live: bool) -> list[str]:
         """Status registers of the tables that the program needs; `live`: the decoder's as well."""
@@ -226,17 +245,19 @@ class ControlBus:
         )
         return {name: bool(fields[name].of(word)) for name in FIELD_NAMES}
 
-    def _trusted(
+    def _untrusted(
         self, name: str, trusted: Callable[[int], object], checking: Callable[[int], object]
-    ) -> None:
+    ) -> str:
+        """What the status of a table is once it was checked; empty where it is trusted."""
+        word = 0
         for _ in range(PATIENCE):
             word = self.bus.get(name)
             if trusted(word):
-                return
+                return ""
             if not checking(word):
                 break
             self.bus.elapse(SETTLE_CYCLES)
-        raise BoardError(f"{name} is {word:#x}: the table did not arrive as it was sent; load again")
+        return f"{name} is {word:#x}"
 
     def _pulse(self, name: str, field: str) -> None:
         self.bus.set(name, 1 << self.bus.registers[name].fields[field].offset)

@@ -89,7 +89,7 @@ def _verified(run: str, server: str | None, credentials: Path | None) -> tuple[V
         from triplane.host.scheduler.ledger import ServiceLedger
 
         async with await Bus.connect(url, credentials=given_credentials(credentials)) as bus:
-            return await (await ServiceLedger.read(bus)).mirror(bus, run, store)
+            return await (await ServiceLedger.read(bus, store)).mirror(bus, run, store)
 
     return asyncio.run(mirrored(server)), store
 

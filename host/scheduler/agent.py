@@ -8,13 +8,13 @@ import contextlib
 import logging
 import threading
 import time
+from collections.abc import AsyncGenerator
 from importlib.metadata import version
 from typing import NamedTuple
 from uuid import uuid4
 
 from triplane.hal.errors import LinkError
 from triplane.host.provenance import RunRecorder
-from triplane.host.provenance.canonical import sha256
 from triplane.host.provenance.signing import Signer
 from triplane.host.provenance.store import default_root
 from triplane.host.scheduler.bus import Bus
@@ -29,7 +29,7 @@ from triplane.host.scheduler.contracts import (
     encode,
 )
 from triplane.host.scheduler.errors import ContractError, FencedError, ServiceError
-from triplane.host.scheduler.evidence import Evidence
+from triplane.host.scheduler.evidence import Evidence, Objects
 from triplane.host.scheduler.exchange import Leases, Taken
 from triplane.host.scheduler.following import RETRY_S, TRANSIENT, retried
 from triplane.host.scheduler.ledger import BoardLedger
@@ -71,6 +71,7 @@ class Agent:
         self._software = version("triplane")
         self._ledger = BoardLedger(bus, name, signer or Signer.of_store(default_root()))
         self._evidence = Evidence(board=name, url=url)
+        self._ended = asyncio.Queue[tuple[Taken, _Attended]](maxsize=1)
 
     async def run(self) -> None:
         """Work until it is cancelled; then say so, for others to take what is left.
@@ -84,6 +85,7 @@ class Agent:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._beat())
                 tasks.create_task(self._work(leases))
+                tasks.create_task(self._file())
         finally:
             if not self._replaced:
                 with contextlib.suppress(*TRANSIENT):
@@ -138,24 +140,43 @@ class Agent:
                 logger.debug("leases of %s: %s", self.name, error)
                 await asyncio.sleep(0 if isinstance(error, TimeoutError) else RETRY_S)
                 continue
-            for message in messages:
-                await self._take(message)
+            try:
+                for message in messages:
+                    await self._take(message)
+            except LinkError:
+                await self._ended.join()  # the board is lost, what it had ended is not
+                raise
 
     async def _take(self, message: Taken) -> None:
         """Run a job if its lease is this agent's and holds still; the message is done with in any case."""
-        try:
+        async with self._passed_over():
             lease = decode(Lease, message.data)
             if lease.record.instance == self.instance:
-                await self._attend(lease)
+                await self._ended.put((message, await self._attend(lease)))
+                return
+        await _done(message)
+
+    async def _file(self) -> None:
+        """Write how jobs ended, one after the other, while the board has the next one already."""
+        while True:
+            message, ran = await self._ended.get()
+            async with self._passed_over():
+                await self.bus.swap(ran.job, encode(await self._end(ran)), ran.revision)
+            await _done(message)
+            self._ended.task_done()
+
+    @contextlib.asynccontextmanager
+    async def _passed_over(self) -> AsyncGenerator[None]:
+        """Of a job that is not, or no longer, this agent's nothing is written."""
+        try:
+            yield
         except FencedError as error:
             logger.info("%s", error)
         except ContractError as error:
             logger.warning("a lease is refused: %s", error)
-        with contextlib.suppress(*TRANSIENT):
-            await message.ack()
 
-    async def _attend(self, lease: Lease) -> None:
-        """From leased to running to the end; each step only if nobody has come between.
+    async def _attend(self, lease: Lease) -> _Attended:
+        """From leased to running, and run it; written only if nobody has come between.
 
         Raises:
             FencedError: somebody has: it was cancelled, or another agent has it.
@@ -171,35 +192,41 @@ class Agent:
             }
         )
         revision = await self.bus.swap(lease.job, encode(running), lease.revision)
-        ended = await self._run(lease, running, revision)
-        await self.bus.swap(lease.job, encode(ended), revision)
+        return await self._run(lease.job, running, revision)
 
-    async def _run(self, lease: Lease, running: Record, revision: int) -> Record:
-        """The record of the end."""
+    async def _run(self, job: str, running: Record, revision: int) -> _Attended:
         began = time.time()
         try:
-            payload = await self.bus.get(running.request.payload, lease.job)
+            payload = await self.bus.get(running.request.payload, job)
             recorder, objects = self._evidence.begin(running.request, payload)
-            ran = await self._supervised(lease.job, running, payload, revision, recorder)
-            kept = await self.bus.put(ran.result, lease.job)
-            facts = {"job": lease.job, "lease": lease.revision, "instance": self.instance}
-            signed = self._evidence.end(recorder, ran, self.runner.capability.gateware, facts)
-            run = await self._ledger.append(lease.job, signed, objects.kept)
+            ran = await self._supervised(job, running, payload, revision, recorder)
+            came: _Came | Exception = _Came(ran, recorder, objects)
         except (FencedError, LinkError):
             raise
         except Exception as error:  # noqa: BLE001 (whatever a job does, the agent lives on, and the job's owner sees it)
-            return running.model_copy(
-                update={
-                    "state": State.FAILED,
-                    "reason": f"{type(error).__name__}: {error}"[:MAX_REASON],
-                    "at": time.time(),
-                }
-            )
+            came = error
+        return _Attended(job, running, revision, began, came)
+
+    async def _end(self, attended: _Attended) -> Record:
+        """The record of the end, once what came of the job is in the ledger."""
+        job, running, _, began, came = attended
+        if isinstance(came, Exception):
+            return _failed(running, came)
+        try:
+            kept = await self.bus.put(came.ran.result, job)
+            facts = {"job": job, "lease": running.lease, "instance": self.instance}
+            signed = self._evidence.end(came.recorder, came.ran, self.runner.capability.gateware, facts)
+            run = await self._ledger.append(job, signed, came.objects.kept)
+        except FencedError:
+            raise
+        except Exception as error:  # noqa: BLE001 (as of a run)
+            return _failed(running, error)
+        assert running.lease is not None
         manifest = Manifest(
-            job=lease.job,
-            lease=lease.revision,
+            job=job,
+            lease=running.lease,
             user=running.request.user,
-            payload=sha256(payload),
+            payload=running.request.payload.sha256,
             result=kept.sha256,
             board=self.name,
             instance=self.instance,
@@ -237,3 +264,31 @@ class Agent:
                 if found is None or found.revision != revision:
                     fenced.set()
         return work.result()
+
+
+class _Came(NamedTuple):
+    """What came of a job that was run."""
+
+    ran: Ran
+    recorder: RunRecorder
+    objects: Objects
+
+
+class _Attended(NamedTuple):
+    """A job that was begun: its record of that with its revision, and what came of it."""
+
+    job: str
+    running: Record
+    revision: int
+    began: float
+    came: _Came | Exception
+
+
+def _failed(running: Record, error: Exception) -> Record:
+    reason = f"{type(error).__name__}: {error}"[:MAX_REASON]
+    return running.model_copy(update={"state": State.FAILED, "reason": reason, "at": time.time()})
+
+
+async def _done(message: Taken) -> None:
+    with contextlib.suppress(*TRANSIENT):
+        await message.ack()

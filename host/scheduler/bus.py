@@ -7,63 +7,34 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from io import BytesIO
 from types import TracebackType
 from typing import Self
 
-from nats.aio.client import Client
 from nats.errors import NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
-from nats.js import JetStreamContext
-from nats.js.api import (
-    AckPolicy,
-    ConsumerConfig,
-    DeliverPolicy,
-)
-from nats.js.errors import (
-    APIError,
-    KeyNotFoundError,
-    KeyWrongLastSequenceError,
-    NotFoundError,
-    ObjectNotFoundError,
-)
+from nats.js.errors import KeyNotFoundError, KeyWrongLastSequenceError
 from nats.js.kv import KeyValue
 from nats.js.object_store import ObjectStore
 
-from triplane.host.provenance.canonical import sha256
 from triplane.host.scheduler.connection import ANSWER_S, connected
-from triplane.host.scheduler.contracts import (
-    INLINE_BYTES,
-    MAX_PAYLOAD_BYTES,
-    BoardState,
-    Lease,
-    Payload,
-    encode,
-)
+from triplane.host.scheduler.contracts import BoardState, Lease, encode
 from triplane.host.scheduler.credentials import Credentials
-from triplane.host.scheduler.errors import ContractError, FencedError, ServiceError, UnknownJobError
-from triplane.host.scheduler.exchange import BoardLeases, Leases, parts_of
+from triplane.host.scheduler.errors import FencedError, ServiceError, UnknownJobError
+from triplane.host.scheduler.exchange import BoardLeases, Leases
 from triplane.host.scheduler.following import RETRY_S, TRANSIENT, Change, Tries, follow, retried
-from triplane.host.scheduler.streams import LEDGER, WORK, made_streams
+from triplane.host.scheduler.ledgerstream import LedgerStream
+from triplane.host.scheduler.payloads import Payloads
+from triplane.host.scheduler.streams import WORK, made_streams
 
 DEFAULT_URL = "nats://127.0.0.1:4222"
 WHY = "triplane.ask.why"
 """Subject of what a job waits for; the scheduler answers."""
 
-LEDGER_SUBJECT = "triplane.ledger."
-
-WRONG_LAST_SEQUENCE = 10_071
-"""JetStream's code for "somebody else has written"."""
-
-READ_AT_ONCE = 256
-
 
 @dataclass
-class Bus:
+class Bus(LedgerStream, Payloads):
     """A connection with its streams and buckets; made by `connect`."""
 
-    client: Client
-    js: JetStreamContext
     jobs: KeyValue
     boards: KeyValue
     windows: KeyValue
@@ -209,148 +180,6 @@ class Bus:
             return answer.decode()
         except (NoRespondersError, NatsTimeoutError):
             return None
-
-    async def put(self, data: bytes, job: str = "") -> Payload:
-        """Keep bytes under their SHA-256, where they are too many to travel in a message.
-
-        Args:
-            data: at most MAX_PAYLOAD_BYTES.
-            job: whose result it is; a board keeps it for the job's user.
-
-        Raises:
-            ContractError: they are more than may be kept.
-        """
-        if len(data) > INLINE_BYTES:
-            return Payload(sha256=await self.keep(data, job), size=len(data))
-        return Payload.model_construct(sha256=sha256(data), size=len(data), inline=data)
-
-    async def keep(self, data: bytes, job: str = "") -> str:
-        """Keep bytes as an object, however few; their SHA-256. Arguments and errors as of `put`."""
-        if len(data) > MAX_PAYLOAD_BYTES:
-            raise ContractError(f"{len(data)} bytes; {MAX_PAYLOAD_BYTES} are the most of a payload")
-        name = sha256(data)
-        await self._keep(name, data, job)
-        return name
-
-    async def _keep(self, name: str, data: bytes, job: str) -> None:
-        async def kept() -> None:
-            try:
-                await self.objects.get_info(name)
-            except (ObjectNotFoundError, NotFoundError):
-                await self.objects.put(name, BytesIO(data))
-
-        await retried(kept)
-
-    async def get(self, payload: Payload, job: str = "") -> bytes:
-        """The bytes of a payload, hashed again.
-
-        Args:
-            payload: or a result.
-            job: that it is of.
-
-        Raises:
-            ContractError: they are missing, or not what they should be.
-        """
-        data = payload.inline
-        if data is None:
-            data = await self._kept(payload, job)
-        if data is None:
-            raise ContractError(f"object {payload.sha256} is not in the store; submit again")
-        if len(data) != payload.size or sha256(data) != payload.sha256:
-            raise ContractError(f"object {payload.sha256} is damaged; submit again")
-        return data
-
-    async def fetch(self, name: str, job: str = "") -> bytes:
-        """An object as it is there, of which only the name is known.
-
-        Raises:
-            ContractError: there is none.
-        """
-        owner, dot, _ = job.partition(".")
-        if dot and self.parts is not None:
-            parts: list[bytes] = []
-            while (part := await self.part(owner, name, len(parts))) is not None:
-                parts.append(part)
-            found = b"".join(parts) if parts else None
-        else:
-            found = await self._kept(Payload(sha256=name, size=0), "")
-        if found is None:
-            raise ContractError(f"object {name} is not in the store")
-        return found
-
-    async def newest(self, board: str) -> tuple[bytes | None, int]:
-        """The newest entry of a board's ledger with its sequence number; None and 0 where there is none."""
-        try:
-            found = await retried(lambda: self.js.get_last_msg(LEDGER, f"{LEDGER_SUBJECT}{board}"))
-        except NotFoundError:
-            return None, 0
-        return found.data or b"", found.seq or 0
-
-    async def append(self, board: str, job: str, data: bytes, sequence: int) -> int:
-        """Continue a board's ledger behind its entry `sequence`; the new sequence number. Raises what is transient.
-
-        Args:
-            board: its name.
-            job: that the entry is of.
-            data: the entry.
-            sequence: of the newest entry, as of `newest`.
-
-        Raises:
-            FencedError: another entry is the newest.
-        """
-        try:
-            written = await self.js.publish(
-                f"{LEDGER_SUBJECT}{board}",
-                data,
-                stream=LEDGER,
-                headers={"Nats-Expected-Last-Subject-Sequence": str(sequence)},
-            )
-        except APIError as error:
-            if error.err_code != WRONG_LAST_SEQUENCE:
-                raise
-            raise FencedError(f"the ledger of {board} has another entry by now") from None
-        return written.seq
-
-    async def entries(self) -> list[tuple[str, bytes]]:
-        """Boards and entries of the whole ledger, in their order.
-
-        Raises:
-            ServiceError: some could not be read.
-        """
-        configuration = ConsumerConfig(
-            ack_policy=AckPolicy.NONE,
-            deliver_policy=DeliverPolicy.ALL,
-            inactive_threshold=30,
-            mem_storage=True,
-        )
-        every = f"{LEDGER_SUBJECT}*"
-        subscription = await self.js.pull_subscribe(every, stream=LEDGER, config=configuration)
-        found: list[tuple[str, bytes]] = []
-        left = (await subscription.consumer_info()).num_pending or 0
-        while left:
-            try:
-                messages = await subscription.fetch(min(READ_AT_ONCE, left), timeout=5)
-            except NatsTimeoutError as error:
-                raise ServiceError(f"{left} entries of the ledger could not be read; try again") from error
-            left -= len(messages)
-            found += [(message.subject.removeprefix(LEDGER_SUBJECT), message.data) for message in messages]
-        await subscription.unsubscribe()
-        return found
-
-    async def _kept(self, payload: Payload, job: str) -> bytes | None:
-        owner, dot, _ = job.partition(".")
-        if dot and self.parts is not None:
-            parts = [await self.part(owner, payload.sha256, part) for part in range(parts_of(payload.size))]
-            return None if None in parts else b"".join(each or b"" for each in parts)
-        try:
-            return (await retried(lambda: self.objects.get(payload.sha256))).data
-        except (ObjectNotFoundError, NotFoundError):
-            return None
-
-    async def part(self, owner: str, sha256: str, part: int) -> bytes | None:
-        """A part of an object of a secured service; None: there is none."""
-        found = await retried(lambda: self.find(f"{owner}.{sha256}.{part}", self.parts))
-        return found.value if found else None
 
     def follow(
         self, bucket: KeyValue, key: str = ">", *, history: bool = False, after: int = 0

@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
@@ -56,8 +57,10 @@ async def follow(
     """
     prefix, last, told = f"$KV.{bucket._name}.", after, False
     while True:
-        inbox = client.new_inbox()
-        subscription = await client.subscribe(inbox, pending_msgs_limit=-1, pending_bytes_limit=-1)
+        inbox, messages = client.new_inbox(), asyncio.Queue[Msg]()
+        subscription = await client.subscribe(
+            inbox, cb=messages.put, pending_msgs_limit=-1, pending_bytes_limit=-1
+        )
         expected, name = 1, None
         try:
             info = await js.add_consumer(
@@ -70,7 +73,11 @@ async def follow(
                 told = True
                 yield None
             while True:
-                message = await subscription.next_msg(timeout=3 * HEARTBEAT_S)
+                if messages.empty():
+                    async with asyncio.timeout(3 * HEARTBEAT_S):
+                        message = await messages.get()
+                else:  # most of a long bucket, or of a busy one: no timer for each
+                    message = messages.get_nowait()
                 if not message.reply:  # a heartbeat, which names the last that was sent
                     sent = (message.headers or {}).get("Nats-Last-Consumer")
                     if sent not in (None, str(expected - 1)):

@@ -20,6 +20,7 @@ from triplane.host.scheduler.credentials import Credentials
 from triplane.host.scheduler.errors import FencedError, JobsError, ServiceError
 from triplane.host.scheduler.exchange import parts_of
 from triplane.host.scheduler.following import TRANSIENT, Change, Tries
+from triplane.host.scheduler.ledgerstream import Received
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +129,7 @@ class GatedBus(Bus):
         ask = Ask(operation="append", key=job, revision=sequence)
         return (await self._ask(ask, data, patient=False))[0].revision
 
-    async def entries(self) -> list[tuple[str, bytes]]:
+    async def entries(self, after: int = 0) -> list[Received]:
         """Only the service itself reads the whole ledger: its entries hold what others have computed."""
         raise JobsError("the ledger is read with the credentials of the service itself, access/service.json")
 

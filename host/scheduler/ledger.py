@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 
 from pydantic import Base64Bytes, Field
 
-from triplane.host.provenance import CorruptLedgerError, Manifest, Store, Verification
+from triplane.host.provenance import Manifest, Store, Verification
 from triplane.host.provenance.canonical import sha256
 from triplane.host.provenance.copies import Copy, keep_copy
 from triplane.host.provenance.errors import CorruptObjectError
@@ -24,6 +24,7 @@ from triplane.host.provenance.ledger import GENESIS, Chain, Entry
 from triplane.host.provenance.signing import Signature, Signer
 from triplane.host.provenance.verification import find_run, verify_objects
 from triplane.host.scheduler.bus import Bus
+from triplane.host.scheduler.checkpoint import Chains, Checkpoint, Place, damaged
 from triplane.host.scheduler.contracts import INLINE_BYTES, Count, JobKey, Part, Sha256, decode, encode
 from triplane.host.scheduler.errors import ContractError, FencedError
 from triplane.host.scheduler.following import RETRY_S, TRANSIENT, retried
@@ -86,7 +87,8 @@ class BoardLedger:
         """
         content = manifest.to_bytes()
         run = sha256(content)
-        if self._owner != (owner := job.partition(".")[0]):
+        owner, dot, _ = job.partition(".")
+        if dot and owner != self._owner:
             # Objects of a secured service are kept for each user anew.
             self._owner = owner
             self._kept.clear()
@@ -134,47 +136,49 @@ class ServiceLedger:
 
     Attributes:
         chains: board -> its chain.
-        lines: run -> its entry on the wire.
-        boards: run -> board.
+        lines: run -> its entry on the wire, of those that were read now.
+        places: run -> where its entry is.
         register: of a secured service, whose key is whose; None: everybody may do everything there.
     """
 
     chains: dict[str, Chain]
     lines: dict[str, Line]
-    boards: dict[str, str]
+    places: dict[str, Place]
     register: Register | None = None
 
     @classmethod
-    async def read(cls, bus: Bus) -> ServiceLedger:
+    async def read(cls, bus: Bus, store: Store | None = None) -> ServiceLedger:
         """Read and verify the whole ledger; of a secured service with the credentials of the service itself.
 
+        Args:
+            bus: connected.
+            store: that knows what was verified before, and learns what is now: only what came since is read.
+
         Raises:
-            CorruptLedgerError: an entry is none, was changed, or does not continue the one before.
+            CorruptLedgerError: an entry is none, was changed, or does not continue the one before; or the ledger is
+                not the one any more that was verified before.
             SignatureError: a signature is not that of the run.
         """
-        entries: dict[str, list[Entry]] = {}
+        checkpoint = None if store is None else Checkpoint(store.root, await bus.ledger())
+        chains = checkpoint.load() if checkpoint else Chains()
         lines: dict[str, Line] = {}
-        boards: dict[str, str] = {}
-        for board, data in await bus.entries():
-            chain = entries.setdefault(board, [])
+        known = len(chains.places)
+        for newest in chains.newest:
+            await _line_of(bus, newest)
+        for board, number, data in await bus.entries(chains.places[-1].number if known else 0):
             try:
                 line = decode(Line, data)
             except ContractError as error:
-                raise _damaged(board, len(chain), str(error)) from error
-            entry = line.entry
-            previous = chain[-1].hash if chain else GENESIS
-            if Entry.make(entry.seq, entry.time, entry.kind, entry.object, entry.prev) != entry:
-                raise _damaged(board, len(chain), "its content does not match its hash")
-            if (entry.seq, entry.prev) != (len(chain), previous):
-                raise _damaged(board, len(chain), "it does not continue the entry before")
+                raise damaged(board, len(chains.entries.get(board, ())), str(error)) from error
+            chains.add(Place(board, number, line.entry))
             line.signature.check(line.object)
-            chain.append(entry)
             # The first entry of a run is its own: a board that files another's comes later.
-            if lines.setdefault(line.object, line) is line:
-                boards[line.object] = board
-        chains = {board: Chain(tuple(chain), chain[-1].hash, b"") for board, chain in entries.items()}
+            lines.setdefault(line.object, line)
+        if checkpoint and len(chains.places) > known:
+            checkpoint.keep(chains)
+        verified = {board: Chain(tuple(each), each[-1].hash, b"") for board, each in chains.entries.items()}
         register = await (await Register.made(bus)).read() if bus.parts is not None else None
-        return cls(chains, lines, boards, register)
+        return cls(verified, lines, chains.runs, register)
 
     async def mirror(self, bus: Bus, run: str, store: Store) -> Verification:
         """Copy a run with everything it names from the service to a store on disk, and verify it there.
@@ -190,22 +194,22 @@ class ServiceLedger:
             UnknownRunError: there is no such run, or are several.
             ProvenanceError: what is there is not what it should be.
         """
-        name = find_run(run, self.lines, "the service's ledger")
-        line = self.lines[name]
+        name = find_run(run, self.places, "the service's ledger")
+        place = self.places[name]
+        line = self.lines.get(name) or await _line_of(bus, place)
         store.keep_signature(name, line.signature)
         manifest = Manifest.from_bytes(await _mirrored(bus, line, name, None, store), name)
         for artefact in [*manifest.inputs.values(), *manifest.outputs.values()]:
             await _mirrored(bus, line, artefact.sha256, artefact.bytes, store)
-        board = self.boards[name]
         copy = Copy(
             run=name,
-            board=board,
+            board=place.board,
             entry=line.hash,
             key=line.signature.key,
             secured=self.register is not None,
             signer=self.register.signer_name(line.signature.key) if self.register else None,
         )
-        found = verify_objects(name, line.entry, self.chains[board], store, copy)
+        found = verify_objects(name, line.entry, self.chains[place.board], store, copy)
         if not found.problems:
             keep_copy(copy, store)
         return found
@@ -227,5 +231,16 @@ async def _mirrored(bus: Bus, line: Line, name: str, size: int | None, store: St
     return data
 
 
-def _damaged(board: str, number: int, why: str) -> CorruptLedgerError:
-    return CorruptLedgerError(f"the ledger of board {board} is damaged at entry {number + 1}: {why}")
+async def _line_of(bus: Bus, place: Place) -> Line:
+    """The entry that was verified there once; raises CorruptLedgerError where it is another now."""
+    found = await bus.entry(place.number)
+    try:
+        line = decode(Line, found.data) if found and found.board == place.board else None
+    except ContractError:
+        line = None
+    if line is None or line.entry != place.entry:
+        raise damaged(
+            place.board, place.entry.seq, "it was verified here once, and is gone or another one now"
+        )
+    line.signature.check(line.object)
+    return line

@@ -10,6 +10,8 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from triplane.hal.errors import LinkError
 from triplane.host.scheduler.access import Access, Principal
 from triplane.host.scheduler.agent import Agent
@@ -61,10 +63,10 @@ def serve(
                 # These servers are somebody else's to reload.
                 return [admitting(access, register, audit, lambda: None)] if access else []
 
-            asyncio.run(_scheduling(url, credentials, replicas, watched, FORMED_S))
+            uvloop.run(_scheduling(url, credentials, replicas, watched, FORMED_S))
         else:
             with running(folder, node) as process:
-                asyncio.run(serve_beside(process, folder, node, url, replicas))
+                uvloop.run(serve_beside(process, folder, node, url, replicas))
     except* ServiceError as ended:
         raise _first(ended) from None
 
@@ -175,7 +177,7 @@ def attend(
         try:
             runner = _runner(board, device, progress, snapshot)
             try:
-                asyncio.run(_attending(url, credentials, runner, name, board, progress))
+                uvloop.run(_attending(url, credentials, runner, name, board, progress))
             finally:
                 runner.close()
         except* LinkError as lost:

@@ -2,6 +2,7 @@
 """Control programs on a simulated board: loading, timing, results, frame, faults; samples are made, not emulated."""
 
 import dataclasses
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from triplane.gateware.readout.line import ReadoutLine
 from triplane.gateware.sequencer.assembler import assemble
 from triplane.gateware.sequencer.generator import PulseGenerator
 from triplane.gateware.sequencer.layouts import EVENT_TO_RELEASE, RESULT_TO_EVENT, Fault
+from triplane.gateware.sequencer.program import bank_crcs
 from triplane.hal import errors
+from triplane.hal.drivers.control import TABLES
 
 DRIVE, LINE = 0, 1
 LEAD = ReadoutLine.LEAD
@@ -227,6 +230,54 @@ def test_a_table_that_was_written_since_its_check_is_not_trusted(control, contro
         execute(controlled)
     assert controlled.fault() is not None
     assert not len(controlled.simulation.edges())
+
+
+def written(board, monkeypatch):
+    """How many words go to the sequencer's tables from now on, by table."""
+    names = {board.registers[f"sequencer_{name}_data"].address: name for name in TABLES}
+    counts, burst_write = Counter(), board.burst_write
+
+    def counting(address, words, **how):
+        if address in names:
+            counts[names[address]] += len(words)
+        burst_write(address, words, **how)
+
+    monkeypatch.setattr(board, "burst_write", counting)
+    return counts
+
+
+def test_a_table_is_sent_again_from_the_first_row_that_differs_to_the_last(control, controlled, monkeypatch):
+    texts = [f"play drive, PULSE\nhalt {number}" for number in (3, 3, 4)]
+    controlled.load_control(program(control, texts[0]))
+    rows = {name: len(row[0]) for name, row in program(control, texts[0]).tables(control.shape).items()}
+    counts = written(controlled, monkeypatch)
+    for text in texts[1:]:
+        controlled.load_control(program(control, text))
+        assert counts == rows  # words of one row
+        counts.clear()
+        assert execute(controlled)[0].exit_code == int(text[-1])
+
+
+@pytest.mark.parametrize("table", ["program", "dispatcher_groups", "dispatcher_arms"])
+def test_what_another_host_wrote_into_a_table_is_found_and_all_is_sent(
+    control, controlled, monkeypatch, table
+):
+    """The other has had its own content checked as well, so that the table is trusted."""
+    wanted = program(control, "play drive, PULSE\nhalt 3")
+    controlled.load_control(wanted)
+    rows = wanted.tables(control.shape)[table].copy()
+    rows[-1] ^= 1
+    controlled.set(f"sequencer_{table}_index", len(rows) - 1)
+    data, crc = (controlled.registers[f"sequencer_{table}_{name}"].address for name in ("data", "crc"))
+    controlled.burst_write(data, rows[-1].tolist(), increment=False)
+    controlled.burst_write(crc, bank_crcs(rows), increment=False)
+    controlled.elapse(len(rows) + 10)
+    trusted = controlled.registers[f"sequencer_{table}_status"].fields["trusted"].of
+    assert trusted(controlled.get(f"sequencer_{table}_status"))
+    counts = written(controlled, monkeypatch)
+    controlled.load_control(wanted)
+    assert counts[table] == rows.size + len(rows[0])
+    assert execute(controlled)[0].exit_code == 3
 
 
 def test_another_part_of_the_board_stops_the_program(control, controlled):

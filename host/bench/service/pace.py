@@ -97,6 +97,7 @@ async def flow(folder: Path, *, count: int) -> float:
             jobs = Jobs(bus, "bench")
             payload = await bus.put(b"halt 0\n")
             request = Request(user="bench", kind="control", payload=payload)
+            await _all_there(jobs)
             await asyncio.gather(*(_done(jobs, request) for _ in range(4 * AGENTS)))
 
             async def submit() -> None:
@@ -133,6 +134,7 @@ async def secured_flow(folder: Path, *, count: int) -> float:
         )
         payload = await users[0].bus.put(b"halt 0\n")
         requests = [Request(user=each.by, kind="control", payload=payload) for each in users]
+        await _all_there(users[0])
         await asyncio.gather(*(_done(*each) for each in zip(users, requests, strict=True)))
 
         async def submit(jobs: Jobs, request: Request) -> None:
@@ -150,6 +152,12 @@ async def secured_flow(folder: Path, *, count: int) -> float:
                         break
         await submitting
         return ended / (time.monotonic() - began)
+
+
+async def _all_there(jobs: Jobs) -> None:
+    """Wait for all agents: one that still starts would take the processors from those that work."""
+    while len(await jobs.boards()) < AGENTS:
+        await asyncio.sleep(0.2)
 
 
 async def _done(jobs: Jobs, request: Request) -> None:

@@ -19,12 +19,13 @@ from triplane.host.provenance import (
 )
 from triplane.host.provenance.ledger import Chain
 from triplane.host.provenance.signing import Signer
+from triplane.host.scheduler.checkpoint import Checkpoint
 from triplane.host.scheduler.contracts import State
 from triplane.host.scheduler.errors import ContractError
 from triplane.host.scheduler.evidence import Objects
 from triplane.host.scheduler.ledger import BoardLedger, Line, ServiceLedger
 from triplane.host.scheduler.rerun import rerun
-from triplane.host.scheduler.streams import LEDGER
+from triplane.host.scheduler.streams import LEDGER, made_streams
 
 
 def manifest(number):
@@ -122,6 +123,64 @@ def test_a_forged_entry_is_found(run, field, value, error, signer):
         await ServiceLedger.read(bus)
 
     with pytest.raises(error):
+        run(body)
+
+
+def test_what_was_verified_is_not_read_again(run, signer, tmp_path):
+    store = Store(tmp_path / "mirror")
+
+    async def body(service):
+        bus = await service.bus()
+        writer = BoardLedger(bus, "board", signer)
+        runs = [await writer.append("job", *manifest(number)) for number in range(2)]
+        first = await ServiceLedger.read(bus, store)
+        runs.append(await writer.append("job", *manifest(2)))
+        second = await ServiceLedger.read(bus, store)
+        found = await second.mirror(bus, runs[0], store)
+        return runs, first, second, found
+
+    runs, first, second, found = run(body)
+    assert list(first.lines) == runs[:2]
+    assert list(second.lines) == runs[2:]
+    assert list(second.places) == runs
+    assert [each.object for each in second.chains["board"].entries] == runs
+    assert (found.run, found.problems, found.chain) == (runs[0], {}, second.chains["board"])
+
+
+@pytest.mark.parametrize("change", [lambda path: path.write_text("[1]\n"), lambda path: path.unlink()])
+def test_without_a_sound_checkpoint_all_is_read(run, signer, tmp_path, change):
+    store = Store(tmp_path / "mirror")
+
+    async def body(service):
+        bus = await service.bus()
+        name = await BoardLedger(bus, "board", signer).append("job", *manifest(0))
+        await ServiceLedger.read(bus, store)
+        change(Checkpoint(store.root, await bus.ledger()).path)
+        return name, [await ServiceLedger.read(bus, store) for _ in range(2)]
+
+    name, (again, known) = run(body)
+    assert (list(again.lines), list(known.lines), list(known.places)) == ([name], [], [name])
+
+
+@pytest.mark.parametrize("board", ["board", "other"])
+def test_a_ledger_that_was_written_anew_is_found(run, signer, tmp_path, board):
+    """Every link and signature of the new one holds, so a reading of all of it finds nothing."""
+    store = Store(tmp_path / "mirror")
+
+    async def body(service):
+        bus = await service.bus()
+        await BoardLedger(bus, "board", signer).append("job", *manifest(0))
+        made = await bus.ledger()
+        await ServiceLedger.read(bus, store)
+        old = Checkpoint(store.root, made).path
+        await bus.js.delete_stream(LEDGER)
+        await made_streams(bus.js, 1, secured=False)
+        await BoardLedger(bus, board, signer).append("job", *manifest(1))
+        assert len((await ServiceLedger.read(bus)).lines) == 1
+        old.rename(Checkpoint(store.root, await bus.ledger()).path)  # whoever does so can give any date
+        await ServiceLedger.read(bus, store)
+
+    with pytest.raises(CorruptLedgerError, match="entry 1: it was verified here once"):
         run(body)
 
 

@@ -23,7 +23,7 @@ from triplane.host.scheduler.access import Access
 from triplane.host.scheduler.asks import Ask, answered, header
 from triplane.host.scheduler.audit import STREAM, Audit, read_audit
 from triplane.host.scheduler.client import Jobs
-from triplane.host.scheduler.contracts import MAX_MESSAGE_BYTES, Lease, State, decode, encode
+from triplane.host.scheduler.contracts import MAX_MESSAGE_BYTES, State, decode, encode
 from triplane.host.scheduler.errors import FencedError, JobsError, ServiceError, UnfinishedError
 from triplane.host.scheduler.evidence import Objects
 from triplane.host.scheduler.gate import Gate
@@ -271,9 +271,7 @@ def test_a_board_files_only_what_it_has_run_and_ends_nothing_unfiled(secured, re
             }
         )
         revision = await board.swap(job, encode(running), leased.revision)
-        ended = await agent._run(
-            Lease(job=job, revision=leased.revision, record=leased.record), running, revision
-        )
+        ended = await agent._end(await agent._run(job, running, revision))
         unfiled = ended.model_copy(update={"outcome": ended.outcome.model_copy(update={"run": "0" * 64})})
         with pytest.raises(JobsError, match="not the newest of the board's ledger"):
             await board.swap(job, encode(unfiled), revision)

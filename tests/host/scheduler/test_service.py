@@ -8,6 +8,7 @@ import threading
 import pytest
 from nats.js.errors import KeyWrongLastSequenceError
 
+from triplane.hal.errors import LinkError
 from triplane.host.scheduler import agent, following
 from triplane.host.scheduler.contracts import MAX_PAYLOAD_BYTES, Session, State, encode
 from triplane.host.scheduler.errors import (
@@ -19,6 +20,7 @@ from triplane.host.scheduler.errors import (
     UnknownJobError,
 )
 from triplane.host.scheduler.following import TOLD, retried
+from triplane.host.scheduler.ledger import BoardLedger
 from triplane.host.scheduler.runners import ModelRunner
 from triplane.host.scheduler.streams import WORK
 
@@ -130,6 +132,46 @@ def test_a_running_job_is_cancelled(run, request_of, states):
     way, ran = run(body)
     assert way == ["queued", "leased", "running", "cancelled"]
     assert ran == ["second"]
+
+
+class Lost(ModelRunner):
+    """Of a board that is lost with the second job."""
+
+    def run(self, request, payload, check, recorder):
+        if request.name == "second":
+            raise LinkError("the cable is out")
+        return super().run(request, payload, check, recorder)
+
+
+@pytest.mark.parametrize("runner", [ModelRunner, Lost])
+def test_a_job_is_filed_while_the_next_one_runs(run, request_of, monkeypatch, runner):
+    """Filing the first one waits until the second has begun; a board that is lost by then takes nothing with it."""
+    append = BoardLedger.append
+
+    async def body(service):
+        jobs = await service.client()
+
+        async def late(self, job, *what):
+            while job == first and (await jobs.get(second)).record.attempts == 0:
+                await asyncio.sleep(0.02)
+            return await append(self, job, *what)
+
+        monkeypatch.setattr(BoardLedger, "append", late)
+        agent = await service.agent_of("board", "board", runner())
+        working = asyncio.create_task(agent.run())
+        first, second = [await jobs.submit(await request_of(jobs, name=each)) for each in ("first", "second")]
+        await service.scheduler()
+        await jobs.result(first)
+        if runner is Lost:
+            with pytest.raises(ExceptionGroup) as lost:
+                await working
+            assert lost.group_contains(LinkError)
+        else:
+            await jobs.result(second)
+            working.cancel()
+        return [(await jobs.get(job)).record.attempts for job in (first, second)]
+
+    assert run(body) == [1, 1]
 
 
 def test_an_end_on_an_older_revision_is_refused(run, request_of):
