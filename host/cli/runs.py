@@ -83,15 +83,15 @@ def _verified(run: str, server: str | None, credentials: Path | None) -> tuple[V
     if server is None:
         return verify_run(run, store), store
 
-    async def mirrored(url: str) -> Verification:
+    async def of_service(url: str) -> Verification:
         from triplane.host.scheduler.bus import Bus
+        from triplane.host.scheduler.copying import mirrored
         from triplane.host.scheduler.credentials import given_credentials
-        from triplane.host.scheduler.ledger import ServiceLedger
 
         async with await Bus.connect(url, credentials=given_credentials(credentials)) as bus:
-            return await (await ServiceLedger.read(bus, store)).mirror(bus, run, store)
+            return await mirrored(bus, run, store)
 
-    return asyncio.run(mirrored(server)), store
+    return asyncio.run(of_service(server)), store
 
 
 @app.command(

@@ -216,7 +216,7 @@ class Agent:
             kept = await self.bus.put(came.ran.result, job)
             facts = {"job": job, "lease": running.lease, "instance": self.instance}
             signed = self._evidence.end(came.recorder, came.ran, self.runner.capability.gateware, facts)
-            run = await self._ledger.append(job, signed, came.objects.kept)
+            filed = await self._ledger.append(job, signed, came.objects.kept)
         except FencedError:
             raise
         except Exception as error:  # noqa: BLE001 (as of a run)
@@ -241,7 +241,7 @@ class Agent:
                 "state": State.DONE,
                 "reason": f"its result has {kept.size} bytes",
                 "at": manifest.ended,
-                "outcome": Outcome(result=kept, manifest=manifest, run=run),
+                "outcome": Outcome(result=kept, manifest=manifest, run=filed.run, entry=filed.number),
             }
         )
 

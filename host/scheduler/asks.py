@@ -19,7 +19,19 @@ WAIT_S = 4.0
 """How long the gate keeps a question open for what may come."""
 
 Operation = Literal[
-    "write", "find", "changes", "put", "get", "why", "beat", "leave", "take", "done", "newest", "append"
+    "write",
+    "find",
+    "changes",
+    "put",
+    "get",
+    "why",
+    "beat",
+    "leave",
+    "take",
+    "done",
+    "newest",
+    "append",
+    "filed",
 ]
 Bucket = Literal["jobs", "boards"]
 
@@ -55,6 +67,10 @@ class Answer(BaseModel):
     told: bool = False
     """Nothing more is known now."""
     receipt: str = ""
+    board: str = ""
+    """On whose chain an entry is."""
+    signer: str = ""
+    """Whose key has signed it, as far as the service knows."""
 
 
 class Told(BaseModel):

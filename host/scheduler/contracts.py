@@ -147,6 +147,8 @@ class Outcome(Part):
     manifest: Manifest
     run: Sha256
     """Of the signed manifest in the ledger, which was written before."""
+    entry: Count = 0
+    """Number of its entry in the stream of the ledger; records of earlier versions have none."""
 
     @model_validator(mode="after")
     def _belong_together(self) -> Outcome:

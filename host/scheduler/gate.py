@@ -82,6 +82,7 @@ class Gate:
             "done": self._done,
             "newest": self._newest,
             "append": self._append,
+            "filed": self._filed,
         }
 
     async def run(self) -> None:
@@ -283,14 +284,28 @@ class Gate:
             raise RefusedError(why)
         return Answer(revision=await self._bus.append(who.name, ask.key, body, ask.revision)), b""
 
+    async def _filed(self, who: Who, ask: Ask, _: bytes) -> Answered:
+        """The entry of a job's run, for whose job it was, and whose signature that is."""
+        if not who.owns(ask.key):
+            raise RefusedError(f"job {ask.key} is another's")
+        found = await self._bus.find(ask.key)
+        record = _record(found.value) if found else None
+        number = record.outcome.entry if record and record.outcome else 0
+        entry = await self._bus.entry(number) if number else None
+        line = None if entry is None else decode(Line, entry.data)
+        if entry is None or line is None or line.job != ask.key:
+            return MISSING, b""
+        signer = self._register.signer_name(line.signature.key)
+        return Answer(revision=number, board=entry.board, signer=signer or ""), entry.data
+
     async def _is_filed(self, who: Who, key: str, after: Record) -> bool:
         """Whether the run of a job's end is what the board has put into its ledger last."""
-        data, _ = await self._bus.newest(who.name)
+        data, number = await self._bus.newest(who.name)
         line = None if data is None else decode(Line, data)
         return (
             after.outcome is not None
             and line is not None
-            and (line.job, line.object) == (key, after.outcome.run)
+            and (line.job, line.object, number) == (key, after.outcome.run, after.outcome.entry)
         )
 
     def _is_board(self, who: Who) -> None:

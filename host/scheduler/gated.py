@@ -15,9 +15,16 @@ from pydantic import TypeAdapter
 
 from triplane.host.scheduler.asks import WAIT_S, Answer, Ask, Told, answered, header
 from triplane.host.scheduler.bus import Bus
-from triplane.host.scheduler.contracts import PART_BYTES, BoardState, Lease, Payload, encode
+from triplane.host.scheduler.contracts import (
+    MAX_PAYLOAD_BYTES,
+    PART_BYTES,
+    BoardState,
+    Lease,
+    Payload,
+    encode,
+)
 from triplane.host.scheduler.credentials import Credentials
-from triplane.host.scheduler.errors import FencedError, JobsError, ServiceError
+from triplane.host.scheduler.errors import ContractError, FencedError, JobsError, ServiceError
 from triplane.host.scheduler.exchange import parts_of
 from triplane.host.scheduler.following import TRANSIENT, Change, Tries
 from triplane.host.scheduler.ledgerstream import Received
@@ -133,6 +140,13 @@ class GatedBus(Bus):
         """Only the service itself reads the whole ledger: its entries hold what others have computed."""
         raise JobsError("the ledger is read with the credentials of the service itself, access/service.json")
 
+    async def filed(self, job: str) -> tuple[Received, str | None] | None:
+        """The entry of the run of an own job that is done, with whose signature that is; None: there is none."""
+        answer, data = await self._ask(Ask(operation="filed", key=job))
+        if answer.verdict == "missing":
+            return None
+        return Received(answer.board, answer.revision, data), answer.signer or None
+
     async def why(self, job: str) -> str | None:
         """As a bus's."""
         answer, told = await self._ask(Ask(operation="why", key=job))
@@ -144,14 +158,23 @@ class GatedBus(Bus):
             await self._ask(ask, data[part * PART_BYTES : (part + 1) * PART_BYTES])
 
     async def _kept(self, payload: Payload, job: str) -> bytes | None:
-        parts = []
-        for part in range(parts_of(payload.size)):
-            ask = Ask(operation="get", key=job, sha256=payload.sha256, part=part)
-            answer, data = await self._ask(ask)
-            if answer.verdict == "missing":
-                return None
-            parts.append(data)
+        parts = [part async for part in self._parts(payload.sha256, parts_of(payload.size), job)]
+        return b"".join(parts) if len(parts) == parts_of(payload.size) else None
+
+    async def fetch(self, name: str, job: str = "") -> bytes:
+        """As a bus's, of the own objects."""
+        parts = [part async for part in self._parts(name, parts_of(MAX_PAYLOAD_BYTES), job)]
+        if not parts:
+            raise ContractError(f"object {name} is not in the store")
         return b"".join(parts)
+
+    async def _parts(self, name: str, count: int, job: str) -> AsyncGenerator[bytes, None]:
+        """Up to so many, as far as there are any."""
+        for part in range(count):
+            answer, data = await self._ask(Ask(operation="get", key=job, sha256=name, part=part))
+            if answer.verdict == "missing":
+                return
+            yield data
 
     async def follow(
         self, bucket: KeyValue, key: str = ">", *, history: bool = False, after: int = 0

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Base64Bytes, Field
 
@@ -57,6 +57,18 @@ class Line(Part):
         return Entry(self.seq, self.time, self.kind, self.object, self.prev, self.hash)
 
 
+class Filed(NamedTuple):
+    """A run that the server has.
+
+    Attributes:
+        run: its id.
+        number: of its entry in the stream of the whole ledger.
+    """
+
+    run: str
+    number: int
+
+
 class BoardLedger:
     """A board's chain, for its agent.
 
@@ -72,8 +84,8 @@ class BoardLedger:
         self._kept: set[str] = set()
         self._owner = ""
 
-    async def append(self, job: str, manifest: Manifest, objects: dict[str, bytes]) -> str:
-        """Keep a run with everything that its manifest names; the run's id, once the server has it.
+    async def append(self, job: str, manifest: Manifest, objects: dict[str, bytes]) -> Filed:
+        """Keep a run with everything that its manifest names; returns once the server has it.
 
         Waits for a server that is away. An answer that was lost is found out.
 
@@ -108,7 +120,7 @@ class BoardLedger:
                 self._last = await retried(self._newest)
             last, sequence = self._last
             if last is not None and last.object == run:
-                return run
+                return Filed(run, sequence)
             now = datetime.now(UTC).isoformat(timespec="microseconds")
             entry = Entry.make(last.seq + 1 if last else 0, now, "run", run, last.hash if last else GENESIS)
             line = Line.model_construct(**vars(entry), job=job, signature=signature, objects=inline)
@@ -123,7 +135,7 @@ class BoardLedger:
                 await asyncio.sleep(RETRY_S)
             else:
                 self._last = entry, written
-                return run
+                return Filed(run, written)
 
     async def _newest(self) -> tuple[Entry | None, int]:
         data, sequence = await retried(lambda: self.bus.newest(self.board))
@@ -197,22 +209,39 @@ class ServiceLedger:
         name = find_run(run, self.places, "the service's ledger")
         place = self.places[name]
         line = self.lines.get(name) or await _line_of(bus, place)
-        store.keep_signature(name, line.signature)
-        manifest = Manifest.from_bytes(await _mirrored(bus, line, name, None, store), name)
-        for artefact in [*manifest.inputs.values(), *manifest.outputs.values()]:
-            await _mirrored(bus, line, artefact.sha256, artefact.bytes, store)
-        copy = Copy(
+        signer = self.register.signer_name(line.signature.key) if self.register else None
+        said = Copy(
             run=name,
             board=place.board,
             entry=line.hash,
             key=line.signature.key,
             secured=self.register is not None,
-            signer=self.register.signer_name(line.signature.key) if self.register else None,
+            signer=signer,
         )
-        found = verify_objects(name, line.entry, self.chains[place.board], store, copy)
-        if not found.problems:
-            keep_copy(copy, store)
-        return found
+        return await copied(bus, line, said, self.chains[place.board], store)
+
+
+async def copied(bus: Bus, line: Line, said: Copy, chain: Chain, store: Store) -> Verification:
+    """Copy what an entry names to a store and verify it there.
+
+    Args:
+        bus: connected.
+        line: the entry, whose signature was checked.
+        said: what the service says of it; the store's ledger keeps that where everything holds.
+        chain: that the entry is in, verified.
+        store: to copy to.
+
+    Raises:
+        ProvenanceError: what is there is not what it should be.
+    """
+    store.keep_signature(line.object, line.signature)
+    manifest = Manifest.from_bytes(await _mirrored(bus, line, line.object, None, store), line.object)
+    for artefact in [*manifest.inputs.values(), *manifest.outputs.values()]:
+        await _mirrored(bus, line, artefact.sha256, artefact.bytes, store)
+    found = verify_objects(line.object, line.entry, chain, store, said)
+    if not found.problems:
+        keep_copy(said, store)
+    return found
 
 
 async def _mirrored(bus: Bus, line: Line, name: str, size: int | None, store: Store) -> bytes:

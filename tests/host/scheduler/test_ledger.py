@@ -132,9 +132,9 @@ def test_what_was_verified_is_not_read_again(run, signer, tmp_path):
     async def body(service):
         bus = await service.bus()
         writer = BoardLedger(bus, "board", signer)
-        runs = [await writer.append("job", *manifest(number)) for number in range(2)]
+        runs = [(await writer.append("job", *manifest(number))).run for number in range(2)]
         first = await ServiceLedger.read(bus, store)
-        runs.append(await writer.append("job", *manifest(2)))
+        runs.append((await writer.append("job", *manifest(2))).run)
         second = await ServiceLedger.read(bus, store)
         found = await second.mirror(bus, runs[0], store)
         return runs, first, second, found
@@ -153,7 +153,7 @@ def test_without_a_sound_checkpoint_all_is_read(run, signer, tmp_path, change):
 
     async def body(service):
         bus = await service.bus()
-        name = await BoardLedger(bus, "board", signer).append("job", *manifest(0))
+        name, _ = await BoardLedger(bus, "board", signer).append("job", *manifest(0))
         await ServiceLedger.read(bus, store)
         change(Checkpoint(store.root, await bus.ledger()).path)
         return name, [await ServiceLedger.read(bus, store) for _ in range(2)]

@@ -10,106 +10,29 @@ import ssl
 import nats
 import pytest
 
-from triplane.host.provenance import (
-    RerunError,
-    RunRecorder,
-    SignatureError,
-    Store,
-    UnknownRunError,
-    verify_run,
-)
-from triplane.host.provenance.report import show_verified
 from triplane.host.scheduler.access import Access
-from triplane.host.scheduler.asks import Ask, answered, header
+from triplane.host.scheduler.asks import Ask, header
 from triplane.host.scheduler.audit import STREAM, Audit, read_audit
 from triplane.host.scheduler.client import Jobs
-from triplane.host.scheduler.contracts import MAX_MESSAGE_BYTES, State, decode, encode
-from triplane.host.scheduler.errors import FencedError, JobsError, ServiceError, UnfinishedError
-from triplane.host.scheduler.evidence import Objects
-from triplane.host.scheduler.gate import Gate
-from triplane.host.scheduler.ledger import BoardLedger, Line, ServiceLedger
+from triplane.host.scheduler.contracts import MAX_MESSAGE_BYTES, State, encode
+from triplane.host.scheduler.errors import FencedError, JobsError, ServiceError
 from triplane.host.scheduler.register import Register
-from triplane.host.scheduler.rerun import rerun
-from triplane.host.scheduler.server import Node, reload_server, running
+from triplane.host.scheduler.server import Node
 from triplane.host.scheduler.service import admitting
 
 PATIENCE_S = 30
 
-LARGE = ("; " + "x" * 70 + "\n").encode() * 5_000 + b"halt 3\n"
-"""Three parts."""
 
-
-@pytest.fixture
-def access(tmp_path):
-    access = Access(tmp_path / "access")
-    access.certify([])
-    return access
-
-
-@pytest.fixture
-def keys(access):
-    return {
-        **{name: access.add("user", name) for name in ("ada", "bob")},
-        **{name: access.add("board", name) for name in ("board", "other")},
-    }
-
-
-@pytest.fixture
-def secured(tmp_path, port, access, keys, run_at):
-    """Runs a test's coroutine with a secured `Service`, its scheduler and its gate."""
-    node = Node(port, access=access)
-    with running(tmp_path / "nats", node) as process:
-
-        def run(body):
-            async def with_gate(service):
-                service.credentials = {"scheduler": access.service, **keys}
-                bus = await service.bus("scheduler")
-                audit, register = await Audit.made(bus), await Register.made(bus)
-                for work in (
-                    register.run(),
-                    Gate(bus, audit, register).run(),
-                    audit.follow_log(tmp_path / "nats" / "server.log"),
-                    admitting(
-                        access, register, audit, lambda: reload_server(tmp_path / "nats", node, process)
-                    ),
-                ):
-                    await service.spawn(work)
-                await service.scheduler()
-                return await body(service)
-
-            return run_at(f"nats://127.0.0.1:{port}", with_gate)
-
-        yield run
-
-
-async def audited(service, text):
-    """Waits until the audit log has a refusal with such a text."""
-    async with asyncio.timeout(PATIENCE_S):
-        bus = await service.bus("scheduler")
-        while True:
-            for each in await read_audit(bus):
-                if each.verdict == "refused" and text in f"{each.who}: {each.what}: {each.reason}":
-                    return each
-            await asyncio.sleep(0.1)
-
-
-async def raw(bus, ask, body=b""):
-    """A question as somebody writes it who does not use our client."""
-    text = ask if isinstance(ask, dict) else header(ask)
-    message = await bus.client.request(bus.credentials.gate, body, timeout=8, headers=text)
-    return answered(message), message.data
-
-
-def test_a_job_goes_its_way_and_its_large_payload_too(secured, request_of, states):
+def test_a_job_goes_its_way_and_its_large_payload_too(secured, request_of, states, large):
     async def body(service):
         await service.agent()
         jobs = await service.client("ada")
-        payload = await jobs.bus.put(LARGE)
+        payload = await jobs.bus.put(large)
         assert payload.inline is None
         job = await jobs.submit((await request_of(jobs)).model_copy(update={"payload": payload}), job="mine")
         result = json.loads(await jobs.result(job))
         boards = [each.name for each in await jobs.boards()]
-        return job, result["exit_code"], await states(jobs, job), await jobs.bus.get(payload) == LARGE, boards
+        return job, result["exit_code"], await states(jobs, job), await jobs.bus.get(payload) == large, boards
 
     way = ["queued", "leased", "running", "done"]
     assert secured(body) == ("ada.mine", 3, way, True, ["board"])
@@ -131,11 +54,11 @@ def test_many_jobs_are_listed_in_pages_held_and_cancelled(secured, request_of):
     assert secured(body) == ["held", "queued", "cancelled"]
 
 
-def test_nobody_reads_or_changes_what_is_anothers(secured, request_of):
+def test_nobody_reads_or_changes_what_is_anothers(secured, request_of, large):
     async def body(service):
         await service.agent()
         ada, bob = await service.client("ada"), await service.client("bob")
-        payload = await ada.bus.put(LARGE)
+        payload = await ada.bus.put(large)
         job = await ada.submit((await request_of(ada)).model_copy(update={"payload": payload}))
         await ada.result(job)
         for attempt in (bob.get, bob.result, bob.history, bob.why, bob.cancel, bob.hold):
@@ -144,9 +67,9 @@ def test_nobody_reads_or_changes_what_is_anothers(secured, request_of):
         with pytest.raises(JobsError, match="not in the store"):
             await bob.bus.get(payload)
         for bucket, key in (("jobs", ">"), ("boards", "board")):
-            _, told = await raw(bob.bus, Ask(operation="changes", key=key, bucket=bucket))
+            _, told = await service.raw(bob.bus, Ask(operation="changes", key=key, bucket=bucket))
             assert job.encode() not in told
-        entry = await audited(service, "job ada.")
+        entry = await service.audited("job ada.")
         return entry.who
 
     assert secured(body) == "user bob"
@@ -166,13 +89,13 @@ def test_forged_records_are_refused(secured, request_of):
         dearer = found.record.model_copy(update={"state": State.QUEUED, "request": dear})
         with pytest.raises(JobsError, match="not the user's"):
             await ada.bus.swap(job, encode(dearer), found.revision)
-        await audited(service, "no step of a user")
+        await service.audited("no step of a user")
         return (await ada.get(job)) == found
 
     assert secured(body)
 
 
-def test_a_board_speaks_for_itself_only(secured, request_of):
+def test_a_board_speaks_for_itself_only(secured, request_of, large):
     async def body(service):
         other, ada = await service.bus("other"), await service.client("ada")
         agent = await service.agent_of("board", "other")
@@ -187,25 +110,25 @@ def test_a_board_speaks_for_itself_only(secured, request_of):
         with pytest.raises(FencedError, match="not on this board"):
             await other.swap(job, encode(begun), found.revision)
         with pytest.raises(JobsError, match="not on this board"):
-            await other.put(LARGE, job)
-        answer, _ = await raw(
+            await other.put(large, job)
+        answer, _ = await service.raw(
             other, Ask(operation="done", receipt="$JS.ACK.triplane_work.board_board.1.1.1.1.0")
         )
         assert "another board's lease" in answer.reason
-        answer, _ = await raw(ada.bus, Ask(operation="take"))
+        answer, _ = await service.raw(ada.bus, Ask(operation="take"))
         assert "only boards" in answer.reason
-        answer, _ = await raw(other, Ask(operation="changes", key=">"))
+        answer, _ = await service.raw(other, Ask(operation="changes", key=">"))
         assert "boards follow no records" in answer.reason
-        entry = await audited(service, "does not speak")
+        entry = await service.audited("does not speak")
         return entry.who, (await ada.get(job)) == found
 
     assert secured(body) == ("board other", True)
 
 
-def test_a_board_reads_and_writes_no_other_object_of_the_user(secured, request_of):
+def test_a_board_reads_and_writes_no_other_object_of_the_user(secured, request_of, large):
     async def body(service):
         board, ada = await service.bus("board"), await service.client("ada")
-        other = await ada.bus.put(LARGE)
+        other = await ada.bus.put(large)
         job = await ada.submit(await request_of(ada))
         await board.beat((await service.agent_of("board", "board")).state())
         async with asyncio.timeout(PATIENCE_S):
@@ -214,154 +137,11 @@ def test_a_board_reads_and_writes_no_other_object_of_the_user(secured, request_o
         with pytest.raises(JobsError, match="nothing else of a user"):
             await board.get(other, job)
         spoilt = Ask(operation="put", key=job, sha256=other.sha256)
-        answer, _ = await raw(board, spoilt, b"spoilt")
+        answer, _ = await service.raw(board, spoilt, b"spoilt")
         assert "writes over nothing" in answer.reason
-        return await ada.bus.get(other) == LARGE
+        return await ada.bus.get(other) == large
 
     assert secured(body)
-
-
-def test_a_run_is_filed_through_the_gate_and_read_by_the_service_alone(secured, request_of, tmp_path):
-    async def body(service):
-        await service.agent()
-        ada = await service.client("ada")
-        payload = await ada.bus.put(LARGE)
-        job = await ada.submit((await request_of(ada)).model_copy(update={"payload": payload}))
-        await ada.result(job)
-        outcome = (await ada.get(job)).record.outcome
-        with pytest.raises(JobsError, match="credentials of the service itself"):
-            await ServiceLedger.read(ada.bus)
-        bus = await service.bus("scheduler")
-        found = await (await ServiceLedger.read(bus)).mirror(bus, outcome.run, Store(tmp_path / "mirror"))
-        return not found.problems, found.manifest.inputs["payload"].sha256 == payload.sha256
-
-    assert secured(body) == (True, True)
-
-
-def test_a_board_files_only_what_it_has_run_and_ends_nothing_unfiled(secured, request_of):
-    async def body(service):
-        board, ada = await service.bus("board"), await service.client("ada")
-        job, held = (
-            await ada.submit(await request_of(ada)),
-            await ada.submit(await request_of(ada), held=True),
-        )
-        agent = await service.agent_of("board", "board")
-        await board.beat(agent.state())
-        async with asyncio.timeout(PATIENCE_S):
-            while (await ada.get(job)).record.state is not State.LEASED:
-                await asyncio.sleep(0.05)
-        leased = await ada.get(job)
-        ledger = BoardLedger(board, "board", board.credentials.signer)
-        recorder = RunRecorder(["test"], objects := Objects())
-        manifest = recorder.manifest({"number": 1})
-        with pytest.raises(JobsError, match="not on this board"):
-            await ledger.append(held, manifest, objects.kept)
-        await ledger.append(job, manifest, objects.kept)
-        line, sequence = await board.newest("board")
-        answer, _ = await raw(board, Ask(operation="append", key=held, revision=sequence), line)
-        assert "not on this board" in answer.reason
-        other = await service.bus("other")
-        assert await other.newest("board") == (None, 0)  # a board sees its own ledger, whatever it asks for
-        running = leased.record.model_copy(
-            update={
-                "state": State.RUNNING,
-                "by": "agent board",
-                "lease": leased.revision,
-                "attempts": 1,
-            }
-        )
-        revision = await board.swap(job, encode(running), leased.revision)
-        ended = await agent._end(await agent._run(job, running, revision))
-        unfiled = ended.model_copy(update={"outcome": ended.outcome.model_copy(update={"run": "0" * 64})})
-        with pytest.raises(JobsError, match="not the newest of the board's ledger"):
-            await board.swap(job, encode(unfiled), revision)
-        await board.swap(job, encode(ended), revision)
-        return (await ada.get(job)).record.state
-
-    assert secured(body) is State.DONE
-
-
-async def forged(bus, key, run, signer):
-    """An entry for a run on a board's chain, as only the service itself can write it past the gate."""
-    data, sequence = await bus.newest(key)
-    last = decode(Line, data)
-    entry = last.entry.make(last.seq + 1, last.time, "run", run, last.hash)
-    line = last.model_copy(update={**vars(entry), "signature": signer.sign(run)})
-    await bus.append(key, last.job, encode(line), sequence)
-
-
-def test_a_run_is_the_boards_by_its_key_also_in_a_copy(secured, request_of, tmp_path, keys):
-    store = Store(tmp_path / "mirror")
-
-    async def body(service):
-        await service.agent()
-        ada = await service.client("ada")
-        outcomes = []
-        for _ in range(2):
-            job = await ada.submit(await request_of(ada))
-            await ada.result(job)
-            outcomes.append((await ada.get(job)).record.outcome)
-        bus = await service.bus("scheduler")
-        for _ in range(2):  # the second time says nothing new
-            found = await (await ServiceLedger.read(bus)).mirror(bus, outcomes[0].run, store)
-        # A board files another's run as its own: what was there first counts.
-        await forged(bus, "board", outcomes[0].run, keys["other"].signer)
-        again = await (await ServiceLedger.read(bus)).mirror(bus, outcomes[0].run, store)
-        return found, again
-
-    found, again = secured(body)
-    run = found.run
-    assert (found.problems, found.signer) == ({}, "board board")
-    assert found.signature.key == keys["board"].signer.public == again.signature.key
-    copied = verify_run(run, store)
-    assert (copied.problems, copied.signer, len(copied.chain.entries)) == ({}, "board board", 1)
-    store.keep_signature(run, keys["other"].signer.sign(run))
-    assert "was signed by another key" in str(verify_run(run, store).problems["signature"])
-    (store.root / "signatures" / f"{run}.json").unlink()
-    damaged = verify_run(run, store)
-    assert "its signature is gone" in str(damaged.problems["signature"])
-    with pytest.raises(RerunError, match="its signature is gone"):
-        rerun(damaged, store)
-
-
-@pytest.mark.parametrize(
-    ("name", "text"), [(None, "a key that is nobody's"), ("other", "the key of board other")]
-)
-def test_a_run_that_another_key_has_signed_is_not_trusted(secured, request_of, tmp_path, keys, name, text):
-    store = Store(tmp_path / "mirror")
-
-    async def body(service):
-        await service.agent()
-        ada = await service.client("ada")
-        job = await ada.submit(await request_of(ada))
-        await ada.result(job)
-        bus = await service.bus("scheduler")
-        recorder = RunRecorder(["test"], Objects())
-        manifest = recorder.manifest({"board": "board"})
-        store.put(manifest.to_bytes())
-        await forged(bus, "board", manifest.run, keys[name].signer if name else service.signer)
-        return await (await ServiceLedger.read(bus)).mirror(bus, manifest.run, store)
-
-    found = secured(body)
-    assert text in str(found.problems["signature"])
-    with pytest.raises(SignatureError, match=text):
-        show_verified(found, as_json=True)
-    with pytest.raises(UnknownRunError):  # nothing of it is kept
-        verify_run(found.run, store)
-
-
-def test_an_agent_that_signs_with_another_key_ends_nothing(secured, request_of):
-    async def body(service):
-        agent = await service.agent_of("board", "board")
-        agent._ledger.signer = service.signer
-        await service.spawn(agent.run())
-        ada = await service.client("ada")
-        job = await ada.submit(await request_of(ada))
-        with pytest.raises(UnfinishedError, match="a key that is not board board's"):
-            await ada.result(job)
-        return (await audited(service, "a key that is not board board's")).who
-
-    assert secured(body) == "board board"
 
 
 def test_who_comes_and_goes_is_known_on_every_machine(secured, access, tmp_path):
@@ -413,7 +193,7 @@ def test_replayed_writes_meet_another_revision(secured, request_of):
         first = (await ada.bus.find(job)).value
         assert await ada.bus.swap(job, first, 0)  # the answer was lost: the same again is harmless
         await ada.release(job)
-        answer, _ = await raw(ada.bus, Ask(operation="write", key=job, revision=0), first)
+        answer, _ = await service.raw(ada.bus, Ask(operation="write", key=job, revision=0), first)
         return answer.verdict, (await ada.get(job)).record.state
 
     assert secured(body) == ("fenced", State.QUEUED)
@@ -436,10 +216,10 @@ def test_malformed_and_oversized_questions_are_named(secured):
     async def body(service):
         bus = await service.bus("ada")
         for ask, data, text in MALFORMED:
-            answer, _ = await raw(bus, ask, data)
+            answer, _ = await service.raw(bus, ask, data)
             assert answer.verdict == "refused"
             assert text in answer.reason
-            await audited(service, text)
+            await service.audited(text)
 
     secured(body)
 
@@ -469,10 +249,10 @@ def test_the_server_turns_away_and_the_log_has_it(secured, keys, port, access):
                 await asyncio.sleep(0.05)
         assert all("permissions violation" in each.lower() for each in heard)
         for subject in ("$KV.triplane_jobs.ada.a", "_INBOX.user.bob.>"):
-            await audited(service, subject)
+            await service.audited(subject)
         # Past the client's own check of the size, as somebody does who has another client.
         await there._send_publish(bus.credentials.gate, "", b"x" * 300_000, 300_000, None)
-        await audited(service, "maximum payload")
+        await service.audited("maximum payload")
         unknown = (
             Access(access.folder / "unknown")
             .add("user", "ada")
@@ -480,7 +260,7 @@ def test_the_server_turns_away_and_the_log_has_it(secured, keys, port, access):
         )
         with pytest.raises(ServiceError, match="does not take these credentials"):
             await service.bus_of(unknown)
-        return (await audited(service, "authentication error")).who
+        return (await service.audited("authentication error")).who
 
     assert secured(body) == "server"
 
@@ -492,7 +272,7 @@ def test_answers_go_to_the_own_inbox_only(secured):
         await ada.client.publish(
             ada.credentials.gate, b"", reply="$KV.triplane_boards.x", headers=header(Ask(operation="take"))
         )
-        await audited(service, "answers go to the own inbox")
+        await service.audited("answers go to the own inbox")
         with pytest.raises(nats.errors.TimeoutError):
             await other.next_msg(timeout=0.5)
 
@@ -527,9 +307,11 @@ def test_keys_come_and_go_while_the_service_runs(secured, access, keys, request_
 def test_who_asks_too_much_waits(secured, request_of):
     async def body(service):
         ada, bob = await service.bus("ada"), await service.bus("bob")
-        answers = await asyncio.gather(*(raw(ada, Ask(operation="find", key="ada.a")) for _ in range(1_500)))
+        answers = await asyncio.gather(
+            *(service.raw(ada, Ask(operation="find", key="ada.a")) for _ in range(1_500))
+        )
         verdicts = {answer.verdict for answer, _ in answers}
-        answer, _ = await raw(bob, Ask(operation="find", key="bob.a"))
+        answer, _ = await service.raw(bob, Ask(operation="find", key="bob.a"))
         return verdicts, answer.verdict
 
     assert secured(body) == ({"missing", "later"}, "missing")
@@ -539,7 +321,7 @@ def test_the_audit_log_takes_no_deletion_and_no_flood(secured):
     async def body(service):
         ada, scheduler = await service.bus("ada"), await service.bus("scheduler")
         for _ in range(150):
-            await raw(ada, Ask(operation="take"))
+            await service.raw(ada, Ask(operation="take"))
         for attempt in (scheduler.js.delete_msg(STREAM, 1), scheduler.js.purge_stream(STREAM)):
             with pytest.raises(nats.js.errors.Error):
                 await attempt
@@ -552,7 +334,7 @@ def test_the_audit_log_takes_no_deletion_and_no_flood(secured):
 def test_no_secret_is_in_a_log_or_a_configuration(secured, tmp_path, keys, access):
     async def body(service):
         bus = await service.bus("ada")
-        await raw(bus, Ask(operation="take"))
+        await service.raw(bus, Ask(operation="take"))
         assert "SecretStr" not in repr(bus.credentials)
 
     secured(body)
