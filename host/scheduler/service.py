@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import time
 from collections.abc import Callable, Coroutine
@@ -54,6 +55,7 @@ def serve(
     Raises:
         ServiceError: the server does not start, is not reached, or has ended.
     """
+    _collect_less()
     try:
         if node is None:
             assert url is not None
@@ -69,6 +71,12 @@ def serve(
                 uvloop.run(serve_beside(process, folder, node, url, replicas))
     except* ServiceError as ended:
         raise _first(ended) from None
+
+
+def _collect_less() -> None:
+    """Let the garbage collector pass over what was imported, and come more seldom: 6 % of the time for a job."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _access_of(folder: Path, credentials: Credentials | None) -> Access | None:
@@ -173,6 +181,7 @@ def attend(
         raise ServiceError(
             f"the credentials are of {credentials.role} {credentials.name}, not of board {name}"
         )
+    _collect_less()
     while True:
         try:
             runner = _runner(board, device, progress, snapshot)
