@@ -74,7 +74,7 @@ def serve(
 
 
 def _collect_less() -> None:
-    """Let the garbage collector pass over what was imported, and come more seldom: 6 % of the time for a job."""
+    """Let the garbage collector pass over what was imported, and come more seldom."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
 

@@ -12,10 +12,10 @@ SHOTS = 200
 
 @pytest.mark.parametrize("name", SUITE)
 def test_a_circuit_has_the_distribution_that_aer_gives_it(outcomes, agrees, name):
-    agrees(outcomes(SUITE[name](), SHOTS), by_aer(SUITE[name](), REFERENCE_SHOTS))
+    assert agrees(outcomes(SUITE[name](), SHOTS), by_aer(SUITE[name](), REFERENCE_SHOTS))
 
 
 @pytest.mark.parametrize("seed", [1, 3])
 def test_random_circuits_have_the_distribution_that_aer_gives_them(outcomes, agrees, scrambled, seed):
     circuit = scrambled(seed, qubits=3, gates=14)
-    agrees(outcomes(circuit, SHOTS), by_aer(circuit, REFERENCE_SHOTS))
+    assert agrees(outcomes(circuit, SHOTS), by_aer(circuit, REFERENCE_SHOTS))

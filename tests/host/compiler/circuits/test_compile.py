@@ -37,7 +37,9 @@ def test_angles_are_bound_without_compiling(outcomes, agrees, values):
     circuit = swept()
     bound = circuit.assign_parameters(values)
     counts = AerSimulator(seed_simulator=1).run(bound, shots=100_000).result().get_counts()
-    agrees(outcomes(circuit, 300, values=values), {int(value, 2): count for value, count in counts.items()})
+    assert agrees(
+        outcomes(circuit, 300, values=values), {int(value, 2): count for value, count in counts.items()}
+    )
 
 
 def test_binding_changes_nothing_but_numbers(line5, shape):
@@ -100,7 +102,9 @@ def test_angles_beyond_the_registers_stand_in_the_program(
     values = {f"a{k}": 0.3 * k for k in range(angles)}
     bound = circuit.assign_parameters(values)
     counts = AerSimulator(seed_simulator=1).run(bound, shots=100_000).result().get_counts()
-    agrees(outcomes(circuit, 1_000, values=values), {int(value, 2): count for value, count in counts.items()})
+    assert agrees(
+        outcomes(circuit, 1_000, values=values), {int(value, 2): count for value, count in counts.items()}
+    )
 
 
 @pytest.mark.parametrize(
@@ -134,7 +138,7 @@ def test_a_full_table_gives_its_frames_to_the_hardware(outcomes, agrees, ideal):
     circuit.measure([0, 1], [0, 1])
     counts = AerSimulator(seed_simulator=1).run(circuit, shots=100_000).result().get_counts()
     reference = {int(value, 2): count for value, count in counts.items()}
-    agrees(outcomes(circuit, 200, Options(optimization_level=0)), reference)
+    assert agrees(outcomes(circuit, 200, Options(optimization_level=0)), reference)
 
 
 def test_the_estimate_names_uses_and_feed_forward(line5, shape):

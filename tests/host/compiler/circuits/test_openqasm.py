@@ -35,7 +35,7 @@ def test_a_program_has_its_distribution_on_the_board(outcome_bits, agrees, name)
     program = loads(example.source)
     found = counted(program, outcome_bits(program.circuit, SHOTS))
     numbers = {key: number for number, key in enumerate({*found, *example.expected})}
-    agrees(
+    assert agrees(
         Counter({numbers[key]: count for key, count in found.items()}),
         Counter({numbers[key]: round(1e6 * share) for key, share in example.expected.items()}),
     )
