@@ -56,6 +56,4 @@ async def _said(bus: GatedBus, job: str, run: str) -> tuple[Line, Copy]:
     if made != line.entry or (line.job, line.object) != (job, run):
         raise CorruptLedgerError(f"the entry of job {job} in the ledger is not that of its run {run[:12]}")
     line.signature.check(run)
-    return line, Copy(
-        run=run, board=board, entry=line.hash, key=line.signature.key, secured=True, signer=signer
-    )
+    return line, line.said(board, secured=True, signer=signer)

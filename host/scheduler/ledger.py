@@ -56,6 +56,11 @@ class Line(Part):
         """That of a ledger."""
         return Entry(self.seq, self.time, self.kind, self.object, self.prev, self.hash)
 
+    def said(self, board: str, *, secured: bool, signer: str | None) -> Copy:
+        """What a service says of it to who copies its run; arguments as of `Copy`."""
+        key = self.signature.key
+        return Copy(run=self.object, board=board, entry=self.hash, key=key, secured=secured, signer=signer)
+
 
 class Filed(NamedTuple):
     """A run that the server has.
@@ -210,14 +215,7 @@ class ServiceLedger:
         place = self.places[name]
         line = self.lines.get(name) or await _line_of(bus, place)
         signer = self.register.signer_name(line.signature.key) if self.register else None
-        said = Copy(
-            run=name,
-            board=place.board,
-            entry=line.hash,
-            key=line.signature.key,
-            secured=self.register is not None,
-            signer=signer,
-        )
+        said = line.said(place.board, secured=self.register is not None, signer=signer)
         return await copied(bus, line, said, self.chains[place.board], store)
 
 

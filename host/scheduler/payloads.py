@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from io import BytesIO
 
 from nats.js.errors import NotFoundError, ObjectNotFoundError
@@ -16,15 +17,15 @@ from triplane.host.scheduler.exchange import parts_of
 from triplane.host.scheduler.following import Change, retried
 
 
-class Payloads:
+class Payloads(ABC):
     """What a bus can do with them; `objects` and `parts` are the bus's."""
 
     objects: ObjectStore
     parts: KeyValue | None
 
+    @abstractmethod
     async def find(self, key: str, bucket: KeyValue | None = None) -> Change | None:
         """The bus's."""
-        raise NotImplementedError
 
     async def put(self, data: bytes, job: str = "") -> Payload:
         """Keep bytes under their SHA-256, where they are too many to travel in a message.
